@@ -2,14 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: [
-      'test/**/*.test.ts',
-      'relay/**/*.test.ts',
-      'device/**/*.test.ts',
-      'display/**/*.test.ts',
-      'systemd/**/*.test.ts',
-      'provisioning/**/*.test.ts',
-    ],
+    include: ['test/**/*.test.ts'],
     // Two cores: more workers than that only make each other late.
     maxWorkers: 2,
     testTimeout: 30_000,
