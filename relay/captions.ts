@@ -1,0 +1,133 @@
+import type { Database } from './database.ts';
+import type { Amend, Caption, Clear, LogMessage } from './protocol.js';
+
+/** A caption before it has its place in the log. */
+export type NewCaption = Omit<Caption, 'seq' | 'type' | 'final'>;
+/** `[text, startMs, endMs]` in room time. */
+export type SpokenWord = readonly [text: string, startMs: number, endMs: number];
+
+export interface TranscriptQuery {
+  /** Room time in ms: captions that end after `from` and start before `to`. */
+  readonly from?: number | undefined;
+  readonly to?: number | undefined;
+  /** Only captions published before this seq. */
+  readonly before?: number | undefined;
+  /** At most so many, the newest spoken of those asked for. */
+  readonly limit?: number | undefined;
+}
+
+/**
+ * The captions of one room: an append-only log, `seq` increasing by one from 1. What is in it has been committed before
+ * anyone saw it, so a reader that names its last `seq` gets the rest exactly once, also over a restart.
+ */
+export class CaptionLog {
+  readonly #db: Database;
+  readonly #room: string;
+  /** Names this log: another id means that all a reader knows is void. */
+  readonly id: string;
+  #seq: number;
+
+  constructor(db: Database, room: string, id: string) {
+    this.#db = db;
+    this.#room = room;
+    this.id = id;
+    this.#seq = Number(db.prepare('SELECT coalesce(max(seq), 0) FROM log WHERE room = ?').pluck().get(room));
+  }
+
+  /** The newest seq, 0 while the log is empty. */
+  get seq(): number {
+    return this.#seq;
+  }
+
+  /** Commits a caption; `alongside` runs in the same transaction (the feed's own progress). */
+  append(caption: NewCaption, words: readonly SpokenWord[] = [], alongside: () => void = () => {}): Caption {
+    const message: Caption = { type: 'caption', seq: this.#seq + 1, final: true, ...caption };
+    this.#insert(message, { start: caption.start, end: caption.end, words }, alongside);
+    return message;
+  }
+
+  /** Corrects a caption, or hides it (`text` null). `null` when there is no such caption. */
+  amend(of: number, text: string | null): Amend | null {
+    const exists = this.#db
+      .prepare(`SELECT 1 FROM log WHERE room = ? AND seq = ? AND type = 'caption'`)
+      .get(this.#room, of);
+    if (!exists) return null;
+    const message: Amend = { type: 'amend', seq: this.#seq + 1, of, text };
+    this.#insert(message, { of });
+    return message;
+  }
+
+  /** Empties the readers' screens; the transcript keeps its captions. */
+  clear(): Clear {
+    const message: Clear = { type: 'clear', seq: this.#seq + 1 };
+    this.#insert(message, {});
+    return message;
+  }
+
+  /** At most `limit` messages after `seq`, in order. */
+  after(seq: number, limit: number): LogMessage[] {
+    return this.#db
+      .prepare<[string, number, number], { message: string }>(
+        'SELECT message FROM log WHERE room = ? AND seq > ? ORDER BY seq LIMIT ?',
+      )
+      .all(this.#room, seq, limit)
+      .map((row) => JSON.parse(row.message));
+  }
+
+  /** The seq after which exactly the newest `count` messages follow. */
+  tail(count: number): number {
+    return Math.max(0, this.#seq - count);
+  }
+
+  /** Captions in the order spoken, amended texts in place, hidden ones left out. */
+  transcript({ from, to, before, limit }: TranscriptQuery): Caption[] {
+    const rows = this.#db
+      .prepare<[Record<string, unknown>], { message: string; amend: string | null }>(
+        `SELECT caption.message, (
+           SELECT message FROM log AS amend
+           WHERE amend.room = caption.room AND amend.type = 'amend' AND amend.of_seq = caption.seq
+           ORDER BY seq DESC LIMIT 1) AS amend
+         FROM log AS caption
+         WHERE room = @room AND type = 'caption' AND end_ms > @from AND start_ms < @to AND seq < @before
+         ORDER BY start_ms DESC, seq DESC LIMIT @limit`,
+      )
+      .all({
+        room: this.#room,
+        from: from ?? -Number.MAX_SAFE_INTEGER,
+        to: to ?? Number.MAX_SAFE_INTEGER,
+        before: before ?? Number.MAX_SAFE_INTEGER,
+        limit: limit ?? -1,
+      });
+    return rows.reverse().flatMap(({ message, amend }) => {
+      const caption: Caption = JSON.parse(message);
+      if (amend === null) return [caption];
+      const { text }: Amend = JSON.parse(amend);
+      return text === null ? [] : [{ ...caption, text }];
+    });
+  }
+
+  #insert(
+    message: LogMessage,
+    row: { of?: number; start?: number; end?: number; words?: readonly SpokenWord[] },
+    alongside = () => {},
+  ): void {
+    this.#db.transaction(() => {
+      this.#db
+        .prepare(
+          'INSERT INTO log (room, seq, type, of_seq, start_ms, end_ms, message, words) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+        )
+        .run(
+          this.#room,
+          message.seq,
+          message.type,
+          row.of ?? null,
+          row.start ?? null,
+          row.end ?? null,
+          JSON.stringify(message),
+          row.words?.length ? JSON.stringify(row.words) : null,
+        );
+      alongside();
+    })();
+    this.#seq = message.seq;
+  }
+}

@@ -1,0 +1,170 @@
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import BetterSqlite from 'better-sqlite3';
+import { codeOf, messageOf, SalaError } from '../systemd/errors.ts';
+
+export type Database = BetterSqlite.Database;
+
+/** Each step takes the schema one version on; steps are never edited once released, only added. */
+const migrations: readonly string[] = [
+  `
+  CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE rooms (
+    name TEXT PRIMARY KEY,
+    settings TEXT NOT NULL,               -- JSON, rooms.ts
+    log TEXT NOT NULL,                    -- id of this room's caption log
+    created_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  -- What governs captions from a room time on (settings follow capture time).
+  CREATE TABLE assignments (
+    id INTEGER PRIMARY KEY,
+    room TEXT NOT NULL REFERENCES rooms ON DELETE CASCADE,
+    from_ms REAL NOT NULL,
+    language TEXT NOT NULL,
+    engine TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX assignments_by_room ON assignments (room, from_ms);
+
+  CREATE TABLE tokens (
+    id TEXT PRIMARY KEY,
+    room TEXT NOT NULL REFERENCES rooms ON DELETE CASCADE,
+    access TEXT NOT NULL CHECK (access IN ('publish', 'read')),
+    label TEXT NOT NULL,
+    hash BLOB NOT NULL,                   -- SHA-256 of the whole token
+    created_ms INTEGER NOT NULL,
+    last_used_ms INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX tokens_by_room ON tokens (room);
+
+  CREATE TABLE streams (
+    id TEXT PRIMARY KEY,
+    room TEXT NOT NULL REFERENCES rooms ON DELETE CASCADE,
+    device TEXT NOT NULL,
+    channels INTEGER NOT NULL,
+    edge INTEGER NOT NULL,
+    ended INTEGER NOT NULL,
+    stored TEXT NOT NULL,                 -- range set: synced audio and declared holes
+    captioned TEXT NOT NULL,              -- range set: behind published finals, silence or holes
+    heard_ms REAL NOT NULL,               -- room time of the last sign of it
+    placed_ms REAL,                       -- room time of position 0, once fixed without anchors of its own
+    time_uncertain INTEGER NOT NULL DEFAULT 0
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX streams_by_room ON streams (room, heard_ms);
+
+  CREATE TABLE holes (
+    stream TEXT NOT NULL REFERENCES streams ON DELETE CASCADE,
+    from_position INTEGER NOT NULL,
+    to_position INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (stream, from_position, to_position)
+  ) STRICT, WITHOUT ROWID;
+
+  -- The least delayed anchor of each minute, as stamped by the relay.
+  CREATE TABLE anchors (
+    stream TEXT NOT NULL REFERENCES streams ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    boot_id TEXT NOT NULL,
+    monotonic_ms REAL NOT NULL,
+    wall_ms REAL NOT NULL,
+    wall_synced INTEGER NOT NULL,
+    room_ms REAL,                         -- null until it was sent live
+    PRIMARY KEY (stream, position)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX anchors_by_boot ON anchors (boot_id, monotonic_ms);
+
+  -- From which position of a stream an assignment governs: resolved once and kept.
+  CREATE TABLE boundaries (
+    stream TEXT NOT NULL REFERENCES streams ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    assignment INTEGER NOT NULL REFERENCES assignments ON DELETE CASCADE,
+    PRIMARY KEY (stream, position)
+  ) STRICT, WITHOUT ROWID;
+
+  -- What readers see: append-only, seq increasing by one.
+  CREATE TABLE log (
+    room TEXT NOT NULL REFERENCES rooms ON DELETE CASCADE,
+    seq INTEGER NOT NULL,
+    type TEXT NOT NULL CHECK (type IN ('caption', 'amend', 'clear')),
+    of_seq INTEGER,                       -- amend: the caption it changes
+    start_ms REAL,                        -- caption: room time
+    end_ms REAL,
+    message TEXT NOT NULL,                -- JSON as published
+    words TEXT,                           -- JSON [[text, startMs, endMs], …] where the engine gives them
+    PRIMARY KEY (room, seq)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX log_spoken ON log (room, start_ms, seq) WHERE type = 'caption';
+  CREATE INDEX log_amended ON log (room, of_seq) WHERE type = 'amend';
+  `,
+];
+
+/**
+ * Opens the relay's database in `dataDir`, made if missing, and brings its schema up to date.
+ * @throws {SalaError} `data-dir` when the folder cannot be written, `database` when the file is not ours or damaged
+ */
+export function openDatabase(dataDir: string): Database {
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o750 });
+  } catch (error) {
+    throw cannotUse(dataDir, error);
+  }
+  const path = join(dataDir, 'relay.db');
+  try {
+    const db = new BetterSqlite(path, { timeout: 2000 });
+    db.pragma('journal_mode = WAL');
+    db.pragma('synchronous = FULL'); // a published caption and a reported range survive a power cut
+    db.pragma('foreign_keys = ON');
+    db.pragma('journal_size_limit = 8388608');
+    migrate(db, path);
+    // The driver's build falls back to NORMAL after the first write unless FULL was set by hand; make sure of it.
+    if (db.pragma('synchronous', { simple: true }) !== 2)
+      throw new SalaError(`${path} is not opened with synchronous=FULL`, {
+        code: 'database',
+        hint: 'This build of SQLite does not keep the setting; install the released version of better-sqlite3.',
+      });
+    return db;
+  } catch (error) {
+    if (error instanceof SalaError) throw error;
+    throw /CANTOPEN|READONLY|PERM/.test(codeOf(error)) ? cannotUse(dataDir, error) : damaged(path, error);
+  }
+}
+
+/** The id of this relay's disk, made once; another id has stored nothing of what this one has. */
+export function relayId(db: Database): string {
+  db.prepare(`INSERT INTO meta (key, value) VALUES ('relay', ?) ON CONFLICT DO NOTHING`).run(randomUUID());
+  return String(db.prepare(`SELECT value FROM meta WHERE key = 'relay'`).pluck().get());
+}
+
+function migrate(db: Database, path: string): void {
+  const version = Number(db.pragma('user_version', { simple: true }));
+  if (version > migrations.length)
+    throw new SalaError(
+      `${path} was written by a newer Sala (schema ${version}, this one knows ${migrations.length})`,
+      {
+        code: 'database',
+        hint: 'Install that release again, or start with another --data-dir.',
+      },
+    );
+  migrations.slice(version).forEach((sql, i) => {
+    db.transaction(() => {
+      db.exec(sql);
+      db.pragma(`user_version = ${version + i + 1}`);
+    })();
+  });
+}
+
+const cannotUse = (dataDir: string, cause: unknown) =>
+  new SalaError(`The data folder ${dataDir} cannot be used: ${messageOf(cause)}`, {
+    code: 'data-dir',
+    hint: 'Give --data-dir a folder that this user may write to.',
+    cause,
+  });
+
+const damaged = (path: string, cause: unknown) =>
+  new SalaError(`${path} cannot be read: ${messageOf(cause)}`, {
+    code: 'database',
+    hint: 'Restore it from a backup, or move it away to start with empty rooms; buffered audio on the kits is kept.',
+    cause,
+  });

@@ -1,0 +1,59 @@
+/**
+ * What the doors of the relay (HTTP, WebSockets, metrics) see of its running rooms. `room.ts` implements it.
+ */
+import type { CaptionLog } from './captions.ts';
+import type { Health, LogMessage, Partial as PartialCaption, RoomState, Status } from './protocol.js';
+import type { RoomRecord, RoomSettings } from './rooms.ts';
+
+export interface RoomListener {
+  /** A message that is in the log now. */
+  logged(message: LogMessage): void;
+  /** The volatile tail; empty text withdraws it. */
+  partial(partial: PartialCaption): void;
+  status(status: Status): void;
+  /** The room was deleted; nothing follows. */
+  deleted(): void;
+}
+
+/** A room at this moment, for `GET /api/rooms/:room` and metrics. */
+export interface RoomLive {
+  readonly state: RoomState;
+  readonly message: string;
+  /** null while no source is connected. */
+  readonly source: {
+    readonly device: string;
+    readonly connectedMs: number;
+    readonly health: Health | null;
+  } | null;
+  readonly engine: { readonly name: string; readonly state: string; readonly message: string; readonly hint: string };
+  /** How far the engine's input is behind the newest audio received. */
+  readonly lagMs: number;
+  /** Audio the device holds and the relay has not received, as far as it is known. */
+  readonly backlogMs: number;
+  readonly backfillMs: number;
+  /** Ages of the last success, null before the first. */
+  readonly lastAudioMs: number | null;
+  readonly lastCaptionMs: number | null;
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+export interface LiveRoom {
+  readonly record: RoomRecord;
+  readonly log: CaptionLog;
+  /** The volatile tail as it is now; null when there is none. */
+  readonly tail: PartialCaption | null;
+  readonly status: Status;
+  live(): RoomLive;
+  /** Returns what ends the subscription. */
+  listen(listener: RoomListener): () => void;
+}
+
+export interface LiveRooms {
+  all(): readonly LiveRoom[];
+  get(name: string): LiveRoom | undefined;
+  /** Creates or changes a room; takes effect in the running talk.
+   * @throws {SalaError} `settings-conflict` where language and engine do not go together */
+  put(name: string, change: Partial<RoomSettings>): LiveRoom;
+  /** Closes its sockets and forgets the room with its captions and audio; false when there is none. */
+  delete(name: string): Promise<boolean>;
+}

@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto';
+import { SalaError } from '../systemd/errors.ts';
+import type { Database } from './database.ts';
+
+/** What an organizer sets for a room. */
+export interface RoomSettings {
+  /** What people call it: "Sala Verdi". */
+  readonly title: string;
+  /** BCP 47. */
+  readonly language: string;
+  /** `transcribe`, `pocketsphinx`, `script:NAME`, `sherpa`; null: the relay's default. */
+  readonly engine: string | null;
+  /** Readable without a token. */
+  readonly public: boolean;
+  /** False until an organizer chose the language; the predecessor's `lang` counts only then. */
+  readonly languageAssigned: boolean;
+}
+
+/** Language and engine that govern captions from a room time on. */
+export interface Assignment {
+  readonly id: number;
+  readonly fromMs: number;
+  readonly language: string;
+  readonly engine: string;
+}
+
+export interface RoomRecord {
+  readonly name: string;
+  readonly logId: string;
+  readonly settings: RoomSettings;
+}
+
+export const unknownRoom = (name: string) =>
+  new SalaError(`There is no room "${name}"`, {
+    code: 'room-unknown',
+    hint: 'Create it with PUT /api/rooms/NAME, or correct the name.',
+  });
+
+/** The rooms and their settings. Settings follow capture time: every change is kept with the room time it was accepted at. */
+export class Rooms {
+  readonly #db: Database;
+  readonly #defaults: { language: string; engine: string };
+  readonly #now: () => number;
+
+  constructor(db: Database, defaults: { language: string; engine: string }, now: () => number = Date.now) {
+    this.#db = db;
+    this.#defaults = defaults;
+    this.#now = now;
+  }
+
+  all(): RoomRecord[] {
+    return this.#rows('SELECT name, log, settings FROM rooms ORDER BY name');
+  }
+
+  get(name: string): RoomRecord | null {
+    return this.#rows('SELECT name, log, settings FROM rooms WHERE name = ?', name)[0] ?? null;
+  }
+
+  /** Creates the room or changes the settings given; a change of language or engine becomes an assignment. */
+  put(name: string, change: Partial<RoomSettings>): RoomRecord {
+    return this.#db.transaction(() => {
+      const before = this.get(name);
+      const initial: RoomSettings = {
+        title: name,
+        language: this.#defaults.language,
+        engine: null,
+        public: false,
+        languageAssigned: false,
+      };
+      const settings: RoomSettings = {
+        ...(before?.settings ?? initial),
+        ...change,
+        languageAssigned: before?.settings.languageAssigned === true || change.language !== undefined,
+      };
+      this.#db
+        .prepare(
+          `INSERT INTO rooms (name, settings, log, created_ms) VALUES (?, ?, ?, ?)
+           ON CONFLICT (name) DO UPDATE SET settings = excluded.settings`,
+        )
+        .run(name, JSON.stringify(settings), randomUUID(), this.#now());
+      this.#assign(name, settings);
+      const record = this.get(name);
+      if (!record) throw unknownRoom(name);
+      return record;
+    })();
+  }
+
+  /** Sets the language a client of the predecessor's protocol asked for; does nothing once an organizer has chosen. */
+  suggestLanguage(name: string, language: string): RoomRecord {
+    return this.#db.transaction(() => {
+      const record = this.get(name);
+      if (!record) throw unknownRoom(name);
+      if (record.settings.languageAssigned) return record;
+      const settings = { ...record.settings, language };
+      this.#db.prepare('UPDATE rooms SET settings = ? WHERE name = ?').run(JSON.stringify(settings), name);
+      this.#assign(name, settings);
+      return { ...record, settings };
+    })();
+  }
+
+  delete(name: string): boolean {
+    return this.#db.prepare('DELETE FROM rooms WHERE name = ?').run(name).changes > 0;
+  }
+
+  /** The assignments of a room in order of time; the first governs everything before it too. */
+  assignments(name: string): Assignment[] {
+    return this.#db
+      .prepare<[string], Assignment>(
+        'SELECT id, from_ms AS fromMs, language, engine FROM assignments WHERE room = ? ORDER BY from_ms, id',
+      )
+      .all(name);
+  }
+
+  #assign(name: string, { language, engine }: RoomSettings): void {
+    const effective = engine ?? this.#defaults.engine;
+    const last = this.assignments(name).at(-1);
+    if (last?.language === language && last.engine === effective) return;
+    this.#db
+      .prepare('INSERT INTO assignments (room, from_ms, language, engine) VALUES (?, ?, ?, ?)')
+      .run(name, this.#now(), language, effective);
+  }
+
+  #rows(sql: string, ...values: string[]): RoomRecord[] {
+    return this.#db
+      .prepare<string[], { name: string; log: string; settings: string }>(sql)
+      .all(...values)
+      .map((row) => ({ name: row.name, logId: row.log, settings: JSON.parse(row.settings) }));
+  }
+}
