@@ -1,0 +1,85 @@
+// @ts-check
+/**
+ * Which relay, which room, with which right. Under `/rooms/ROOM` the page belongs to the relay that served it, and the
+ * token is in the fragment, which no server sees. Anywhere else it was served by a kit's own launcher, which says all
+ * three in `/config.json`. An address never names a relay: a link could otherwise put anybody's words on the screen.
+ */
+import { bearerPrefix, captionsProtocol, roomPattern } from '../relay/protocol.js';
+
+/**
+ * @typedef {object} Place
+ * @property {string} relay origin of the relay, `https://HOST` or `http://HOST:PORT`
+ * @property {string} room
+ * @property {string} token empty for a room that is open to all
+ */
+
+const configTimeoutMs = 5000;
+
+/** The room in a relay's own page address; null where the page is not one of a relay.
+ * @param {URL} address @returns {Place | null} */
+export function placeOfAddress(address) {
+  const match = /^\/rooms\/([^/]+)\/?$/.exec(address.pathname);
+  if (!match?.[1]) return null;
+  const token = new URLSearchParams(address.hash.slice(1)).get('token') ?? '';
+  return { relay: address.origin, room: match[1], token };
+}
+
+/** Reads what a launcher answers at `/config.json`. @param {unknown} config @returns {Place | null} null: no room yet */
+export function placeOfConfig(config) {
+  if (typeof config !== 'object' || config === null) return null;
+  const { relay, room, token } = { relay: '', room: '', token: '', ...config };
+  if (typeof relay !== 'string' || typeof room !== 'string' || typeof token !== 'string') return null;
+  if (!URL.canParse(relay) || !roomPattern.test(room)) return null;
+  const { protocol, host } = new URL(relay);
+  if (!/^(ws|http)s?:$/.test(protocol)) return null;
+  return { relay: `${protocol.replace('ws', 'http')}//${host}`, room, token };
+}
+
+/** Asks the launcher once; null where it has no room for this screen or does not answer within 5 s.
+ * @returns {Promise<Place | null>} */
+export async function fetchPlace() {
+  try {
+    const answer = await fetch('/config.json', { cache: 'no-store', signal: AbortSignal.timeout(configTimeoutMs) });
+    return answer.ok ? placeOfConfig(await answer.json()) : null;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * The address of the room's captions and the subprotocols to offer.
+ * @param {Place} place
+ * @param {{ partial: boolean, late: boolean }} wanted
+ * @param {{ since: number, log: string } | null} resume what the page already has; null: the last few captions
+ */
+export function captionsSocket({ relay, room, token }, wanted, resume) {
+  const url = new URL(`/api/rooms/${room}/captions`, relay);
+  url.protocol = url.protocol.replace('http', 'ws');
+  if (resume) {
+    url.searchParams.set('since', String(resume.since));
+    url.searchParams.set('log', resume.log);
+  }
+  url.searchParams.set('partial', String(wanted.partial));
+  url.searchParams.set('late', String(wanted.late));
+  return { url: url.href, protocols: token ? [captionsProtocol, bearerPrefix + token] : [captionsProtocol] };
+}
+
+/**
+ * Whether the relay says that this link opens nothing (401, 403, 404). A browser hides why a WebSocket was refused, so
+ * the same right is tried by HTTP; only at the page's own relay, since another one is out of a page's reach.
+ * @param {Place} place @param {string} origin the page's own @param {number} timeoutMs @returns {Promise<boolean>}
+ */
+export async function isRefused({ relay, room, token }, origin, timeoutMs) {
+  if (relay !== origin) return false;
+  try {
+    const answer = await fetch(`/api/rooms/${room}/transcript.json?limit=1`, {
+      cache: 'no-store',
+      credentials: 'omit',
+      headers: token ? { authorization: `Bearer ${token}` } : {},
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    return [401, 403, 404].includes(answer.status);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,93 @@
+/** A headless Chromium for tests: one a test file, a fresh profile a page, and whatever a page complained about. */
+import { type BrowserContextOptions, type Browser as Chromium, chromium, type Page } from 'playwright-core';
+
+/** Debian's and Raspberry Pi OS's own browser, the one that kits run. */
+const executablePath = '/usr/bin/chromium';
+const flags = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+export interface OpenPageOptions {
+  readonly viewport?: { readonly width: number; readonly height: number };
+  /** What the reader's browser prefers, e.g. `it-IT`. */
+  readonly locale?: string;
+  /** The page's clocks and timers can be moved ahead with `page.clock`. */
+  readonly virtualTime?: boolean;
+  readonly context?: BrowserContextOptions;
+}
+
+export interface OpenPage {
+  readonly page: Page;
+  /** Errors on the console and uncaught ones, oldest first; breaches of the security header are among them. */
+  readonly consoleErrors: string[];
+  /** `METHOD URL why` of every request that failed or was answered with 400 or more. */
+  readonly failedRequests: string[];
+  close(): Promise<void>;
+}
+
+export class TestBrowser {
+  readonly #chromium: Chromium;
+
+  private constructor(chromium: Chromium) {
+    this.#chromium = chromium;
+  }
+
+  static async launch(): Promise<TestBrowser> {
+    return new TestBrowser(await chromium.launch({ executablePath, args: flags, headless: true }));
+  }
+
+  /** Idempotent; closes every page that is still open. */
+  async close(): Promise<void> {
+    await this.#chromium.close();
+  }
+
+  /** Opens `url` in a profile of its own and resolves when it is loaded. */
+  async openPage(url: string, options: OpenPageOptions = {}): Promise<OpenPage> {
+    const { viewport = { width: 1920, height: 1080 }, locale = 'en-GB', virtualTime = false } = options;
+    const context = await this.#chromium.newContext({ viewport, locale, ...options.context });
+    const page = await context.newPage();
+    const consoleErrors: string[] = [];
+    const failedRequests: string[] = [];
+    page.on('console', (message) => {
+      if (message.type() === 'error') consoleErrors.push(message.text());
+    });
+    page.on('pageerror', (error) => consoleErrors.push(error.message));
+    page.on('requestfailed', (request) => {
+      failedRequests.push(`${request.method()} ${request.url()} ${request.failure()?.errorText ?? ''}`);
+    });
+    page.on('response', (response) => {
+      if (response.status() >= 400)
+        failedRequests.push(`${response.request().method()} ${response.url()} ${response.status()}`);
+    });
+    if (virtualTime) await page.clock.install();
+    await page.goto(url);
+    return { page, consoleErrors, failedRequests, close: () => context.close() };
+  }
+
+  /** Red, green, blue and alpha (0 to 255) of one pixel of a PNG. */
+  async pixel(png: Buffer, x: number, y: number): Promise<number[]> {
+    const context = await this.#chromium.newContext();
+    try {
+      const page = await context.newPage();
+      return await page.evaluate(
+        async ([data, left, top]) => {
+          const image = new Image();
+          image.src = data;
+          await image.decode();
+          const canvas = new OffscreenCanvas(image.width, image.height).getContext('2d');
+          canvas?.drawImage(image, 0, 0);
+          return [...(canvas?.getImageData(left, top, 1, 1).data ?? [])];
+        },
+        [`data:image/png;base64,${png.toString('base64')}`, x, y] as const,
+      );
+    } finally {
+      await context.close();
+    }
+  }
+}

@@ -1,0 +1,285 @@
+/**
+ * A relay's pages and captions without a relay: serves display/ and the wire under the relay's own security header and
+ * speaks the captions protocol, said by the test. It keeps to the contract by its own few lines, so that it can also
+ * break it: cut lines, refuse, fall silent, begin another log.
+ */
+import { EventEmitter, once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { Caption, CaptionsMessage, LogMessage, Partial, RoomState } from '../../relay/protocol.js';
+import { bearerPrefix, captionsProtocol } from '../../relay/protocol.js';
+
+export const contentSecurityPolicy =
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; img-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors *";
+
+const mediaTypes: Record<string, string> = {
+  '.html': 'text/html; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.svg': 'image/svg+xml',
+};
+
+/** What a page asked for when it connected. */
+export interface ReaderRequest {
+  readonly room: string;
+  readonly since: number | null;
+  readonly log: string | null;
+  readonly partial: boolean;
+  readonly late: boolean;
+  readonly token: string;
+  readonly protocols: readonly string[];
+}
+
+interface Reader {
+  readonly socket: WebSocket;
+  readonly request: ReaderRequest;
+}
+
+export class FakeCaptions {
+  readonly room: string;
+  readonly title: string;
+  /** Every connection that was opened, oldest first. */
+  readonly requests: ReaderRequest[] = [];
+  /** What `/config.json` answers; null: there is none. */
+  config: unknown = null;
+  /** HTTP status that connections and transcripts are refused with; null: they are welcome. */
+  refusal: number | null = null;
+  /** A relay says at least this often that it is there; 0: never. */
+  heartbeatMs = 5000;
+  #log = 'log-1';
+  #logs = 1;
+  #seq = 0;
+  #clockMs = Date.UTC(2026, 0, 10, 9);
+  #history: LogMessage[] = [];
+  #status: { state: RoomState; message: string } = { state: 'waiting', message: '' };
+  readonly #readers = new Set<Reader>();
+  readonly #events = new EventEmitter();
+  readonly #server: Server;
+  readonly #sockets = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    handleProtocols: (offered) => (offered.has(captionsProtocol) ? captionsProtocol : false),
+  });
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor({ room = 'aula-magna', title = 'Aula Magna' } = {}) {
+    this.room = room;
+    this.title = title;
+    this.#server = createServer((request, response) => void this.#serve(request, response));
+    this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
+  }
+
+  async start(port = 0): Promise<void> {
+    this.#server.listen(port, '127.0.0.1');
+    await once(this.#server, 'listening');
+    this.#beat();
+  }
+
+  /** Idempotent; lines are cut, not closed. */
+  async stop(): Promise<void> {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.cut();
+    if (!this.#server.listening) return;
+    this.#server.close();
+    this.#server.closeAllConnections();
+    await once(this.#server, 'close');
+  }
+
+  get port(): number {
+    const address: AddressInfo | string | null = this.#server.address();
+    if (typeof address !== 'object' || !address) throw new Error('the fake captions server is not listening');
+    return address.port;
+  }
+
+  get origin(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** The page's address. @param parameters e.g. `{ partial: 'true' }` */
+  url(parameters: Record<string, string> = {}, token = ''): string {
+    const search = new URLSearchParams(parameters).toString();
+    return `${this.origin}/rooms/${this.room}${search && `?${search}`}${token && `#token=${token}`}`;
+  }
+
+  /** How many pages are connected now. */
+  get readers(): number {
+    return this.#readers.size;
+  }
+
+  /** Resolves when `count` connections in all have been opened; at once if they have. */
+  async connected(count: number, timeoutMs = 20_000): Promise<void> {
+    const signal = AbortSignal.timeout(timeoutMs);
+    while (this.requests.length < count) await once(this.#events, 'connected', { signal });
+  }
+
+  /** Publishes a final. Room time goes on by three seconds, unless `start` is given. */
+  say(text: string, given: globalThis.Partial<Pick<Caption, 'start' | 'end' | 'language' | 'late'>> = {}): Caption {
+    const start = given.start ?? this.#clockMs;
+    if (given.start === undefined) this.#clockMs += 3000;
+    const caption: Caption = {
+      type: 'caption',
+      seq: ++this.#seq,
+      final: true,
+      text,
+      language: given.language ?? 'en-US',
+      start,
+      end: given.end ?? start + 2800,
+      speaker: null,
+      late: given.late ?? false,
+      stream: '00000000-0000-4000-8000-000000000001',
+      from: 0,
+      to: 0,
+    };
+    this.#publish(caption);
+    return caption;
+  }
+
+  /** Says what is being said, as the unfinished part of the next final. */
+  partial(text: string, language = 'en-US'): void {
+    const message: Partial = { type: 'partial', text, language, start: this.#clockMs };
+    this.#broadcast(message, ({ partial }) => partial);
+  }
+
+  amend(of: number, text: string | null): void {
+    this.#publish({ type: 'amend', seq: ++this.#seq, of, text });
+  }
+
+  clear(): void {
+    this.#publish({ type: 'clear', seq: ++this.#seq });
+  }
+
+  status(state: RoomState, message = ''): void {
+    this.#status = { state, message };
+    this.#broadcast({ type: 'status', ...this.#status });
+  }
+
+  /** Sends these bytes as they are. */
+  raw(text: string): void {
+    for (const { socket } of this.#readers) socket.send(text);
+  }
+
+  /** Sends a message of the log once more, as a confused relay might. */
+  repeat(message: LogMessage): void {
+    this.#broadcast(message);
+  }
+
+  /** Another log begins, as after a relay lost its disk; readers learn it when they come back. */
+  newLog(): void {
+    this.#log = `log-${++this.#logs}`;
+    this.#seq = 0;
+    this.#history = [];
+  }
+
+  /** Goes back to the first `count` messages under the same name, as after a disk was restored from a copy. */
+  rewind(count: number): void {
+    this.#history = this.#history.slice(0, count);
+    this.#seq = this.#history.at(-1)?.seq ?? 0;
+  }
+
+  /** Cuts every line without a word. */
+  cut(): void {
+    for (const { socket } of this.#readers) socket.terminate();
+    this.#readers.clear();
+  }
+
+  /** Closes every line with a code. */
+  close(code: number): void {
+    for (const { socket } of this.#readers) socket.close(code);
+    this.#readers.clear();
+  }
+
+  #beat(): void {
+    this.#timer = setTimeout(() => {
+      if (this.heartbeatMs > 0) this.#broadcast({ type: 'status', ...this.#status });
+      this.#beat();
+    }, this.heartbeatMs || 1000);
+  }
+
+  #publish(message: LogMessage): void {
+    this.#history.push(message);
+    this.#broadcast(message, ({ late }) => late || message.type !== 'caption' || !message.late);
+  }
+
+  #broadcast(message: CaptionsMessage, isFor: (request: ReaderRequest) => boolean = () => true): void {
+    const text = JSON.stringify(message);
+    for (const { socket, request } of this.#readers) if (isFor(request)) socket.send(text);
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pathname } = new URL(request.url ?? '/', this.origin);
+    const answer = (status: number, type: string, body: string | Uint8Array) => {
+      response.writeHead(status, {
+        'content-type': type,
+        'content-security-policy': contentSecurityPolicy,
+        'x-content-type-options': 'nosniff',
+      });
+      response.end(body);
+    };
+    if (pathname.startsWith('/api/')) {
+      const status = this.refusal ?? 200;
+      answer(status, 'application/json', status === 200 ? '{"captions":[]}' : '{"error":{}}');
+      return;
+    }
+    if (pathname === '/config.json' && this.config !== null) {
+      answer(200, 'application/json', JSON.stringify(this.config));
+      return;
+    }
+    const isPage = pathname === '/' || pathname === `/rooms/${this.room}`;
+    const file = isPage
+      ? 'display/caption.html'
+      : /^\/(display\/[a-z-]+\.(?:js|css|svg)|relay\/protocol\.js)$/.exec(pathname)?.[1];
+    try {
+      if (!file) throw new Error('no such file');
+      const body = await readFile(new URL(`../../${file}`, import.meta.url));
+      answer(200, mediaTypes[extname(file)] ?? 'application/octet-stream', body);
+    } catch {
+      answer(404, 'text/plain', 'not found');
+    }
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const url = new URL(request.url ?? '/', this.origin);
+    const room = /^\/api\/rooms\/([^/]+)\/captions$/.exec(url.pathname)?.[1];
+    if (!room || this.refusal !== null) {
+      socket.end(`HTTP/1.1 ${this.refusal ?? 404} Refused\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+      return;
+    }
+    const protocols = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((each) => each.trim());
+    const since = url.searchParams.get('since');
+    const token = protocols.find((each) => each.startsWith(bearerPrefix))?.slice(bearerPrefix.length) ?? '';
+    const wanted: ReaderRequest = {
+      room,
+      since: since === null ? null : Number(since),
+      log: url.searchParams.get('log'),
+      partial: url.searchParams.get('partial') === 'true',
+      late: url.searchParams.get('late') === 'true',
+      token,
+      protocols,
+    };
+    this.#sockets.handleUpgrade(request, socket, head, (opened) => this.#greet({ socket: opened, request: wanted }));
+  }
+
+  #greet(reader: Reader): void {
+    const { socket, request } = reader;
+    const send = (message: CaptionsMessage) => socket.send(JSON.stringify(message));
+    const room = { name: this.room, title: this.title };
+    send({ type: 'hello', log: this.#log, seq: this.#seq, room, talk: null });
+    const readable = this.#history.filter((each) => request.late || each.type !== 'caption' || !each.late);
+    const { since } = request;
+    if (since === null) for (const each of readable.slice(-20)) send(each);
+    else if (request.log === this.#log) for (const each of readable.filter(({ seq }) => seq > since)) send(each);
+    else {
+      send({ type: 'reset' });
+      for (const each of readable) send(each);
+    }
+    send({ type: 'status', ...this.#status });
+    this.#readers.add(reader);
+    socket.on('close', () => this.#readers.delete(reader));
+    this.requests.push(request);
+    this.#events.emit('connected');
+  }
+}
