@@ -1,0 +1,167 @@
+import type { Explained } from '../../systemd/errors.ts';
+import type { Logger } from '../../systemd/log.ts';
+import { type ChildMessage, MixerProcess, type MixerProcessOptions } from './mixer-process.ts';
+import type { Source, SourceFormat, SourceListener, SourceState } from './source.ts';
+
+export interface MixerOptions extends MixerProcessOptions {
+  /** The mixer's whole name, or a part that only it has. */
+  readonly name: string;
+  /** What to open it with; the mixer's own default and all its channels (at most 8) where left out. */
+  readonly rateHz?: number;
+  readonly channels?: number;
+}
+
+const timing = {
+  /** From the start of the child, or its last word, to the first audio. */
+  startTimeoutMs: 5000,
+  /** An unplugged mixer gives no error, no close and no end: only its silence shows it. */
+  audioTimeoutMs: 1000,
+  watchIntervalMs: 100,
+  retryMs: [250, 500, 1000, 2000],
+  /** After so long a stretch of audio the retries begin anew. */
+  healthyAfterMs: 10_000,
+};
+
+/** A sound card's input, captured by a child process that is replaced whenever it fails or falls silent. */
+export class MixerSource implements Source {
+  readonly #options: MixerOptions;
+  readonly #log: Logger;
+  #listener: SourceListener | null = null;
+  #process: MixerProcess | null = null;
+  #format: SourceFormat | null = null;
+  #deviceName: string;
+  #capturingSince: number | null = null;
+  #heardAt = 0;
+  #attempt = 0;
+  #shown = '';
+  #watch: NodeJS.Timeout | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  /** The last process that was given up, until it is gone. */
+  #dying: Promise<void> = Promise.resolve();
+  #stopped: Promise<void> | null = null;
+
+  constructor(options: MixerOptions) {
+    this.#options = options;
+    this.#log = options.log;
+    this.#deviceName = options.name;
+  }
+
+  start(listener: SourceListener): void {
+    this.#listener = listener;
+    this.#show({ state: 'starting', name: this.#options.name });
+    this.#watch = setInterval(() => this.#check(), timing.watchIntervalMs);
+    this.#open();
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= (async () => {
+      clearInterval(this.#watch);
+      clearTimeout(this.#retry);
+      const process = this.#process;
+      this.#process = null;
+      await Promise.all([process?.kill(), this.#dying]);
+    })();
+    return this.#stopped;
+  }
+
+  #open(): void {
+    const { name, rateHz = 0, channels = 0 } = this.#options;
+    const process = new MixerProcess(['open', name, String(rateHz), String(channels)], this.#options);
+    this.#process = process;
+    this.#format = null;
+    this.#capturingSince = null;
+    this.#heardAt = performance.now();
+    // A process that was given up may still speak until it is gone: it is not listened to.
+    const current = () => this.#process === process;
+    process.start({
+      message: (message) => current() && this.#hear(message),
+      audio: (audio, capturedAtMs) => current() && this.#audio(audio, capturedAtMs),
+      ended: (reason) => {
+        if (!current()) return;
+        this.#again({
+          code: 'capture-failed',
+          message: `Capturing "${this.#deviceName}" ended: ${reason}.`,
+          hint: 'It starts again by itself. If this goes on, unplug the mixer and plug it in again.',
+        });
+      },
+    });
+  }
+
+  #hear(message: ChildMessage): void {
+    this.#heardAt = performance.now();
+    switch (message.type) {
+      case 'opened':
+        this.#deviceName = message.name.slice(0, 256);
+        this.#format = { rateHz: message.rateHz, channels: message.channels };
+        break;
+      case 'searching':
+        this.#attempt = 0;
+        this.#fault(message.fault);
+        break;
+      case 'failed':
+        this.#again(message.fault);
+        break;
+      case 'dropped':
+        this.#log.warn({ ms: message.ms }, 'the device did not read captured audio in time');
+        break;
+    }
+  }
+
+  #audio(audio: Buffer, capturedAtMs: number): void {
+    const format = this.#format;
+    if (!format) return;
+    const now = performance.now();
+    this.#heardAt = now;
+    if (this.#capturingSince === null) {
+      this.#capturingSince = now;
+      this.#show({ state: 'capturing', name: this.#deviceName, format });
+    }
+    if (now - this.#capturingSince >= timing.healthyAfterMs) this.#attempt = 0;
+    this.#listener?.audio(audio, format, capturedAtMs);
+  }
+
+  #check(): void {
+    if (!this.#isSilent()) return;
+    // After a standstill of this process its timers run before what waits in the pipe is read.
+    setImmediate(() => {
+      if (!this.#isSilent()) return;
+      this.#again({
+        code: 'mixer-silent',
+        message: `"${this.#deviceName}" gives no audio.`,
+        hint: 'Check that the mixer is switched on and its USB cable is plugged in at both ends. Capture goes on by itself.',
+      });
+    });
+  }
+
+  #isSilent(): boolean {
+    const limit = this.#capturingSince === null ? timing.startTimeoutMs : timing.audioTimeoutMs;
+    return this.#process !== null && performance.now() - this.#heardAt > limit;
+  }
+
+  /** Gives the process up and opens a new one a little later. */
+  #again(fault: Explained): void {
+    const process = this.#process;
+    this.#process = null;
+    this.#fault(fault);
+    const waitMs = timing.retryMs[Math.min(this.#attempt++, timing.retryMs.length - 1)] ?? 0;
+    // The card is free only when the old process is gone.
+    this.#dying = (process?.kill() ?? Promise.resolve()).then(() => {
+      if (this.#stopped !== null) return;
+      this.#retry = setTimeout(() => this.#open(), waitMs);
+    });
+  }
+
+  #fault(fault: Explained): void {
+    this.#show({ state: 'fault', name: this.#deviceName, fault });
+  }
+
+  /** Each state once, however often it is found again. */
+  #show(state: SourceState): void {
+    const shown = JSON.stringify(state);
+    if (shown === this.#shown) return;
+    this.#shown = shown;
+    if (state.state === 'fault') this.#log.warn({ code: state.fault.code }, state.fault.message);
+    else this.#log.info({ state: state.state, name: state.name }, 'source');
+    this.#listener?.state(state);
+  }
+}
