@@ -1,0 +1,196 @@
+import { setImmediate } from 'node:timers';
+import type { Dialect } from './dialects.ts';
+import type { LiveRoom } from './live.ts';
+import type { CaptionsMessage, LogMessage, Partial as PartialCaption, Status } from './protocol.js';
+import type { Reader } from './reader.ts';
+
+export const defaultReaderLimits = {
+  /** Above this a reader gets no partials, and no next page of history. */
+  maxBufferedForMore: 64 * 1024,
+  /** Above this it is cut off; it comes back by `since`. */
+  maxBufferedBytes: 512 * 1024,
+  /** With something to send and nothing taken for this long it is cut off. */
+  drainTimeoutMs: 10_000,
+  /** How long it has to answer the close. */
+  cutOffTimeoutMs: 1000,
+  /** Status is said again at least this often. */
+  statusIntervalMs: 10_000,
+  /** The shortest time between two partials of a room: five a second. */
+  partialIntervalMs: 200,
+  /** Readers served in one turn of the event loop: 500 take about 10 ms. */
+  maxReadersPerTurn: 500,
+  /** What a reader gets that does not say what it has. */
+  newestCount: 20,
+  maxPageMessages: 100,
+};
+export type ReaderLimits = { readonly [K in keyof typeof defaultReaderLimits]: number };
+
+export interface ReaderCounters {
+  readers: number;
+  /** Messages sent, each to each reader. */
+  messages: number;
+  /** Partials that a newer one replaced before they were sent, and those a slow reader missed. */
+  partialsDropped: number;
+  cutOff: number;
+}
+
+/** A message, made into bytes once for each kind of reader. */
+export class Outgoing<M extends CaptionsMessage> {
+  readonly message: M;
+  readonly #view: (dialect: Dialect, message: M) => object | null;
+  readonly #frames = new Map<Dialect, Buffer | null>();
+
+  constructor(message: M, view: (dialect: Dialect, message: M) => object | null) {
+    this.message = message;
+    this.#view = view;
+  }
+
+  frame(dialect: Dialect): Buffer | null {
+    const known = this.#frames.get(dialect);
+    if (known !== undefined) return known;
+    const seen = this.#view(dialect, this.message);
+    const frame = seen === null ? null : Buffer.from(JSON.stringify(seen));
+    this.#frames.set(dialect, frame);
+    return frame;
+  }
+}
+
+/**
+ * The readers of one room. Nothing is queued for them: each knows the seq it has, and a sweep gives every one what follows
+ * in the log, then the newest status and the newest partial. So nothing can be lost, doubled or reordered between the
+ * history and what is said now, and what waits is bounded by what each socket has not yet taken.
+ */
+export class Audience {
+  readonly room: LiveRoom;
+  readonly limits: ReaderLimits;
+  readonly counters: ReaderCounters;
+  readonly #readers = new Set<Reader>();
+  /** The newest messages of the log, so that a thousand readers need one look into the database. */
+  #recent: Outgoing<LogMessage>[] = [];
+  partial: Outgoing<PartialCaption> | null;
+  status: Outgoing<Status>;
+  #sweeping = false;
+  /** Something came up that a round under way may have passed by. */
+  #sweepDue = false;
+  /** The newest partial is in no round yet. */
+  #partialUnsent = false;
+  #partialSentMs = Number.NEGATIVE_INFINITY;
+  #partialTimer: NodeJS.Timeout | null = null;
+  readonly #statusTimer: NodeJS.Timeout;
+  readonly #stallTimer: NodeJS.Timeout;
+  readonly #unlisten: () => void;
+
+  constructor(room: LiveRoom, limits: ReaderLimits, counters: ReaderCounters) {
+    this.room = room;
+    this.limits = limits;
+    this.counters = counters;
+    this.partial = room.tail ? outgoingPartial(room.tail) : null;
+    this.status = outgoingStatus(room.status);
+    this.#unlisten = room.listen({
+      logged: () => this.#sweep(),
+      partial: (partial) => this.#onPartial(partial),
+      status: (status) => this.#onStatus(status),
+      deleted: () => {},
+    });
+    this.#statusTimer = setInterval(() => this.#onStatus(this.room.status), limits.statusIntervalMs);
+    this.#stallTimer = setInterval(() => this.#cutStalled(), limits.drainTimeoutMs / 10);
+  }
+
+  get size(): number {
+    return this.#readers.size;
+  }
+
+  add(reader: Reader): void {
+    this.#readers.add(reader);
+    this.counters.readers++;
+  }
+
+  remove(reader: Reader): void {
+    if (this.#readers.delete(reader)) this.counters.readers--;
+  }
+
+  stop(): void {
+    this.#unlisten();
+    clearInterval(this.#statusTimer);
+    clearInterval(this.#stallTimer);
+    if (this.#partialTimer) clearTimeout(this.#partialTimer);
+  }
+
+  /** At most a page of what follows `seq` in the log, in order; empty when there is nothing more. */
+  after(seq: number): Outgoing<LogMessage>[] {
+    const { log } = this.room;
+    if (seq >= log.seq) return [];
+    const { maxPageMessages } = this.limits;
+    this.#refresh();
+    const first = this.#recent[0]?.message.seq ?? Number.POSITIVE_INFINITY;
+    if (seq + 1 >= first) return this.#recent.slice(seq + 1 - first, seq + 1 - first + maxPageMessages);
+    return log.after(seq, maxPageMessages).map(outgoingLogged);
+  }
+
+  #refresh(): void {
+    const { log } = this.room;
+    const known = this.#recent.at(-1)?.message.seq ?? 0;
+    const from = Math.max(known, log.tail(this.limits.maxPageMessages));
+    if (from >= log.seq) return;
+    const added = log.after(from, this.limits.maxPageMessages).map(outgoingLogged);
+    const kept = known === from ? this.#recent : [];
+    this.#recent = [...kept, ...added].slice(-this.limits.maxPageMessages);
+  }
+
+  #onPartial(partial: PartialCaption): void {
+    const waited = performance.now() - this.#partialSentMs;
+    if (this.#partialUnsent) this.counters.partialsDropped++;
+    this.#partialUnsent = true;
+    this.partial = outgoingPartial(partial);
+    // A withdrawn tail goes at once: its words are in a final that is on its way.
+    if (partial.text === '' || waited >= this.limits.partialIntervalMs) this.#sendPartial();
+    else this.#partialTimer ??= setTimeout(() => this.#sendPartial(), this.limits.partialIntervalMs - waited);
+  }
+
+  #sendPartial(): void {
+    if (this.#partialTimer) clearTimeout(this.#partialTimer);
+    this.#partialTimer = null;
+    this.#partialSentMs = performance.now();
+    this.#sweep();
+  }
+
+  #onStatus(status: Status): void {
+    this.status = outgoingStatus(status);
+    this.#sweep();
+  }
+
+  /** Serves every reader, soon: what a room says in one turn of the event loop goes out together. */
+  #sweep(): void {
+    this.#sweepDue = true;
+    if (this.#sweeping) return;
+    this.#sweeping = true;
+    setImmediate(() => this.#beginRound());
+  }
+
+  #beginRound(): void {
+    this.#sweepDue = false;
+    this.#partialUnsent = false;
+    this.#turn(this.#readers.values());
+  }
+
+  #turn(readers: Iterator<Reader>): void {
+    for (let served = 0; served < this.limits.maxReadersPerTurn; served++) {
+      const { value, done } = readers.next();
+      if (!done) value.serve();
+      else if (this.#sweepDue) return void setImmediate(() => this.#beginRound());
+      else {
+        this.#sweeping = false;
+        return;
+      }
+    }
+    setImmediate(() => this.#turn(readers));
+  }
+
+  #cutStalled(): void {
+    for (const reader of [...this.#readers]) reader.cutIfStalled();
+  }
+}
+
+const outgoingLogged = (message: LogMessage) => new Outgoing(message, (dialect, each) => dialect.logged(each));
+const outgoingPartial = (partial: PartialCaption) => new Outgoing(partial, (dialect, each) => dialect.partial(each));
+const outgoingStatus = (status: Status) => new Outgoing(status, (dialect, each) => dialect.status(each));

@@ -1,0 +1,325 @@
+import { type IncomingMessage, type ServerOptions, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { Logger } from '../systemd/log.ts';
+import { Access, type Admission } from './access.ts';
+import {
+  type CaptionsQuery,
+  type Door,
+  type DoorRequest,
+  type LegacyAudioQuery,
+  type LegacyTranscriptQuery,
+  readCaptionsQuery,
+  readDoorRequest,
+  readLegacyAudioQuery,
+  readLegacyTranscriptQuery,
+} from './door-requests.ts';
+import { keepHeartbeat } from './heartbeat.ts';
+import type { LiveRoom, LiveRooms } from './live.ts';
+import { closeCodes, headerBytes, limits as wire } from './protocol.js';
+import { badRequest, errorBody, type Refusal, unavailable } from './refusal.ts';
+import type { Tokens } from './tokens.ts';
+
+export interface DoorHandlers {
+  audio(socket: WebSocket, room: LiveRoom, request: IncomingMessage): void;
+  captions(socket: WebSocket, room: LiveRoom, query: CaptionsQuery): void;
+  legacyAudio(socket: WebSocket, room: LiveRoom, query: LegacyAudioQuery): void;
+  legacyTranscript(socket: WebSocket, room: LiveRoom, query: LegacyTranscriptQuery): void;
+}
+
+export const defaultDoorLimits = {
+  maxReaders: 5000,
+  maxReadersPerRoom: 3000,
+  /** Those that wait for their turn included; one is in charge. */
+  maxAudioSocketsPerRoom: 8,
+  /** A reader has nothing to say. */
+  maxReaderPayloadBytes: 1024,
+  maxAudioFrameBytes: 64 * 1024,
+  readerPingMs: 15_000,
+  readerDeadAfterMs: 37_500,
+  audioPingMs: wire.pingIntervalMs,
+  audioDeadAfterMs: wire.deadAfterMs,
+  /** How long a peer has to answer a close before it is terminated. */
+  closeTimeoutMs: 2000,
+  retryAfterSeconds: 5,
+};
+export type DoorLimits = { readonly [K in keyof typeof defaultDoorLimits]: number };
+
+/** For the http server before the upgrade: by default a half-sent header would hold a connection for a minute. After it,
+ * the doors' own timers count. Only WebSockets leave HTTP; another `Upgrade` is ignored, as RFC 9110 allows. */
+export const httpServerOptions: ServerOptions = {
+  headersTimeout: 5000,
+  requestTimeout: 8000,
+  connectionsCheckingInterval: 1000,
+  maxHeaderSize: 8192,
+  keepAliveTimeout: 65_000,
+  shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
+};
+
+export interface DoorParts {
+  readonly rooms: LiveRooms;
+  readonly tokens: Pick<Tokens, 'identify' | 'onRevoked'>;
+  readonly adminToken: { matches(token: string): boolean };
+  readonly log: Logger;
+  readonly handlers: DoorHandlers;
+  readonly limits?: Partial<DoorLimits>;
+}
+
+interface Guest {
+  readonly door: Door;
+  readonly room: LiveRoom;
+  readonly admission: Admission;
+}
+
+/** Where WebSockets come in: every refusal is made before the upgrade, as an HTTP status with the JSON error. */
+export class Doors {
+  readonly #rooms: LiveRooms;
+  readonly #access: Access;
+  readonly #log: Logger;
+  readonly #handlers: DoorHandlers;
+  readonly #limits: DoorLimits;
+  readonly #servers: { readonly publish: WebSocketServer; readonly read: WebSocketServer };
+  readonly #guests = new Map<WebSocket, Guest>();
+  /** How many sockets of each right a room has, and what ends the watch for its deletion. */
+  readonly #crowds = new Map<LiveRoom, { publish: number; read: number; unwatch: () => void }>();
+  readonly #refusals = new Map<string, number>();
+  readonly #told = new Map<string, number>();
+  #readers = 0;
+  #closing: Promise<void> | null = null;
+  readonly #unlisten: () => void;
+
+  constructor({ rooms, tokens, adminToken, log, handlers, limits = {} }: DoorParts) {
+    this.#rooms = rooms;
+    this.#access = new Access(tokens, adminToken);
+    this.#log = log;
+    this.#handlers = handlers;
+    this.#limits = { ...defaultDoorLimits, ...limits };
+    const server = (maxPayload: number) => {
+      const made = new WebSocketServer({
+        noServer: true,
+        clientTracking: false,
+        perMessageDeflate: false,
+        maxPayload,
+        // Without this the first one offered is echoed, which may be the token.
+        handleProtocols: (_, request) => readDoorRequest(request)?.door.protocol ?? false,
+      });
+      made.on('wsClientError', (error, socket) =>
+        this.#refuse(socket, badRequest('handshake', error.message, 'Send the headers of RFC 6455, version 13.')),
+      );
+      return made;
+    };
+    this.#servers = {
+      // One ws limit for both kinds of frame: the larger one; audio frames are checked below.
+      publish: server(Math.max(wire.maxTextBytes, this.#limits.maxAudioFrameBytes)),
+      read: server(this.#limits.maxReaderPayloadBytes),
+    };
+    this.#unlisten = tokens.onRevoked((id) =>
+      this.#closeWhere(({ admission }) => admission.tokenId === id, closeCodes.unauthorized, 'the token was revoked'),
+    );
+  }
+
+  /** Refusals so far, by code. */
+  get refusals(): ReadonlyMap<string, number> {
+    return this.#refusals;
+  }
+
+  /** Open sockets of a right, in all rooms. */
+  count(right: 'publish' | 'read'): number {
+    return right === 'read' ? this.#readers : this.#guests.size - this.#readers;
+  }
+
+  /** The http server's `upgrade` listener; there must be no other. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on('error', () => socket.destroy()); // a reset in the middle of this must not end the process
+    try {
+      const asked = readDoorRequest(request);
+      const guest = asked ? this.#admit(asked) : noSuchDoor;
+      if (!asked || 'status' in guest) this.#refuse(socket, 'status' in guest ? guest : noSuchDoor, asked);
+      else this.#open(guest, asked, request, socket, head);
+    } catch (error) {
+      this.#log.error({ err: error }, 'an upgrade failed');
+      this.#refuse(socket, {
+        status: 500,
+        code: 'internal',
+        message: 'The relay could not open this door',
+        hint: 'The relay logged why; try again.',
+      });
+    }
+  }
+
+  /** Closes every socket and admits no more; resolves when none is left. Idempotent. */
+  closeAll(code: number = closeCodes.restart, reason = 'the relay restarts'): Promise<void> {
+    this.#closing ??= this.#close(code, reason);
+    return this.#closing;
+  }
+
+  async #close(code: number, reason: string): Promise<void> {
+    this.#unlisten();
+    const gone = [...this.#guests.keys()].map((socket) => new Promise<void>((done) => socket.once('close', done)));
+    this.#closeWhere(() => true, code, reason);
+    await Promise.all(gone);
+  }
+
+  #admit({ door, room: name, query, protocols, token }: DoorRequest): Guest | Refusal {
+    if (this.#closing !== null) return restarting(this.#limits.retryAfterSeconds);
+    const room = this.#rooms.get(name);
+    const asked = { name, public: room?.record.settings.public === true };
+    const admission = this.#access.decide(token, door.right, asked);
+    if ('status' in admission) return admission;
+    if (!room) return noSuchRoom(name);
+    if (door.protocol && !protocols.includes(door.protocol)) return missingProtocol(door.protocol);
+    const query400 = door.name === 'captions' ? readCaptionsQuery(query) : null;
+    if (query400 && 'status' in query400) return query400;
+    const { maxReaders, maxReadersPerRoom, maxAudioSocketsPerRoom, retryAfterSeconds } = this.#limits;
+    const crowd = this.#crowds.get(room);
+    const full =
+      door.right === 'read'
+        ? this.#readers >= maxReaders || (crowd?.read ?? 0) >= maxReadersPerRoom
+        : (crowd?.publish ?? 0) >= maxAudioSocketsPerRoom;
+    return full ? tooMany(door.right, retryAfterSeconds) : { door, room, admission };
+  }
+
+  #open(guest: Guest, asked: DoorRequest, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const { door, room } = guest;
+    this.#servers[door.right].handleUpgrade(request, socket, head, (opened) => {
+      // ws closes the socket itself on a violation, with 1002, 1007 or 1009; the listener keeps that from being fatal.
+      opened.on('error', (error) => this.#log.debug({ err: error, room: room.record.name }, 'socket error'));
+      this.#enter(opened, guest);
+      this.#guard(opened, guest);
+      try {
+        this.#hand(opened, guest, asked, request);
+      } catch (error) {
+        this.#log.error({ err: error, room: room.record.name, door: door.name }, 'a door failed');
+        this.#end(opened, closeCodes.restart, 'the relay could not go on');
+      }
+    });
+  }
+
+  #hand(socket: WebSocket, { door, room }: Guest, { query }: DoorRequest, request: IncomingMessage): void {
+    if (door.name === 'audio') this.#handlers.audio(socket, room, request);
+    else if (door.name === 'legacyAudio') this.#handlers.legacyAudio(socket, room, readLegacyAudioQuery(query));
+    else if (door.name === 'legacyTranscript')
+      this.#handlers.legacyTranscript(socket, room, readLegacyTranscriptQuery(query));
+    else {
+      const asked = readCaptionsQuery(query);
+      if (!('status' in asked)) this.#handlers.captions(socket, room, asked);
+    }
+  }
+
+  #enter(socket: WebSocket, guest: Guest): void {
+    const { room, door } = guest;
+    this.#guests.set(socket, guest);
+    let crowd = this.#crowds.get(room);
+    if (!crowd) {
+      const deleted = () => this.#closeWhere((each) => each.room === room, closeCodes.roomGone, 'the room was deleted');
+      const ignored = () => {};
+      const unwatch = room.listen({ logged: ignored, partial: ignored, status: ignored, deleted });
+      crowd = { publish: 0, read: 0, unwatch };
+      this.#crowds.set(room, crowd);
+    }
+    crowd[door.right]++;
+    if (door.right === 'read') this.#readers++;
+    const entered = crowd;
+    socket.once('close', () => {
+      this.#guests.delete(socket);
+      entered[door.right]--;
+      if (door.right === 'read') this.#readers--;
+      if (entered.publish + entered.read > 0) return;
+      entered.unwatch();
+      this.#crowds.delete(room);
+    });
+  }
+
+  #guard(socket: WebSocket, { door, room, admission }: Guest): void {
+    const limits = this.#limits;
+    if (door.right === 'publish') {
+      keepHeartbeat(socket, { intervalMs: limits.audioPingMs, deadAfterMs: limits.audioDeadAfterMs });
+      socket.on('message', (data, isBinary) => {
+        if (isBinary && byteLength(data) > limits.maxAudioFrameBytes + headerBytes)
+          this.#end(socket, closeCodes.tooBig, 'an audio frame is too long');
+      });
+      return;
+    }
+    keepHeartbeat(socket, { intervalMs: limits.readerPingMs, deadAfterMs: limits.readerDeadAfterMs }, () => {
+      if (admission.anonymous && !room.record.settings.public)
+        this.#end(socket, closeCodes.unauthorized, 'the room needs a token now');
+    });
+    // The predecessor ignored what its displays sent, and some send; ours have no reason to.
+    if (door.name === 'captions')
+      socket.on('message', () => this.#end(socket, closeCodes.unsupportedData, 'readers send nothing'));
+  }
+
+  #closeWhere(matches: (guest: Guest) => boolean, code: number, reason: string): void {
+    for (const [socket, guest] of [...this.#guests]) if (matches(guest)) this.#end(socket, code, reason);
+  }
+
+  /** A peer that reads nothing never answers a close: it is terminated soon after. */
+  #end(socket: WebSocket, code: number, reason: string): void {
+    if (socket.readyState !== socket.OPEN) return;
+    socket.close(code, reason);
+    const timer = setTimeout(() => socket.terminate(), this.#limits.closeTimeoutMs);
+    socket.once('close', () => clearTimeout(timer));
+  }
+
+  #refuse(socket: Duplex, refusal: Refusal, asked: DoorRequest | null = null): void {
+    this.#refusals.set(refusal.code, (this.#refusals.get(refusal.code) ?? 0) + 1);
+    this.#tell(refusal, asked);
+    const body = JSON.stringify(errorBody(refusal));
+    const headers = {
+      connection: 'close',
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+      'cache-control': 'no-store',
+      ...refusal.headers,
+    };
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    socket.once('finish', () => socket.destroy());
+    socket.end(`HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\n${lines.join('')}\r\n${body}`);
+  }
+
+  /** Each kind of refusal of a room once a minute: a kit that knocks for ever must not fill the journal. */
+  #tell({ code }: Refusal, asked: DoorRequest | null): void {
+    const fields = { door: asked?.door.name, room: asked?.room, code };
+    const key = `${fields.door} ${fields.room} ${code}`;
+    const now = performance.now();
+    if (now - (this.#told.get(key) ?? Number.NEGATIVE_INFINITY) < refusalLogIntervalMs) return;
+    if (this.#told.size >= maxRefusalsRemembered) this.#told.clear();
+    this.#told.set(key, now);
+    this.#log.info(fields, 'refused a WebSocket');
+  }
+}
+
+const refusalLogIntervalMs = 60_000;
+const maxRefusalsRemembered = 256;
+
+const noSuchDoor: Refusal = {
+  status: 404,
+  code: 'not-found',
+  message: 'There is no WebSocket here',
+  hint: 'The sockets are /api/rooms/ROOM/audio and /api/rooms/ROOM/captions.',
+};
+
+const noSuchRoom = (name: string): Refusal => ({
+  status: 404,
+  code: 'room-unknown',
+  message: `There is no room "${name}"`,
+  hint: 'Create it with PUT /api/rooms/NAME, or correct the name.',
+});
+
+const missingProtocol = (protocol: string) =>
+  badRequest('subprotocol', `This socket speaks ${protocol}`, `Offer the WebSocket subprotocol "${protocol}".`);
+
+const tooMany = (right: 'publish' | 'read', retryAfterSeconds: number) =>
+  unavailable(
+    right === 'read' ? 'too-many-readers' : 'too-many-sources',
+    right === 'read' ? 'The relay has as many readers as it takes' : 'The room has as many audio sockets as it takes',
+    'Try again later, or raise the limit of the relay.',
+    retryAfterSeconds,
+  );
+
+const restarting = (retryAfterSeconds: number) =>
+  unavailable('stopping', 'The relay is stopping', 'Connect again in a few seconds.', retryAfterSeconds);
+
+function byteLength(data: Buffer | ArrayBuffer | Buffer[]): number {
+  return Array.isArray(data) ? data.reduce((sum, each) => sum + each.length, 0) : data.byteLength;
+}

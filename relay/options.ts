@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { address } from '../systemd/configuration.ts';
+import { ConfigurationError, messageOf, SalaError } from '../systemd/errors.ts';
+import { type AdminToken, readAdminToken } from './admin-token.ts';
+import { defaultDoorLimits } from './doors.ts';
+import { engineName, language } from './settings.ts';
+
+const text = (description: string, placeholder: string) => ({ description, placeholder });
+const file = z.string().min(1, 'must be a path');
+const count = (fallback: number) => z.coerce.number().int().min(1).default(fallback);
+
+/** Everything a relay can be told, with its defaults: flags, `SALA_…` variables and TOML keys derive from the names. */
+export const relayOptions = z.object({
+  listen: address
+    .prefault('127.0.0.1:8080')
+    .meta(text('where rooms, pages and API are served [127.0.0.1:8080]', 'HOST:PORT')),
+  dataDir: file.meta(text('folder of captions, audio and scripts; made if missing', 'DIR')),
+  engine: engineName
+    .default('transcribe')
+    .meta(text('engine of rooms that name none: transcribe, pocketsphinx, script:NAME', 'NAME')),
+  language: language.prefault('en-US').meta(text('language of a room nobody has assigned one [en-US]', 'TAG')),
+  adminTokenFile: file.meta(text("file with the organizers' token, at least 16 characters", 'FILE')),
+  metricsListen: address.optional().meta(text('serve /metrics there without a token', 'HOST:PORT')),
+  retainHours: z.coerce.number().positive().default(24).meta(text('how long captioned audio is kept', 'HOURS')),
+  maxReaders: count(defaultDoorLimits.maxReaders).meta(text('readers of all rooms together', 'COUNT')),
+  maxReadersPerRoom: count(defaultDoorLimits.maxReadersPerRoom).meta(text('readers of one room', 'COUNT')),
+  maxAudioSocketsPerRoom: count(defaultDoorLimits.maxAudioSocketsPerRoom).meta(
+    text('audio sockets of one room, those that wait included', 'COUNT'),
+  ),
+  maxTranscriptCaptions: count(20_000).meta(text('captions in one transcript answer', 'COUNT')),
+  pocketsphinxLibrary: file.optional().meta(text('libpocketsphinx, where it is not in its usual place', 'FILE')),
+  pocketsphinxModel: file.optional().meta(text('folder of the PocketSphinx model', 'DIR')),
+  logLevel: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
+    .default('info')
+    .meta(text('fatal, error, warn, info, debug, trace or silent', 'LEVEL')),
+});
+
+export type RelayOptions = z.output<typeof relayOptions>;
+
+/**
+ * What reading alone can show to be wrong beyond each setting's own form; reads the admin token.
+ * @throws {ConfigurationError} with every mistake
+ */
+export function checkOptions(options: RelayOptions): { adminToken: AdminToken } {
+  const problems: string[] = [];
+  const { listen, metricsListen } = options;
+  if (metricsListen && listen.port !== 0 && metricsListen.port === listen.port && metricsListen.host === listen.host)
+    problems.push('--metrics-listen: is the same address as --listen');
+  let adminToken: AdminToken | null = null;
+  let hint: string | undefined;
+  try {
+    adminToken = readAdminToken(options.adminTokenFile);
+  } catch (error) {
+    problems.push(`--admin-token-file: ${messageOf(error)}`);
+    if (error instanceof SalaError) hint = error.hint;
+  }
+  if (problems.length > 0 || !adminToken)
+    throw new ConfigurationError(problems, problems.length > 1 ? undefined : hint);
+  return { adminToken };
+}

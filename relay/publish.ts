@@ -1,0 +1,75 @@
+import type { WebSocket } from 'ws';
+import { Audience, defaultReaderLimits, type ReaderCounters, type ReaderLimits } from './audience.ts';
+import type { CaptionLog } from './captions.ts';
+import { asSpoken, type Dialect, everything } from './dialects.ts';
+import type { CaptionsQuery } from './door-requests.ts';
+import type { LiveRoom } from './live.ts';
+import { Reader, type ReaderWishes } from './reader.ts';
+
+/** How far back to look for the newest few among captions that came late. */
+const maxLookBack = 1000;
+
+/** All readers of a relay, by room. */
+export class Readers {
+  readonly #limits: ReaderLimits;
+  readonly #audiences = new Map<LiveRoom, Audience>();
+  readonly #counters: ReaderCounters = { readers: 0, messages: 0, partialsDropped: 0, cutOff: 0 };
+
+  constructor(limits: Partial<ReaderLimits> = {}) {
+    this.#limits = { ...defaultReaderLimits, ...limits };
+  }
+
+  get counters(): Readonly<ReaderCounters> {
+    return this.#counters;
+  }
+
+  /** Readers of each room that has any. */
+  byRoom(): ReadonlyMap<string, number> {
+    return new Map([...this.#audiences].map(([room, { size }]) => [room.record.name, size]));
+  }
+
+  /** Serves an open socket until it closes: hello, what it lacks, then everything that is said. */
+  serve(socket: WebSocket, room: LiveRoom, { since, log, partial, late }: CaptionsQuery): void {
+    const dialect = late ? everything : asSpoken;
+    const { seq, id } = room.log;
+    const known = since !== null && since <= seq && (log === null || log === id);
+    const lost = since !== null ? !known : log !== null && log !== id;
+    const start = known ? since : lost ? 0 : newestStart(room.log, this.#limits.newestCount, dialect);
+    const reader = this.#join(socket, room, { dialect, partials: partial, seq: start });
+    const { name, settings } = room.record;
+    reader.say({ type: 'hello', log: id, seq, room: { name, title: settings.title }, talk: null });
+    if (lost) reader.say({ type: 'reset' });
+    reader.serve();
+  }
+
+  /** Serves a socket in another dialect, from now on. */
+  serveFromNow(socket: WebSocket, room: LiveRoom, dialect: Dialect, partials: boolean): void {
+    this.#join(socket, room, { dialect, partials, seq: room.log.seq }).serve();
+  }
+
+  #join(socket: WebSocket, room: LiveRoom, wishes: ReaderWishes): Reader {
+    const audience = this.#audiences.get(room) ?? new Audience(room, this.#limits, this.#counters);
+    this.#audiences.set(room, audience);
+    const reader = new Reader(socket, audience, wishes);
+    audience.add(reader);
+    socket.once('close', () => {
+      audience.remove(reader);
+      if (audience.size > 0 || this.#audiences.get(room) !== audience) return;
+      audience.stop();
+      this.#audiences.delete(room);
+    });
+    return reader;
+  }
+}
+
+/** The seq after which the newest `count` messages that this dialect shows follow. */
+function newestStart(log: CaptionLog, count: number, dialect: Dialect): number {
+  for (const depth of [count * 2, maxLookBack]) {
+    const start = log.tail(depth);
+    const shown = log.after(start, depth).filter((message) => dialect.logged(message) !== null);
+    const first = shown.at(-count);
+    if (first) return first.seq - 1;
+    if (start === 0) return 0;
+  }
+  return log.tail(maxLookBack);
+}

@@ -1,0 +1,49 @@
+import type { Explained } from '../systemd/errors.ts';
+
+/** An answer of "no" over HTTP, also to an upgrade: a status and the words of the JSON error. */
+export interface Refusal extends Explained {
+  readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 426 | 500 | 503;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** The body of every refusal: `{"error":{"code","message","hint"}}`. */
+export const errorBody = ({ code, message, hint }: Explained) => ({ error: { code, message, hint } });
+
+export const unauthorized = (tokenGiven: boolean): Refusal => ({
+  status: 401,
+  code: tokenGiven ? 'token-unknown' : 'token-missing',
+  message: tokenGiven ? 'This token is not known here, or it was revoked' : 'This needs a token',
+  hint: tokenGiven
+    ? 'Ask the organizer for a new token of this room.'
+    : 'Send "Authorization: Bearer TOKEN"; a browser offers the WebSocket subprotocol "bearer.TOKEN".',
+  headers: { 'www-authenticate': tokenGiven ? 'Bearer realm="sala", error="invalid_token"' : 'Bearer realm="sala"' },
+});
+
+export const wrongRoom: Refusal = {
+  status: 403,
+  code: 'token-other-room',
+  message: 'This token belongs to another room',
+  hint: 'Use the token that was made for this room.',
+};
+
+export const wrongRight = (needed: string): Refusal => ({
+  status: 403,
+  code: 'token-wrong-right',
+  message: `This token does not give the right to ${needed}`,
+  hint: 'A publish token opens the audio of its room, a read token its captions, the admin token everything but audio.',
+});
+
+export const badRequest = (code: string, message: string, hint: string): Refusal => ({
+  status: 400,
+  code,
+  message,
+  hint,
+});
+
+export const unavailable = (code: string, message: string, hint: string, retryAfterSeconds: number): Refusal => ({
+  status: 503,
+  code,
+  message,
+  hint,
+  headers: { 'retry-after': String(retryAfterSeconds) },
+});
