@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { EngineFailure, EngineListener, EngineResult } from '../relay/engines/engine.ts';
 import { PocketSphinxEngine, type PocketSphinxOptions } from '../relay/engines/pocketsphinx.ts';
 import { createLog } from '../systemd/log.ts';
-import { welcome } from './harness/wav.ts';
+import { welcome } from './harness/welcome.ts';
 import { wordErrorRate } from './harness/words.ts';
 
 const frameBytes = 3200;

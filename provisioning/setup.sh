@@ -1,0 +1,170 @@
+#!/bin/sh
+# Brings a fresh Debian or Raspberry Pi OS with Node and npm to where Sala runs. Installs only what is missing, says
+# each thing it does, and is quick when there is nothing to do.
+#
+#   setup.sh packages   npm packages, among them Node 24
+#   setup.sh start      and what the demonstration and a kit need from Debian
+#   setup.sh test       and what the tests need
+set -eu
+
+mode=${1:-start}
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+cd "$root"
+
+# Under `npm run`, node_modules/.bin comes first: the Node in there must not run the npm that replaces it.
+PATH=$(printf '%s' "$PATH" | tr ':' '\n' | grep -v 'node_modules/\.bin$' | tr '\n' ':')
+PATH=${PATH%:}
+export PATH
+
+say() { printf 'set-up: %s\n' "$*" >&2; }
+stop() {
+  say "$@"
+  exit 1
+}
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# ------------------------------------------------------------------------------------------------- packages of Debian
+
+# Adds package $1 to what is missing, unless Debian's package manager has it installed.
+need() {
+  case "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" in
+    installed) ;;
+    *) missing="$missing $1" ;;
+  esac
+}
+
+# Adds package $1 to what is missing, unless one of the commands after it is there.
+need_command() {
+  package=$1
+  shift
+  for each in "$@"; do has "$each" && return; done
+  missing="$missing $package"
+}
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then
+    "$@"
+  elif [ -t 0 ]; then
+    sudo "$@"
+  else
+    sudo -n "$@"
+  fi
+}
+
+apt() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 "$@" </dev/null >&2; }
+
+# Installs what $missing names; fails, with the reason said, where that cannot be done.
+install_missing() {
+  if [ -z "$missing" ]; then return 0; fi
+  if ! has apt-get; then
+    say "this system has no apt-get; please install what Debian calls:$missing"
+    return 1
+  fi
+  if [ "$(id -u)" != 0 ] && ! has sudo; then
+    say "neither root nor sudo; please run as root: apt-get install$missing"
+    return 1
+  fi
+  say "installing from Debian:$missing"
+  apt update || say 'the package lists could not be renewed; trying with the old ones'
+  # Unquoted: a list of package names.
+  if ! apt install --yes --no-install-recommends $missing; then
+    say "apt-get could not install:$missing"
+    return 1
+  fi
+}
+
+install_system() {
+  missing=''
+  need libpocketsphinx3
+  need pocketsphinx-en-us
+  need libportaudio2
+  if [ "$mode" = test ]; then
+    need libasound2-plugins
+    need_command chromium chromium chromium-browser
+    need_command pulseaudio pulseaudio
+    need_command pulseaudio-utils pactl
+    need_command alsa-utils arecord
+    need_command ffmpeg ffmpeg
+  fi
+  if install_missing; then return 0; fi
+  if [ "$mode" = test ]; then stop 'the tests need these packages'; fi
+  say 'going on without: PocketSphinx and sound cards may be missing'
+}
+
+# ---------------------------------------------------------------------------------------------------- packages of npm
+
+check_node() {
+  has node && has npm || stop 'Node and npm are missing; on Debian: sudo apt install nodejs npm'
+  major=$(node -p 'process.versions.node.split(".")[0]')
+  [ "$major" -ge 20 ] || stop "Node $(node --version) is too old; Node 20 or later is needed to begin"
+}
+
+quiet_npm() {
+  # What npm says is shown only when it fails.
+  if output=$(npm "$@" --loglevel=error --no-audit --no-fund --no-update-notifier 2>&1 </dev/null); then return 0; fi
+  printf '%s\n' "$output" >&2
+  return 1
+}
+
+node_works() { node_modules/.bin/node --version >/dev/null 2>&1; }
+
+install_packages() {
+  if ! node provisioning/installed.js; then
+    say 'installing the npm packages'
+    # Install scripts run one by one below: npm would remove an optional package whose own script fails, naudiodon.
+    quiet_npm ci --ignore-scripts --include=dev --include=optional || stop 'npm ci failed; its message is above'
+  fi
+  if node_works; then return 0; fi
+  say 'installing Node 24 beside the packages'
+  quiet_npm rebuild node || stop 'Node 24 could not be installed; the message is above'
+  node_works || stop 'Node 24 was installed and does not run on this machine'
+}
+
+# --------------------------------------------------------------------------------- naudiodon, which reads the sound card
+
+naudiodon=node_modules/naudiodon
+tried=$naudiodon/.set-up-failed
+
+naudiodon_loads() { node_modules/.bin/node -e 'require("naudiodon")' >/dev/null 2>&1; }
+
+# naudiodon brings PortAudio for x86-64 and 32-bit ARM, and links the former on 64-bit ARM: there Debian's takes its place.
+place_portaudio() {
+  [ "$(node -p process.arch)" = arm64 ] || return 0
+  for each in /usr/lib/aarch64-linux-gnu/libportaudio.so.2 /usr/lib64/libportaudio.so.2; do
+    if [ -e "$each" ]; then
+      cp -L "$each" $naudiodon/portaudio/bin/libportaudio.so.2
+      return 0
+    fi
+  done
+  say 'libportaudio2 is not there'
+  return 1
+}
+
+build_naudiodon() {
+  missing=''
+  need_command g++ g++
+  need_command make make
+  need_command python3 python3
+  # A machine without sound needs no compiler: without the right to install one, none is asked for.
+  if [ "$mode" = packages ]; then [ -z "$missing" ] || return 1; else install_missing || return 1; fi
+  say 'compiling naudiodon, which reads the sound card'
+  place_portaudio || return 1
+  quiet_npm rebuild naudiodon && naudiodon_loads && return 0
+  : >$tried
+  return 1
+}
+
+install_sound() {
+  if [ ! -d $naudiodon ] || [ -e $tried ] || naudiodon_loads; then return 0; fi
+  if build_naudiodon; then return 0; fi
+  say "naudiodon does not work here; only --source mixer:… needs it. To try again: rm $tried"
+}
+
+case $mode in
+  packages | start | test) ;;
+  *) stop "unknown mode $mode: packages, start or test" ;;
+esac
+if [ "$mode" != packages ]; then install_system; fi
+check_node
+install_packages
+install_sound

@@ -1,0 +1,12 @@
+import { readFileSync } from 'node:fs';
+
+const folder = new URL('../../provisioning/speech/', import.meta.url);
+
+/** The bundled minute of speech, s16le mono 16 kHz, and what it says. */
+export const welcome = {
+  audio(): Buffer {
+    const bytes = readFileSync(new URL('welcome.wav', folder));
+    return bytes.subarray(bytes.indexOf('data', 12, 'latin1') + 8);
+  },
+  text: (): string => readFileSync(new URL('welcome.txt', folder), 'utf8'),
+};
