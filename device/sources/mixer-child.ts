@@ -53,8 +53,12 @@ async function list(): Promise<void> {
 }
 
 async function open(name: string, wantedRateHz: number, wantedChannels: number): Promise<void> {
+  // Each step may take seconds on a slow card that was not read yet: the device hears that there is progress.
+  void say({ type: 'progress' });
   const library = await loadLibrary();
+  void say({ type: 'progress' });
   let found = matchMixer(library.getDevices(), name);
+  void say({ type: 'progress' });
   while ('fault' in found) {
     await say({ type: 'searching', fault: found.fault });
     await delay(searchIntervalMs);

@@ -9,6 +9,7 @@ import { PacketReader, sharedMonotonicMs } from './packets.ts';
 
 const fault = z.object({ code: z.string().max(64), message: z.string(), hint: z.string() });
 const message = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('progress') }),
   /** The mixer is not there; the child keeps looking, and says so each second. */
   z.object({ type: z.literal('searching'), fault }),
   z.object({
