@@ -1,0 +1,103 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { vi } from 'vitest';
+import type { Engine } from '../../relay/engines/engine.ts';
+import { ScriptEngine } from '../../relay/engines/script.ts';
+import { TranscribeEngine } from '../../relay/engines/transcribe.ts';
+import { createLog } from '../../systemd/log.ts';
+import { TranscribeStandIn } from '../stand-ins/transcribe.ts';
+import { standInEnvironment } from '../stand-ins/transcribe-environment.ts';
+import { blockSamples, numberedBlocks } from './numbered-signal.ts';
+
+/** An engine and one utterance it is known to understand. */
+export interface Prepared {
+  readonly engine: Engine;
+  readonly language: string;
+  /** A language it lacks; null where it takes any. */
+  readonly refusedLanguage: string | null;
+  readonly audio: Int16Array;
+  /** Its words, with where they lie in the audio, in samples. */
+  readonly expected: readonly { readonly text: string; readonly start: number; readonly end: number }[];
+  readonly toleranceSamples: number;
+  /** How fast it takes audio, times real time. */
+  readonly speed: number;
+  readonly endTimeoutMs: number;
+  /** How often the test of handles opens and closes a session. */
+  readonly cycles: number;
+  stop(): Promise<void>;
+}
+
+export interface Candidate {
+  readonly name: string;
+  /** true, or why it cannot be tested on this machine. */
+  available(): true | string;
+  prepare(): Promise<Prepared>;
+}
+
+const log = createLog('silent');
+
+const transcribe: Candidate = {
+  name: 'transcribe',
+  available: () => true,
+  async prepare() {
+    const standIn = new TranscribeStandIn({ limits: { maxStartsPerSecond: 1000 } });
+    const { url } = await standIn.start();
+    for (const [name, value] of Object.entries(standInEnvironment(url))) vi.stubEnv(name, value);
+    const first = 100;
+    const count = 25;
+    return {
+      engine: new TranscribeEngine({ log: log('transcribe') }),
+      language: 'it-IT',
+      refusedLanguage: 'it-XX',
+      audio: numberedBlocks(first, count),
+      expected: Array.from({ length: count }, (_, i) => ({
+        text: `n${first + i}`,
+        start: i * blockSamples,
+        end: (i + 1) * blockSamples,
+      })),
+      toleranceSamples: 0,
+      speed: 10,
+      endTimeoutMs: 10_000,
+      cycles: 50,
+      async stop() {
+        vi.unstubAllEnvs();
+        await standIn.stop();
+      },
+    };
+  },
+};
+
+const script: Candidate = {
+  name: 'script',
+  available: () => true,
+  async prepare() {
+    const folder = await mkdtemp(join(tmpdir(), 'sala-script-'));
+    const path = join(folder, 'hello.txt');
+    await writeFile(path, '# a greeting\n0.2 1.2 good morning everyone welcome\n1.5 2.5 let us begin\n');
+    const line = (start: number, end: number, words: string[]) =>
+      words.map((text, i) => ({
+        text,
+        start: Math.round(16000 * start) + Math.round((16000 * (end - start) * i) / words.length),
+        end: Math.round(16000 * start) + Math.round((16000 * (end - start) * (i + 1)) / words.length),
+      }));
+    return {
+      engine: new ScriptEngine({ name: 'hello', path }),
+      language: 'nap',
+      refusedLanguage: null,
+      audio: new Int16Array(2.5 * 16000),
+      expected: [
+        ...line(0.2, 1.2, ['good', 'morning', 'everyone', 'welcome']),
+        ...line(1.5, 2.5, ['let', 'us', 'begin']),
+      ],
+      toleranceSamples: 1,
+      speed: 50,
+      endTimeoutMs: 1000,
+      cycles: 50,
+      stop: () => rm(folder, { recursive: true }),
+    };
+  },
+};
+
+/** Every engine that the conformance suite holds to the port; a new one is a new row. */
+export const candidates: readonly Candidate[] = [transcribe, script];
