@@ -1,0 +1,107 @@
+import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
+import type { Access } from './access.ts';
+import { existing, needs } from './api-access.ts';
+import { body, json, refused, withToken } from './api-routes.ts';
+import { languageChange, roomChange, roomList, roomParameters, roomView } from './api-schemas.ts';
+import type { LiveRoom, LiveRooms } from './live.ts';
+import type { RoomSettings } from './rooms.ts';
+
+/** A room as organizers see it. */
+export function viewOf(room: LiveRoom) {
+  const { name, settings } = room.record;
+  const live = room.live();
+  return {
+    room: name,
+    name: settings.title,
+    language: settings.language,
+    engine: settings.engine,
+    public: settings.public,
+    log: room.log.id,
+    seq: room.log.seq,
+    live: { ...live, counters: { ...live.counters } },
+  };
+}
+
+/** The rooms: what they are set to and how they are. */
+export function addRoomCalls(app: OpenAPIHono, rooms: LiveRooms, access: Access): void {
+  const admin = { ...withToken, tags: ['rooms'], middleware: needs('admin', access, rooms) };
+  const room = { params: roomParameters };
+
+  app.openapi(
+    createRoute({
+      ...admin,
+      method: 'get',
+      path: '/api/rooms',
+      summary: 'All rooms and how they are',
+      responses: { 200: json(roomList, 'The rooms, by name'), ...refused(401, 403) },
+    }),
+    (context) => context.json({ rooms: rooms.all().map(viewOf) }, 200),
+  );
+
+  app.openapi(
+    createRoute({
+      ...admin,
+      method: 'put',
+      path: '/api/rooms/{room}',
+      summary: 'Creates a room or changes what is given; nothing restarts',
+      request: { ...room, ...body(roomChange) },
+      responses: { 200: json(roomView, 'Changed'), 201: json(roomView, 'Created'), ...refused(400, 401, 403, 409) },
+    }),
+    (context) => {
+      const name = context.req.valid('param').room;
+      const { name: title, language, engine, public: open } = context.req.valid('json');
+      const change: Partial<RoomSettings> = {
+        ...(title === undefined ? {} : { title }),
+        ...(language === undefined ? {} : { language }),
+        ...(engine === undefined ? {} : { engine }),
+        ...(open === undefined ? {} : { public: open }),
+      };
+      const existed = rooms.get(name) !== undefined;
+      const view = viewOf(rooms.put(name, change));
+      return existed ? context.json(view, 200) : context.json(view, 201);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      ...admin,
+      method: 'get',
+      path: '/api/rooms/{room}',
+      summary: 'A room and how it is',
+      request: room,
+      responses: { 200: json(roomView, 'The room'), ...refused(400, 401, 403, 404) },
+    }),
+    (context) => context.json(viewOf(existing(rooms, context.req.valid('param').room)), 200),
+  );
+
+  app.openapi(
+    createRoute({
+      ...admin,
+      method: 'delete',
+      path: '/api/rooms/{room}',
+      summary: 'Deletes a room with its tokens, captions and audio',
+      request: room,
+      responses: { 204: { description: 'Deleted' }, ...refused(400, 401, 403, 404) },
+    }),
+    async (context) => {
+      const { name } = existing(rooms, context.req.valid('param').room).record;
+      await rooms.delete(name);
+      return context.body(null, 204);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      ...admin,
+      method: 'put',
+      path: '/api/rooms/{room}/language',
+      summary: 'Assigns the language, also of the running talk; no word is lost',
+      request: { ...room, ...body(languageChange) },
+      responses: { 200: json(roomView, 'Assigned'), ...refused(400, 401, 403, 404, 409) },
+    }),
+    (context) => {
+      const { name } = existing(rooms, context.req.valid('param').room).record;
+      return context.json(viewOf(rooms.put(name, { language: context.req.valid('json').language })), 200);
+    },
+  );
+}

@@ -1,0 +1,33 @@
+import type { RouteConfig } from '@hono/zod-openapi';
+import type { z } from 'zod';
+import { errorSchema } from './api-schemas.ts';
+
+const refusals: Readonly<Record<number, string>> = {
+  400: 'The request is not well formed; every mistake is named',
+  401: 'No token, or one that is not known or was revoked',
+  403: 'The token is for another room or another right',
+  404: 'No such room or token',
+  409: 'The settings do not go together',
+};
+
+/** A JSON answer and its words. */
+export const json = <S extends z.ZodType>(schema: S, description: string) => ({
+  content: { 'application/json': { schema } },
+  description,
+});
+
+/** A plain answer of a media type. */
+export const plain = (type: string, description: string) => ({
+  content: { [type]: { schema: { type: 'string' } as const } },
+  description,
+});
+
+/** The answers every call of a right shares. */
+export const refused = (...statuses: number[]) =>
+  Object.fromEntries(statuses.map((status) => [status, json(errorSchema, refusals[status] ?? 'Refused')]));
+
+export const body = <S extends z.ZodType>(schema: S) => ({
+  body: { content: { 'application/json': { schema } }, required: true },
+});
+
+export const withToken: Pick<RouteConfig, 'security'> = { security: [{ bearer: [] }] };

@@ -1,0 +1,126 @@
+import { z } from '@hono/zod-openapi';
+import { type Health, roomPattern } from './protocol.js';
+import { engineName, language } from './settings.ts';
+
+/** The shapes of the HTTP API: they check what comes in and describe it in /openapi.json. */
+
+export const errorSchema = z
+  .object({ error: z.object({ code: z.string(), message: z.string(), hint: z.string() }) })
+  .openapi('Error');
+
+export const roomParameters = z.object({
+  room: z
+    .string()
+    .regex(roomPattern, 'must be 1 to 64 of a-z, 0-9 and "-", beginning with a letter or digit')
+    .openapi({ example: 'sala-verdi' }),
+});
+export const tokenParameters = roomParameters.extend({ id: z.string().max(64) });
+
+export const roomChange = z
+  .strictObject({
+    name: z.string().trim().min(1).max(200).optional().describe('What people call the room'),
+    language: language.optional().describe('BCP 47'),
+    engine: engineName.nullable().optional().describe("null: the relay's default engine"),
+    public: z.boolean().optional().describe('Captions and transcript need no token'),
+  })
+  .openapi('RoomChange');
+
+export const languageChange = z.strictObject({ language: language.describe('BCP 47') }).openapi('LanguageChange');
+
+export const newToken = z
+  .strictObject({ right: z.enum(['publish', 'read']), label: z.string().trim().max(200).default('') })
+  .openapi('NewToken');
+
+/** As the device reported it; the wire has checked it. */
+const deviceHealth = z.custom<Health>().openapi({ type: 'object', additionalProperties: true });
+const age = z.number().nullable();
+export const roomView = z
+  .object({
+    room: z.string(),
+    name: z.string(),
+    language: z.string(),
+    engine: z.string().nullable(),
+    public: z.boolean(),
+    log: z.string().describe('Id of the caption log'),
+    seq: z.number().int().describe('Newest seq of the log'),
+    live: z.object({
+      state: z.string(),
+      message: z.string(),
+      source: z.object({ device: z.string(), connectedMs: z.number(), health: deviceHealth.nullable() }).nullable(),
+      engine: z.object({ name: z.string(), state: z.string(), message: z.string(), hint: z.string() }),
+      lagMs: z.number(),
+      backlogMs: z.number(),
+      backfillMs: z.number(),
+      lastAudioMs: age,
+      lastCaptionMs: age,
+      counters: z.record(z.string(), z.number()),
+    }),
+  })
+  .openapi('Room');
+export const roomList = z.object({ rooms: z.array(roomView) }).openapi('Rooms');
+
+export const createdToken = z
+  .object({ id: z.string(), token: z.string().describe('Shown this once') })
+  .openapi('CreatedToken');
+export const tokenView = z
+  .object({
+    id: z.string(),
+    right: z.enum(['publish', 'read']),
+    label: z.string(),
+    createdMs: z.number(),
+    lastUsedMs: z.number().nullable(),
+  })
+  .openapi('Token');
+export const tokenList = z.object({ tokens: z.array(tokenView) }).openapi('Tokens');
+
+/** Milliseconds since 1970, or RFC 3339. */
+export const instant = z
+  .string()
+  .transform((text, context) => {
+    if (/^-?\d{1,15}$/.test(text)) return Number(text);
+    const ms = rfc3339.test(text) ? Date.parse(text.replace(' ', 'T').toUpperCase()) : Number.NaN;
+    if (!Number.isNaN(ms)) return ms;
+    context.addIssue({ code: 'custom', message: 'must be RFC 3339, like 2026-12-01T09:30:00Z, or ms since 1970' });
+    return z.NEVER;
+  })
+  .openapi({ type: 'string', example: '2026-12-01T09:30:00+01:00' });
+const rfc3339 = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
+
+export const transcriptPeriod = z.object({
+  from: instant.optional().describe('Room time; captions that end after it'),
+  to: instant.optional().describe('Room time; captions that begin before it'),
+});
+export const transcriptQuery = transcriptPeriod.extend({
+  before: z.coerce.number().int().min(1).optional().describe('Only captions published before this seq'),
+  limit: z.coerce.number().int().min(1).optional().describe('At most so many, the newest spoken'),
+});
+
+export const captionView = z
+  .object({
+    type: z.literal('caption'),
+    seq: z.number().int(),
+    final: z.literal(true),
+    text: z.string(),
+    language: z.string(),
+    start: z.number().describe('Room time in ms since 1970'),
+    end: z.number(),
+    speaker: z.string().nullable(),
+    late: z.boolean(),
+    stream: z.string(),
+    from: z.number().int().describe('Position in the stream, samples at 16 kHz'),
+    to: z.number().int(),
+    timeUncertain: z.boolean().optional(),
+  })
+  .openapi('Caption');
+export const transcriptView = z
+  .object({
+    room: z.string(),
+    log: z.string(),
+    captions: z.array(captionView),
+    truncated: z.boolean().describe('There are older captions than the limit let through'),
+  })
+  .openapi('Transcript');
+
+export const healthView = z
+  .object({ status: z.enum(['ok', 'ready', 'stopping', 'failing']), message: z.string().optional() })
+  .openapi('Health');

@@ -1,0 +1,173 @@
+import { createRoute, OpenAPIHono } from '@hono/zod-openapi';
+import { bodyLimit } from 'hono/body-limit';
+import { HTTPException } from 'hono/http-exception';
+import { methodNotAllowed } from 'hono/method-not-allowed';
+import { SalaError } from '../systemd/errors.ts';
+import type { Logger } from '../systemd/log.ts';
+import { Access } from './access.ts';
+import { answerRefusal, Refused } from './api-access.ts';
+import { addRoomCalls } from './api-rooms.ts';
+import { refused } from './api-routes.ts';
+import { errorSchema, roomParameters } from './api-schemas.ts';
+import { addStateCalls, type MetricsText } from './api-state.ts';
+import { addTokenCalls } from './api-tokens.ts';
+import { addTranscriptCalls } from './api-transcripts.ts';
+import type { RelayHealth } from './health.ts';
+import type { LiveRooms } from './live.ts';
+import { addPages } from './pages.ts';
+import { badRequest, type Refusal } from './refusal.ts';
+import type { Tokens } from './tokens.ts';
+
+export interface ApiParts {
+  readonly rooms: LiveRooms;
+  readonly tokens: Pick<Tokens, 'create' | 'list' | 'delete' | 'identify'>;
+  readonly adminToken: { matches(token: string): boolean };
+  readonly health: Pick<RelayHealth, 'live' | 'ready'>;
+  readonly metrics: MetricsText;
+  readonly log: Logger;
+  /** The folder of the pages, `display/`. */
+  readonly pagesDir: string;
+  /** The file of the wire, `relay/protocol.js`, which the pages import. */
+  readonly protocolFile: string;
+  readonly version: string;
+  readonly maxBodyBytes?: number;
+  readonly maxTranscriptCaptions?: number;
+}
+
+/** All HTTP of the relay that is no WebSocket; needs no socket to be asked (`app.request`). */
+export function createApi(parts: ApiParts): OpenAPIHono {
+  const { rooms, tokens, health, metrics, log, maxBodyBytes = 64 * 1024, maxTranscriptCaptions = 20_000 } = parts;
+  const access = new Access(tokens, parts.adminToken);
+  const app = new OpenAPIHono({
+    defaultHook: (result, context) => {
+      if (result.success) return;
+      const mistakes = result.error.issues.map(({ path, message }) =>
+        [path.join('.'), message].filter(Boolean).join(': '),
+      );
+      return answerRefusal(context, badRequest('invalid', mistakes.join('; '), 'See /openapi.json for what is taken.'));
+    },
+  });
+
+  app.use(async (context, next) => {
+    await next();
+    const { headers } = context.res;
+    headers.set('x-content-type-options', 'nosniff');
+    headers.set('referrer-policy', 'no-referrer');
+    if (headers.has('content-security-policy')) return; // a page's own
+    headers.set('content-security-policy', "default-src 'none'; frame-ancestors 'none'");
+    headers.set('cache-control', 'no-store');
+  });
+  app.use(
+    methodNotAllowed({
+      app,
+      onMethodNotAllowed: (context, methods) => answerRefusal(context, wrongMethod(context.req.method, methods)),
+    }),
+  );
+  app.use(bodyLimit({ maxSize: maxBodyBytes, onError: (context) => answerRefusal(context, tooLarge(maxBodyBytes)) }));
+
+  addRoomCalls(app, rooms, access);
+  addTokenCalls(app, rooms, tokens, access);
+  addTranscriptCalls(app, rooms, access, maxTranscriptCaptions);
+  addStateCalls(app, rooms, access, health, metrics);
+  addSockets(app);
+  addPages(app, parts);
+  app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
+  app.doc31('/openapi.json', {
+    openapi: '3.1.0',
+    info: {
+      title: 'Sala relay',
+      version: parts.version,
+      description:
+        'Rooms, tokens and transcripts. The admin token opens everything but audio; a read token, the captions of its room.',
+    },
+  });
+
+  app.notFound((context) => answerRefusal(context, notFound));
+  app.onError((error, context) => {
+    if (error instanceof Refused) return answerRefusal(context, error.refusal);
+    if (error instanceof HTTPException) return answerRefusal(context, ofException(error));
+    if (error instanceof SalaError) {
+      const { code, message, hint } = error;
+      const status = code === 'settings-conflict' ? 409 : code === 'room-unknown' ? 404 : 500;
+      if (status === 500) log.error({ err: error, path: context.req.path }, 'a call failed');
+      return answerRefusal(context, { status, code, message, hint });
+    }
+    log.error({ err: error, path: context.req.path }, 'a call failed');
+    return answerRefusal(context, internal);
+  });
+  return app;
+}
+
+/** The WebSockets, for whoever comes without an upgrade, and for /openapi.json. */
+function addSockets(app: OpenAPIHono): void {
+  for (const [name, subprotocol] of [
+    ['audio', 'sala.audio.v1'],
+    ['captions', 'sala.captions.v1'],
+  ] as const)
+    app.openapi(
+      createRoute({
+        method: 'get',
+        path: `/api/rooms/{room}/${name}`,
+        tags: ['sockets'],
+        summary: `WebSocket, subprotocol ${subprotocol}`,
+        request: { params: roomParameters },
+        responses: {
+          101: { description: 'The socket is open' },
+          426: { content: { 'application/json': { schema: errorSchema } }, description: 'Not a WebSocket upgrade' },
+          ...refused(400, 401, 403, 404),
+        },
+      }),
+      () => {
+        throw new Refused(upgradeRequired(subprotocol));
+      },
+    );
+}
+
+const upgradeRequired = (subprotocol: string): Refusal => ({
+  status: 426,
+  code: 'upgrade-required',
+  message: 'This is a WebSocket',
+  hint: `Connect with ws:// or wss:// and the subprotocol "${subprotocol}".`,
+  headers: { upgrade: 'websocket', connection: 'upgrade' },
+});
+
+const notFound: Refusal = {
+  status: 404,
+  code: 'not-found',
+  message: 'There is nothing here',
+  hint: 'See /openapi.json for what there is.',
+};
+
+const wrongMethod = (method: string, allowed: readonly string[]): Refusal => ({
+  status: 405,
+  code: 'method',
+  message: `${method} is not possible here`,
+  hint: `Possible are ${allowed.join(', ')}.`,
+  headers: { allow: allowed.join(', ') },
+});
+
+const tooLarge = (maxBytes: number): Refusal => ({
+  status: 413,
+  code: 'too-large',
+  message: `The body is longer than ${maxBytes} bytes`,
+  hint: 'Send less at a time.',
+});
+
+const internal: Refusal = {
+  status: 500,
+  code: 'internal',
+  message: 'The relay could not do this',
+  hint: 'The relay logged why; try again.',
+};
+
+function ofException({ status, message }: HTTPException): Refusal {
+  if (status === 415)
+    return {
+      status,
+      code: 'media-type',
+      message: 'The body is not JSON',
+      hint: 'Send "content-type: application/json".',
+    };
+  if (status >= 500) return internal;
+  return badRequest('malformed', message, 'Send a JSON body as in /openapi.json.');
+}

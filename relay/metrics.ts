@@ -1,0 +1,97 @@
+import { Hono } from 'hono';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { ReaderCounters } from './audience.ts';
+import type { LiveRoom, LiveRooms } from './live.ts';
+
+/** Where the figures of the relay come from; all are read when they are asked for. */
+export interface MetricsSources {
+  readonly rooms: Pick<LiveRooms, 'all'>;
+  readonly readers: { readonly counters: Readonly<ReaderCounters>; byRoom(): ReadonlyMap<string, number> };
+  readonly doors: { readonly refusals: ReadonlyMap<string, number> };
+  /** Bytes of audio on the relay's disk. */
+  readonly spoolBytes: () => number;
+}
+
+const snake = (name: string) =>
+  name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`).replace(/[^a-z0-9_]/g, '_');
+const seconds = (ms: number) => ms / 1000;
+
+/** The relay in Prometheus' text format. Every drop and every refusal is in it. */
+export class Metrics {
+  readonly #sources: MetricsSources;
+  readonly #registry = new Registry();
+  readonly #gauges = new Map<string, Gauge>();
+  readonly #counters = new Map<string, Counter>();
+
+  constructor(sources: MetricsSources) {
+    this.#sources = sources;
+    collectDefaultMetrics({ register: this.#registry }); // the process's memory, CPU and event loop lag among them
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  async text(): Promise<string> {
+    // A room that is gone must not leave its last figures behind.
+    for (const metric of [...this.#gauges.values(), ...this.#counters.values()]) metric.reset();
+    const { rooms, readers, doors, spoolBytes } = this.#sources;
+    const all = rooms.all();
+    this.#set('sala_rooms', 'Rooms', all.length);
+    this.#set('sala_spool_bytes', "Audio on the relay's disk", spoolBytes());
+    for (const [code, count] of doors.refusals)
+      this.#count('sala_refusals_total', 'WebSockets refused before the upgrade', count, { code });
+    const { messages, partialsDropped, cutOff } = readers.counters;
+    this.#count('sala_reader_messages_total', 'Messages sent to readers', messages);
+    this.#count('sala_reader_partials_dropped_total', 'Partials replaced before they were sent', partialsDropped);
+    this.#count('sala_readers_cut_off_total', 'Readers cut off because they were too slow', cutOff);
+    const counts = readers.byRoom();
+    for (const room of all) this.#setRoom(room, counts.get(room.record.name) ?? 0);
+    return this.#registry.metrics();
+  }
+
+  #setRoom(room: LiveRoom, readers: number): void {
+    const { state, source, engine, lagMs, backlogMs, backfillMs, lastAudioMs, lastCaptionMs, counters } = room.live();
+    const name = room.record.name;
+    const set = (metric: string, help: string, value: number | null, labels: Record<string, string> = {}) =>
+      value === null ? undefined : this.#set(`sala_room_${metric}`, help, value, { room: name, ...labels });
+    set('readers', 'Readers connected', readers);
+    set('log_seq', 'Newest seq of the caption log', room.log.seq);
+    set('state', 'The state of the room, as the label', 1, { state });
+    set('engine_state', 'The state of its engine, as the label', 1, { engine: engine.name, state: engine.state });
+    set('source_connected', 'Whether a source is connected', source ? 1 : 0);
+    set('lag_seconds', "How far the engine's input is behind the newest audio", seconds(lagMs));
+    set('backlog_seconds', 'Audio the device holds and the relay has not received', seconds(backlogMs));
+    set('backfill_seconds', 'Audio that waits to be captioned beside the live edge', seconds(backfillMs));
+    set('audio_age_seconds', 'Since audio last arrived', lastAudioMs === null ? null : seconds(lastAudioMs));
+    set('caption_age_seconds', 'Since the last caption', lastCaptionMs === null ? null : seconds(lastCaptionMs));
+    for (const [key, value] of Object.entries(counters)) {
+      const metric = `sala_room_${snake(key)}_total`;
+      this.#count(metric, `The room's counter ${key}`, value, { room: name });
+    }
+  }
+
+  #set(name: string, help: string, value: number, labels: Record<string, string> = {}): void {
+    const known = this.#gauges.get(name);
+    const gauge = known ?? new Gauge({ name, help, labelNames: Object.keys(labels), registers: [this.#registry] });
+    this.#gauges.set(name, gauge);
+    gauge.set(labels, value);
+  }
+
+  /** The parts count for themselves; a counter here only shows the total. */
+  #count(name: string, help: string, total: number, labels: Record<string, string> = {}): void {
+    const known = this.#counters.get(name);
+    const counter = known ?? new Counter({ name, help, labelNames: Object.keys(labels), registers: [this.#registry] });
+    this.#counters.set(name, counter);
+    counter.inc(labels, Math.max(0, total));
+  }
+}
+
+/** `/metrics` alone, without a token, for an address of its own. */
+export function createMetricsApp(metrics: Pick<Metrics, 'text' | 'contentType'>): Hono {
+  const app = new Hono();
+  app.get('/metrics', async (context) =>
+    context.body(await metrics.text(), 200, { 'content-type': metrics.contentType }),
+  );
+  return app;
+}

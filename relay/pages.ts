@@ -1,0 +1,76 @@
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { serveStatic } from '@hono/node-server/serve-static';
+import type { Context, Hono, MiddlewareHandler } from 'hono';
+import { etag } from 'hono/etag';
+import { roomPattern } from './protocol.js';
+
+export interface PageFiles {
+  /** The folder of the pages. */
+  readonly pagesDir: string;
+  /** The wire, which the pages import. */
+  readonly protocolFile: string;
+}
+
+/** Pages load their own scripts and talk to relays, nothing else; anyone may frame a caption page. */
+export const pagePolicy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "connect-src 'self' ws: wss:",
+  "img-src 'self' data:",
+  "font-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  'frame-ancestors *',
+].join('; ');
+/** The admin page takes a secret: nobody may frame it. */
+const adminPolicy = pagePolicy.replace('frame-ancestors *', "frame-ancestors 'none'");
+
+/** Plain names in plain folders, of the kinds a page is made of: no dot files, nothing encoded, no program text. */
+const fileName =
+  /^\/display((?:\/[A-Za-z0-9_-]+)*\/[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.(?:html|css|js|svg|png|woff2))$/;
+
+/** The pages and what they load, all from the relay's own disk. */
+export function addPages(app: Pick<Hono, 'get' | 'use'>, { pagesDir, protocolFile }: PageFiles): void {
+  const tagged = etag();
+  const page =
+    (policy: string): MiddlewareHandler =>
+    async (context, next) => {
+      await next();
+      if (context.res.status >= 400) return;
+      context.header('content-security-policy', policy);
+      context.header('cache-control', 'no-cache');
+    };
+  const file = (path: string) => serveStatic({ path });
+  const only =
+    (pattern: RegExp): MiddlewareHandler =>
+    (context, next) =>
+      pattern.test(context.req.path) ? next() : Promise.resolve(context.notFound());
+
+  const roomPage = new RegExp(`^/rooms/${roomPattern.source.slice(1)}`);
+  app.get('/rooms/:room', page(pagePolicy), tagged, only(roomPage), file(join(pagesDir, 'caption.html')));
+  app.get('/admin', page(adminPolicy), tagged, file(join(pagesDir, 'admin.html')));
+  app.get('/relay/protocol.js', page(pagePolicy), tagged, file(protocolFile));
+  app.get(
+    '/display/*',
+    page(pagePolicy),
+    tagged,
+    only(fileName),
+    serveStatic({ root: pagesDir, rewriteRequestPath: (path) => fileName.exec(path)?.[1] ?? '/' }),
+  );
+  app.get('/', page(pagePolicy), (context: Context) => context.html(index));
+}
+
+/** @throws when a file that every relay serves is not there */
+export async function checkPages({ pagesDir, protocolFile }: PageFiles): Promise<void> {
+  await Promise.all([join(pagesDir, 'caption.html'), protocolFile].map((path) => access(path)));
+}
+
+const index = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Sala</title>
+<p>This is a Sala relay: live captions for every room of a conference. <a href="/openapi.json">What it can be asked</a>.</p>
+</html>
+`;
