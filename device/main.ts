@@ -1,0 +1,179 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { ConfigurationError, codeOf } from '../systemd/errors.ts';
+import { createLog } from '../systemd/log.ts';
+import { SystemdNotifier } from '../systemd/notify.ts';
+import { type Program, type Running, run } from '../systemd/program.ts';
+import { AudioBuffer } from './buffer.ts';
+import { systemClocks } from './clocks.ts';
+import { WorkerDisk } from './disk.ts';
+import { Framer } from './framer.ts';
+import { HealthMonitor } from './health.ts';
+import { type DeviceSettings, deviceSettings, isWorldReadable, listSettings, readToken } from './options.ts';
+import { createSource, listSources } from './sources/index.ts';
+import { StatusPage } from './status.ts';
+import { Uplink } from './uplink.ts';
+
+const text = {
+  usage: 'npm run device --',
+  summary: 'Sends the sound of one room to the relay, and keeps it while the relay cannot be reached.',
+};
+
+/** No audio for this long while the source says that it captures: the pipeline is stuck. */
+const maxCaptureGapMs = 10_000;
+
+function version(): string {
+  const file = new URL('../package.json', import.meta.url);
+  try {
+    return z.object({ version: z.string().max(64) }).parse(JSON.parse(readFileSync(file, 'utf8'))).version;
+  } catch {
+    return 'unknown';
+  }
+}
+
+async function start(settings: DeviceSettings, env: NodeJS.ProcessEnv): Promise<Running> {
+  const { room, channels: take } = settings;
+  if (settings.stereo && (take === 'mix' || take.length !== 2))
+    throw new ConfigurationError(['--stereo needs two channels to keep apart: --channels 1,2']);
+  const log = createLog(settings.logLevel);
+  if (isWorldReadable(settings.tokenFile))
+    log('main').warn({ file: settings.tokenFile }, 'every account of this machine can read the token');
+  try {
+    mkdirSync(settings.dataDir, { recursive: true });
+  } catch (error) {
+    if (codeOf(error) !== 'EROFS') throw error;
+  }
+  const clocks = systemClocks();
+  const { now } = clocks;
+  const startedAtMs = now();
+  const channels = settings.stereo ? 2 : 1;
+  const disk = new WorkerDisk({ file: join(settings.dataDir, 'buffer.db'), log: log('disk') });
+  const { maxBufferHours, maxBufferBytes } = settings;
+  const limits = { maxBufferHours, maxBufferBytes };
+  const buffer = new AudioBuffer({ room, channels, disk, clocks, log: log('buffer'), limits });
+  const notifier = new SystemdNotifier({ env, log: log('systemd') });
+  let capturedAtMs = now();
+  let ended: () => void = () => undefined;
+  const played = new Promise<void>((resolve) => {
+    ended = resolve;
+  });
+
+  const tell = () => {
+    uplink.report();
+    void notifier.status(health.current().message);
+  };
+  const framer = new Framer({
+    take,
+    channels,
+    listener: {
+      frame: (position, audio) => {
+        capturedAtMs = now();
+        buffer.frame(position, audio);
+      },
+      hole: (from, to, reason) => buffer.hole(from, to, reason),
+      anchor: (position, monotonicMs) => buffer.anchor(position, monotonicMs),
+    },
+    onState: (state) => {
+      log('source').info(state, 'source');
+      capturedAtMs = now();
+      health.source(state);
+      if (state.state === 'ended') {
+        buffer.end();
+        ended();
+      }
+      tell();
+    },
+  });
+  const health = new HealthMonitor({
+    version: version(),
+    now,
+    buffer: () => buffer.health(),
+    uplink: () => uplink.health(),
+    takeLevel: () => framer.takeLevel(),
+    clockSynced: clocks.wallSynced,
+    driftPpm: () => framer.driftPpm,
+  });
+  const uplink: Uplink = new Uplink({
+    relay: settings.relay,
+    room,
+    token: () => readToken(settings.tokenFile),
+    buffer,
+    device: { id: hostname().slice(0, 128) || 'device', version: version(), bootId: clocks.bootId },
+    health: () => health.current(),
+    now,
+    random: Math.random,
+    log: log('uplink'),
+    onChange: tell,
+  });
+  const source = createSource(settings.source, {
+    log: log('source'),
+    execPath: process.execPath,
+    ...(settings.sourceRate !== undefined && { rateHz: settings.sourceRate }),
+    ...(settings.sourceChannels !== undefined && { channels: settings.sourceChannels }),
+  });
+  const page = settings.statusListen
+    ? new StatusPage({
+        ...settings.statusListen,
+        pages: new URL('../display/', import.meta.url),
+        status: () => ({
+          room,
+          relay: settings.relay,
+          health: health.current(),
+          language: uplink.health().settings.language ?? null,
+          uptimeMs: Math.round(now() - startedAtMs),
+        }),
+      })
+    : null;
+
+  await framer.start();
+  const port = await page?.start();
+  buffer.start(uplink);
+  source.start(framer);
+  uplink.start();
+  const beat = setInterval(() => {
+    health.measure();
+    tell();
+  }, 1000);
+  notifier.watch(async () => {
+    const { state } = health.sourceState;
+    if (state === 'capturing' && now() - capturedAtMs > maxCaptureGapMs) throw new Error('the source gives nothing');
+    await disk.probe();
+  });
+  await notifier.ready(health.current().message);
+  log('main').info({ room, relay: settings.relay, statusPort: port }, 'started');
+
+  let stopping: Promise<void> | null = null;
+  const stop = async () => {
+    clearInterval(beat);
+    await notifier.stopping();
+    await source.stop();
+    framer.flush();
+    buffer.end();
+    await Promise.all([buffer.stop(), page?.stop()]);
+    await uplink.stop();
+  };
+  return {
+    stop: () => {
+      stopping ??= stop();
+      return stopping;
+    },
+    done: played.then(() => buffer.settled()),
+  };
+}
+
+const device: Program<typeof deviceSettings> = { ...text, settings: deviceSettings, start };
+
+const list: Program<typeof listSettings> = {
+  ...text,
+  settings: listSettings,
+  start: async ({ logLevel }) => {
+    const log = createLog(logLevel)('source');
+    process.stdout.write(`${await listSources({ log, execPath: process.execPath })}\n`);
+    return { stop: () => Promise.resolve(), done: Promise.resolve() };
+  },
+};
+
+const listing = process.argv.includes('--list-sources') || /^(1|true)$/.test(process.env.SALA_LIST_SOURCES ?? '');
+await (listing ? run(list, process) : run(device, process));

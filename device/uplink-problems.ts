@@ -1,0 +1,152 @@
+/** What ends a connection, in words, and how long it asks to wait. */
+import { z } from 'zod';
+import { closeCodes, type RelayMessage } from '../relay/protocol.js';
+import type { Explained } from '../systemd/errors.ts';
+import type { UplinkState } from './uplink.ts';
+
+export interface ConnectionEnd {
+  /** Milliseconds; null for the ordinary schedule. */
+  readonly delayMs: number | null;
+  readonly state: UplinkState;
+  readonly problem: Explained | null;
+}
+
+const refusalBody = z.object({
+  error: z.object({
+    code: z.string().max(64),
+    message: z.string().max(1000),
+    hint: z.string().max(1000).optional(),
+    retryAfterMs: z.number().optional(),
+  }),
+});
+
+export const tokenRetryMs = 60_000;
+const unknownRoomRetryMs = 10_000;
+const otherSourceRetryMs = 30_000;
+
+const tokenRefused: Explained = {
+  code: 'token-refused',
+  message: 'The relay does not accept this kit’s token',
+  hint: 'Make a new publish token for this room on the admin page and put it into the token file.',
+};
+const otherSource: Explained = {
+  code: 'other-source',
+  message: 'Another source is in charge of this room',
+  hint: 'Unplug the other kit, or choose this one on the admin page. Sound is kept here meanwhile.',
+};
+const unknownRoom = (room: string): Explained => ({
+  code: 'room-unknown',
+  message: `The relay does not know the room “${room}”`,
+  hint: 'Create the room on the admin page, or correct --room.',
+});
+
+/** @param reason of the file system */
+export const tokenUnreadable = (reason: string): Explained => ({
+  code: 'token-unreadable',
+  message: `The token file cannot be read: ${reason}`,
+  hint: 'Give this program’s user the right to read it.',
+});
+
+/** No connection came about, or it broke. @param code of the system, `''` where there is none */
+export function explainFailure(code: string, message: string): Explained {
+  if (/^CERT_NOT_YET_VALID$|^CERT_HAS_EXPIRED$/.test(code))
+    return {
+      code: 'relay-certificate',
+      message: `The relay’s certificate is not valid at this time (${code})`,
+      hint: 'Check the date of this kit first: without a network clock it may be years off.',
+    };
+  if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code))
+    return {
+      code: 'relay-certificate',
+      message: `The relay’s certificate is not trusted (${code})`,
+      hint: 'Correct the relay’s certificate; a network that intercepts connections shows itself like this too.',
+    };
+  const hints: Record<string, string> = {
+    ENOTFOUND: 'Check the network cable, the DNS of this network and the name in --relay.',
+    EAI_AGAIN: 'Check the network cable and the DNS of this network.',
+    ECONNREFUSED: 'Check that the relay runs and that --relay names its port.',
+    ENETUNREACH: 'Check the network cable or Wi-Fi.',
+    EHOSTUNREACH: 'Check the network cable or Wi-Fi.',
+  };
+  return {
+    code: 'relay-unreachable',
+    message: `The relay cannot be reached (${code || message})`,
+    hint: hints[code] ?? 'Check the network. Sound is kept here and sent as soon as the relay answers.',
+  };
+}
+
+/** The relay, or something before it, answered the request to connect with an HTTP status. */
+export function explainStatus(
+  status: number,
+  retryAfter: string | undefined,
+  body: string,
+  room: string,
+): ConnectionEnd & { problem: Explained } {
+  const error = parseRefusal(body);
+  const said = error
+    ? { code: error.code, message: error.message, hint: error.hint ?? 'The relay’s log says more.' }
+    : null;
+  const retryMs = error?.retryAfterMs ?? (retryAfter ? Number(retryAfter) * 1000 : Number.NaN);
+  const delayMs = Number.isFinite(retryMs) ? retryMs : null;
+  if (status === 401 || status === 403)
+    return {
+      delayMs: tokenRetryMs,
+      state: 'refused',
+      problem: { ...tokenRefused, ...(said && { message: said.message }) },
+    };
+  if (status === 404) return { delayMs: unknownRoomRetryMs, state: 'refused', problem: unknownRoom(room) };
+  if (status < 400)
+    return {
+      delayMs: null,
+      state: 'waiting',
+      problem: {
+        code: 'network-login',
+        message: `Something between this kit and the relay answered (HTTP ${status})`,
+        hint: 'This network may want a login on a web page: ask for one without, or for an exception for this kit.',
+      },
+    };
+  return {
+    delayMs,
+    state: 'waiting',
+    problem: said ?? {
+      code: 'relay-unavailable',
+      message: `The relay takes no connection now (HTTP ${status})`,
+      hint: 'Sound is kept here. If this stays, look at the relay’s log and at what is before it.',
+    },
+  };
+}
+
+/** A connection that was open is over. @param failure what was noticed on this side */
+export function explainClose(
+  code: number,
+  refusal: Extract<RelayMessage, { type: 'refused' }> | null,
+  failure: Explained | null,
+  room: string,
+): ConnectionEnd {
+  const asked = refusal?.retryAfterMs ?? null;
+  const said = refusal && {
+    code: refusal.code,
+    message: refusal.message,
+    hint: refusal.hint ?? 'The relay’s log says more.',
+  };
+  if (code === closeCodes.otherSource)
+    return { delayMs: asked ?? otherSourceRetryMs, state: 'other-source', problem: otherSource };
+  if (code === closeCodes.unauthorized || code === closeCodes.forbidden)
+    return { delayMs: asked ?? tokenRetryMs, state: 'refused', problem: tokenRefused };
+  if (code === closeCodes.roomGone)
+    return { delayMs: asked ?? unknownRoomRetryMs, state: 'refused', problem: unknownRoom(room) };
+  if (code === 1001 && !refusal) return { delayMs: asked, state: 'connecting', problem: failure };
+  return {
+    delayMs: asked,
+    state: 'waiting',
+    problem: said ?? failure ?? explainFailure('', `the connection was closed with ${code}`),
+  };
+}
+
+function parseRefusal(body: string): z.output<typeof refusalBody>['error'] | null {
+  try {
+    return refusalBody.parse(JSON.parse(body)).error;
+  } catch {
+    return null;
+  }
+}
