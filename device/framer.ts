@@ -145,7 +145,7 @@ export class Framer implements SourceListener {
       fault: {
         code: 'channel-absent',
         message: `Channel ${missing} is to be captured, but the source has ${format.channels}.`,
-        hint: 'Choose a channel that it has, or the mix of all.',
+        hint: 'Choose with --channels one that it has, or the mix of all.',
       },
     });
     return false;

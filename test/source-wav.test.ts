@@ -211,7 +211,7 @@ test('what cannot be a source is said at once', () => {
 test('the tone is 440 Hz at -20 dBFS with a pip each second, and never clicks', () => {
   const time = new VirtualTime();
   const heard = new SourceRecorder();
-  new ToneSource(log, time).start(heard);
+  new ToneSource(time).start(heard);
   time.run(3000);
   const samples = samplesOf(heard);
   expect(samples).toHaveLength(48000);

@@ -23,7 +23,7 @@ const loopSuffix = '?loop=1';
  */
 export function createSource(spec: string, options: SourceOptions): Source {
   const [kind = '', rest = ''] = spec.split(/:(.*)/s);
-  if (spec === 'tone') return new ToneSource(options.log);
+  if (spec === 'tone') return new ToneSource();
   if (kind === 'mixer' && rest.trim() !== '') return new MixerSource({ ...options, name: rest.trim() });
   if (kind === 'wav' && rest !== '' && rest !== loopSuffix) {
     const loop = rest.endsWith(loopSuffix);

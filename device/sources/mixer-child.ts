@@ -108,7 +108,7 @@ async function open(name: string, wantedRateHz: number, wantedChannels: number):
     await refuse(
       'capture-failed',
       `"${mixer.name}" cannot be captured at ${rateHz} Hz with ${channels} channels: ${reason.slice(0, 300)}`,
-      'Close what else uses the mixer, or set the sample rate and channels it has; --list-sources shows them.',
+      'Close what else uses the mixer, or set --source-rate and --source-channels to what it has; --list-sources shows them.',
     );
   }
 }

@@ -160,8 +160,6 @@ export class MixerSource implements Source {
     const shown = JSON.stringify(state);
     if (shown === this.#shown) return;
     this.#shown = shown;
-    if (state.state === 'fault') this.#log.warn({ code: state.fault.code }, state.fault.message);
-    else this.#log.info({ state: state.state, name: state.name }, 'source');
     this.#listener?.state(state);
   }
 }

@@ -1,4 +1,3 @@
-import type { Logger } from '../../systemd/log.ts';
 import { chunksPerSecond, Pacer, type Timing } from './pacer.ts';
 import type { Source, SourceFormat, SourceListener } from './source.ts';
 
@@ -17,18 +16,15 @@ const second = new Int16Array(format.rateHz).map((_, i) => {
 
 /** A test tone for kits without a mixer: 440 Hz with a pip each second, 16 kHz mono, for ever. */
 export class ToneSource implements Source {
-  readonly #log: Logger;
   readonly #timing: Timing | undefined;
   #pacer: Pacer | null = null;
   #chunk = 0;
 
-  constructor(log: Logger, timing?: Timing) {
-    this.#log = log;
+  constructor(timing?: Timing) {
     this.#timing = timing;
   }
 
   start(listener: SourceListener): void {
-    this.#log.info({ state: 'capturing', name: 'tone' }, 'source');
     listener.state({ state: 'capturing', name: 'tone', format });
     const samples = format.rateHz / chunksPerSecond;
     this.#pacer = new Pacer((deadlineMs) => {

@@ -36,7 +36,6 @@ export class WavSource implements Source {
     const { rateHz, channels } = this.#file.format;
     const format: SourceFormat = { rateHz, channels };
     const name = `wav:${this.#path}`.slice(0, 256);
-    this.#log.info({ state: 'capturing', name }, 'source');
     listener.state({ state: 'capturing', name, format });
     this.#pacer = new Pacer((deadlineMs) => {
       this.#chunk++;
