@@ -23,7 +23,8 @@ export function keepHeartbeat(socket: WebSocket, timing: HeartbeatTiming, onBeat
     if (performance.now() - heardMs > timing.deadAfterMs) socket.terminate();
     else {
       onBeat();
-      if (socket.readyState === socket.OPEN) socket.ping();
+      // The pong brings the time back: whoever wants to knows the round trip.
+      if (socket.readyState === socket.OPEN) socket.ping(String(performance.now()));
     }
   }, timing.intervalMs);
   socket.once('close', () => clearInterval(timer));

@@ -11,6 +11,8 @@ export interface RoomListener {
   /** The volatile tail; empty text withdraws it. */
   partial(partial: PartialCaption): void;
   status(status: Status): void;
+  /** The organizer's settings changed. */
+  settings?(settings: RoomSettings): void;
   /** The room was deleted; nothing follows. */
   deleted(): void;
 }

@@ -285,7 +285,8 @@ const health = object({
 const deviceMessages = {
   hello: object({
     type: oneOf(['hello']),
-    device: object({ id: string(128), version: string(64), bootId: uuid }),
+    /** `monotonicMs`: the kit's monotonic clock at the moment of sending, which places what it held before. */
+    device: object({ id: string(128), version: string(64), bootId: uuid, monotonicMs: optional(number) }),
     /** false: only ask whether the room is free, never push another source out. */
     takeover: boolean,
     streams: listOf(stream, limits.maxStreams),
@@ -294,7 +295,8 @@ const deviceMessages = {
   stream: object({ type: oneOf(['stream']), stream }),
   ended: object({ type: oneOf(['ended']), index: streamIndex, edge: position }),
   hole: object({ type: oneOf(['hole']), index: streamIndex, ...holeFields }),
-  anchor: object({ type: oneOf(['anchor']), index: streamIndex, anchor }),
+  /** `sentMonotonicMs`: the same clock at the moment of sending; without it, the anchor counts as made right then. */
+  anchor: object({ type: oneOf(['anchor']), index: streamIndex, anchor, sentMonotonicMs: optional(number) }),
   health: object({ type: oneOf(['health']), health }),
 };
 

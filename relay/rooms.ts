@@ -41,11 +41,22 @@ export class Rooms {
   readonly #db: Database;
   readonly #defaults: { language: string; engine: string };
   readonly #now: () => number;
+  /** By room; they are asked for with every frame. */
+  readonly #assignments = new Map<string, Assignment[]>();
 
   constructor(db: Database, defaults: { language: string; engine: string }, now: () => number = Date.now) {
     this.#db = db;
     this.#defaults = defaults;
     this.#now = now;
+  }
+
+  get defaultLanguage(): string {
+    return this.#defaults.language;
+  }
+
+  /** Brings rooms that use the default engine to the present default. */
+  start(): void {
+    for (const { name, settings } of this.all()) this.#assign(name, settings);
   }
 
   all(): RoomRecord[] {
@@ -99,16 +110,21 @@ export class Rooms {
   }
 
   delete(name: string): boolean {
+    this.#assignments.delete(name);
     return this.#db.prepare('DELETE FROM rooms WHERE name = ?').run(name).changes > 0;
   }
 
   /** The assignments of a room in order of time; the first governs everything before it too. */
-  assignments(name: string): Assignment[] {
-    return this.#db
+  assignments(name: string): readonly Assignment[] {
+    const known = this.#assignments.get(name);
+    if (known) return known;
+    const read = this.#db
       .prepare<[string], Assignment>(
         'SELECT id, from_ms AS fromMs, language, engine FROM assignments WHERE room = ? ORDER BY from_ms, id',
       )
       .all(name);
+    this.#assignments.set(name, read);
+    return read;
   }
 
   #assign(name: string, { language, engine }: RoomSettings): void {
@@ -118,6 +134,7 @@ export class Rooms {
     this.#db
       .prepare('INSERT INTO assignments (room, from_ms, language, engine) VALUES (?, ?, ?, ?)')
       .run(name, this.#now(), language, effective);
+    this.#assignments.delete(name);
   }
 
   #rows(sql: string, ...values: string[]): RoomRecord[] {

@@ -1,0 +1,214 @@
+import type { Engine, EngineFailure, EngineResult, EngineSession, SessionSettings, Word } from './engines/engine.ts';
+import { bytesPerSample, frameSamples, intersect, type RangeSet, sampleRate, subtract, union } from './protocol.js';
+import { type Place, TimeMap } from './time-map.ts';
+
+/** A result in the stream's own terms, its foreign words taken out. */
+export interface Heard {
+  readonly text: string;
+  readonly language: string;
+  readonly speaker: string | null;
+  readonly stream: string;
+  readonly from: number;
+  readonly to: number;
+  /** Positions of the words that are owned; empty where the engine gives no word times. */
+  readonly words: readonly { readonly text: string; readonly from: number; readonly to: number }[];
+}
+
+export interface AttemptListener {
+  ready(): void;
+  /** `null` withdraws the tail. */
+  partial(heard: Heard | null): void;
+  /** `done`: everything that this final puts behind us, by stream. */
+  final(heard: Heard | null, done: Map<string, RangeSet>): void;
+  ended(): void;
+  failed(failure: EngineFailure): void;
+}
+
+const everything: RangeSet = [[0, Number.MAX_SAFE_INTEGER]];
+const silence = new Uint8Array(frameSamples * bytesPerSample);
+/** In silence, what lies this far behind without an open segment is done: no engine holds audio back for longer. */
+const silenceHorizonSamples = 5 * sampleRate;
+
+/**
+ * One engine session and what it was fed: it maps engine time to positions, lets through only the words whose middle
+ * lies in what it owns, and knows how far its audio is behind published finals.
+ */
+export class Attempt {
+  readonly language: string;
+  readonly engineName: string;
+  readonly openedAtMs: number;
+  readonly #map = new TimeMap();
+  readonly #owned = new Map<string, RangeSet>();
+  readonly #listener: AttemptListener;
+  readonly #session: EngineSession;
+  #done = 0;
+  #openSegment = false;
+  #over = false;
+  #ready = false;
+
+  constructor(engine: Engine, settings: SessionSettings, nowMs: number, listener: AttemptListener) {
+    this.language = settings.language;
+    this.engineName = engine.name;
+    this.openedAtMs = nowMs;
+    this.#listener = listener;
+    this.#session = engine.open(settings, {
+      ready: () => {
+        this.#ready = true;
+        if (!this.#over) listener.ready();
+      },
+      partial: (result) => this.#partial(result),
+      final: (result) => this.#final(result),
+      ended: () => this.#end(() => listener.ended()),
+      failed: (failure) => this.#end(() => listener.failed(failure)),
+    });
+  }
+
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** Engine time fed so far, in samples. */
+  get fed(): number {
+    return this.#map.length;
+  }
+
+  /** How far engine time is ahead of this session's own wall clock. */
+  leadMs(nowMs: number): number {
+    return (this.fed * 1000) / sampleRate - (nowMs - this.openedAtMs);
+  }
+
+  /** Only words whose middle lies in these positions of `stream` are this session's; without a call all are. */
+  own(stream: string, ranges: RangeSet): void {
+    this.#owned.set(stream, ranges);
+  }
+
+  owned(stream: string): RangeSet {
+    return this.#owned.get(stream) ?? everything;
+  }
+
+  /** Takes positions away from it: they belong to another session. */
+  disown(stream: string, ranges: RangeSet): void {
+    this.own(stream, subtract(this.owned(stream), ranges));
+  }
+
+  /** At most 100 ms of mono audio. */
+  write(stream: string, position: number, audio: Uint8Array): void {
+    if (this.#over) return;
+    this.#map.add(stream, position, audio.length / bytesPerSample);
+    this.#session.write(audio, { stream, position });
+  }
+
+  /** Silence that has no position. */
+  writeSilence(samples: number): void {
+    for (let left = samples; left > 0 && !this.#over; left -= frameSamples) {
+      const piece = Math.min(left, frameSamples);
+      this.#map.addSilence(piece);
+      this.#session.write(silence.subarray(0, piece * bytesPerSample), null);
+    }
+  }
+
+  /** What of the audio fed is not behind a final or the silence horizon, by stream. */
+  undone(): Map<string, RangeSet> {
+    return this.#ownedOnly(this.#map.heard(this.#done, this.fed));
+  }
+
+  /** What silence has put behind us since the last call, by stream; empty while a segment is open. */
+  settle(): Map<string, RangeSet> {
+    const horizon = this.fed - silenceHorizonSamples;
+    return this.#openSegment || horizon <= this.#done ? new Map() : this.#advance(horizon);
+  }
+
+  finish(timeoutMs: number): void {
+    if (!this.#over) this.#session.end(timeoutMs);
+  }
+
+  abort(): void {
+    this.#over = true;
+    this.#session.abort();
+  }
+
+  #end(tell: () => void): void {
+    if (this.#over) return;
+    this.#over = true;
+    if (this.#openSegment) this.#listener.partial(null);
+    tell();
+  }
+
+  #partial(result: EngineResult): void {
+    if (this.#over) return;
+    this.#openSegment = true;
+    const heard = this.#own(result);
+    if (heard) this.#listener.partial(heard);
+  }
+
+  #final(result: EngineResult): void {
+    if (this.#over) return;
+    this.#openSegment = false;
+    // Finals of one session come in order, so all that was heard before this one's end is behind us.
+    this.#listener.final(this.#own(result), this.#advance(result.end));
+  }
+
+  #advance(to: number): Map<string, RangeSet> {
+    const done = this.#ownedOnly(this.#map.heard(this.#done, to));
+    this.#done = Math.max(this.#done, to);
+    this.#map.forget(this.#done - silenceHorizonSamples);
+    return done;
+  }
+
+  #ownedOnly(heard: Map<string, RangeSet>): Map<string, RangeSet> {
+    return new Map([...heard].map(([stream, ranges]) => [stream, intersect(ranges, this.owned(stream))]));
+  }
+
+  #isOwned(place: Place | null): place is Place {
+    return (
+      place !== null && this.owned(place.stream).some(([from, to]) => from <= place.position && place.position < to)
+    );
+  }
+
+  /** The result without the words of others; null when nothing of it is ours. */
+  #own(result: EngineResult): Heard | null {
+    const middle = this.#map.place((result.start + result.end) / 2);
+    const spoken = result.words.filter((word) => word.kind === 'word');
+    if (spoken.length === 0) return this.#isOwned(middle) ? this.#heard(result, result.text, [], middle.stream) : null;
+    const kept: Word[] = [];
+    let keeping = false;
+    for (const word of result.words) {
+      // Punctuation belongs to the word before it.
+      if (word.kind === 'word') keeping = this.#isOwned(this.#map.place((word.start + word.end) / 2));
+      if (keeping) kept.push(word);
+    }
+    const first = kept.find((word) => word.kind === 'word');
+    const last = kept.findLast((word) => word.kind === 'word');
+    if (!first || !last) return null;
+    const whole = kept.length === result.words.length;
+    const text = whole
+      ? result.text
+      : kept.reduce((out, word) => (word.kind === 'word' && out ? `${out} ${word.text}` : out + word.text), '');
+    const place = this.#map.place((first.start + first.end) / 2);
+    return place ? this.#heard({ ...result, start: first.start, end: last.end }, text, kept, place.stream) : null;
+  }
+
+  #heard(result: EngineResult, text: string, words: readonly Word[], stream: string): Heard {
+    const at = (engineTime: number) => Math.max(0, Math.round(this.#map.place(engineTime)?.position ?? 0));
+    return {
+      text,
+      language: result.language,
+      speaker: words.find((word) => word.speaker !== null)?.speaker ?? null,
+      stream,
+      from: at(result.start),
+      to: Math.max(at(result.start), at(result.end)),
+      words: words
+        .filter((word) => word.kind === 'word')
+        .map((word) => ({ text: word.text, from: at(word.start), to: at(word.end) })),
+    };
+  }
+}
+
+/** Adds `more` to `into`, stream by stream. */
+export function mergeRanges(into: Map<string, RangeSet>, more: Map<string, RangeSet>): void {
+  for (const [stream, ranges] of more) into.set(stream, union(into.get(stream) ?? [], ranges));
+}

@@ -1,0 +1,234 @@
+import type { Logger } from '../systemd/log.ts';
+import { Attempt, type Heard } from './attempt.ts';
+import { toMono } from './audio.ts';
+import type { Engine } from './engines/engine.ts';
+import type { Governing } from './governing.ts';
+import { Pace } from './pace.ts';
+import { frameSamples, intersect, type RangeSet, runEnd, sampleRate, size, subtract, union } from './protocol.js';
+import { EngineRetry } from './retry.ts';
+import type { Spool, SpoolStream } from './spool.ts';
+
+export interface BackfillLimits {
+  /** Engine sessions for backfill in the whole relay, beside the rooms' own. */
+  readonly maxSessions: number;
+  readonly scanIntervalMs: number;
+  /** A stretch that is still arriving is begun when so much of it is here. */
+  readonly minStartMs: number;
+  /** A stretch that stops arriving is left for later after this long. */
+  readonly patienceMs: number;
+  /** Heard on either side of the stretch, so that words at its ends are whole. */
+  readonly overlapMs: number;
+  readonly maxLeadMs: number;
+  readonly finishTimeoutMs: number;
+}
+
+export const backfillLimits: BackfillLimits = {
+  maxSessions: 2,
+  scanIntervalMs: 1000,
+  minStartMs: 10_000,
+  patienceMs: 5000,
+  overlapMs: 500,
+  maxLeadMs: 5000,
+  finishTimeoutMs: 10_000,
+};
+
+/** What backfill needs to know of a room. */
+export interface BackfillRoom {
+  readonly name: string;
+  /** Positions that live captions take care of, by stream. */
+  claims(): ReadonlyMap<string, RangeSet>;
+  engineFor(name: string): Engine;
+  backfilled(heard: Heard | null, done: ReadonlyMap<string, RangeSet>): void;
+}
+
+interface Stretch {
+  readonly room: BackfillRoom;
+  readonly stream: SpoolStream;
+  readonly from: number;
+  readonly to: number;
+}
+
+const samples = (ms: number) => Math.round((ms * sampleRate) / 1000);
+
+/** Captions what live captions had to skip, each stretch in an engine session of its own, the shortest first. */
+export class Backfill {
+  readonly #spool: Spool;
+  readonly #governing: Governing;
+  readonly #log: Logger;
+  readonly #limits: BackfillLimits;
+  readonly #now: () => number;
+  readonly #rooms = new Map<string, BackfillRoom>();
+  /** What is under way, with what cuts it short. */
+  readonly #running = new Map<Stretch, () => void>();
+  readonly #retry = new Map<string, { schedule: EngineRetry; notBeforeMs: number }>();
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(options: {
+    spool: Spool;
+    governing: Governing;
+    log: Logger;
+    limits?: BackfillLimits;
+    now?: () => number;
+  }) {
+    this.#spool = options.spool;
+    this.#governing = options.governing;
+    this.#log = options.log;
+    this.#limits = options.limits ?? backfillLimits;
+    this.#now = options.now ?? (() => performance.now());
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.#scan(), this.#limits.scanIntervalMs);
+  }
+
+  /** What is under way is dropped; it is found again after the next start. */
+  stop(): void {
+    this.#stopped = true;
+    clearInterval(this.#timer);
+    for (const cut of this.#running.values()) cut();
+  }
+
+  add(room: BackfillRoom): void {
+    this.#rooms.set(room.name, room);
+  }
+
+  remove(name: string): void {
+    this.#rooms.delete(name);
+    for (const [stretch, cut] of this.#running) if (stretch.room.name === name) cut();
+  }
+
+  /** What of a stream is being backfilled at this moment. */
+  taken(streamId: string): RangeSet {
+    return [...this.#running.keys()].reduce<RangeSet>(
+      (set, { stream, from, to }) => (stream.id === streamId ? union(set, [[from, to]]) : set),
+      [],
+    );
+  }
+
+  /** Audio of a room that waits for its captions, in ms. */
+  pendingMs(name: string): number {
+    const room = this.#rooms.get(name);
+    if (!room) return 0;
+    const total = this.#spool
+      .streamsOf(name)
+      .reduce((sum, stream) => sum + size(intersect(this.#missing(room, stream), stream.received)), 0);
+    return (total * 1000) / sampleRate;
+  }
+
+  /** What of a stream is neither captioned nor claimed by the live feed. */
+  #missing(room: BackfillRoom, stream: SpoolStream): RangeSet {
+    return subtract(subtract([[0, stream.edge]], stream.captioned), room.claims().get(stream.id) ?? []);
+  }
+
+  #scan(): void {
+    if (this.#running.size >= this.#limits.maxSessions) return;
+    const found = [...this.#rooms.values()]
+      .flatMap((room) => this.#stretches(room))
+      .sort((a, b) => a.to - a.from - (b.to - b.from));
+    for (const stretch of found) {
+      if (this.#running.size >= this.#limits.maxSessions) return;
+      this.#begin(stretch).catch((error) =>
+        this.#log.error({ err: error, room: stretch.room.name }, 'A backfill stumbled; it is tried again'),
+      );
+    }
+  }
+
+  #stretches(room: BackfillRoom): Stretch[] {
+    if ((this.#retry.get(room.name)?.notBeforeMs ?? 0) > this.#now()) return [];
+    return this.#spool.streamsOf(room.name).flatMap((stream) => {
+      return subtract(this.#missing(room, stream), this.taken(stream.id)).flatMap(([from, to]) => {
+        const begin = intersect([[from, to]], stream.received)[0]?.[0];
+        if (begin === undefined) return [];
+        const until = Math.min(to, this.#governing.at(stream, begin)?.until ?? to);
+        const here = runEnd(stream.received, begin);
+        const enough =
+          here >= until || here - begin >= samples(this.#limits.minStartMs) || (stream.ended && here > begin);
+        return enough ? [{ room, stream, from: begin, to: until }] : [];
+      });
+    });
+  }
+
+  async #begin(stretch: Stretch): Promise<void> {
+    this.#running.set(stretch, () => {});
+    try {
+      await this.#caption(stretch);
+    } finally {
+      this.#running.delete(stretch);
+    }
+  }
+
+  async #caption(stretch: Stretch): Promise<void> {
+    const { room, stream, from, to } = stretch;
+    const governing = this.#governing.at(stream, from);
+    if (!governing) return;
+    const over = Promise.withResolvers<'ended' | 'failed'>();
+    const startedMs = this.#now();
+    const attempt: Attempt = new Attempt(
+      room.engineFor(governing.assignment.engine),
+      { room: room.name, language: governing.assignment.language },
+      startedMs,
+      {
+        ready: () => {},
+        partial: () => {},
+        final: (heard, done) => room.backfilled(heard, done),
+        ended: () => over.resolve('ended'),
+        failed: (failure) => {
+          this.#putOff(room.name, failure.kind, this.#now() - startedMs);
+          over.resolve('failed');
+        },
+      },
+    );
+    this.#running.set(stretch, () => {
+      attempt.abort();
+      over.resolve('failed');
+    });
+    attempt.own(stream.id, [[from, to]]);
+    const fedTo = await this.#feed(attempt, stretch);
+    attempt.finish(this.#limits.finishTimeoutMs);
+    if ((await over.promise) === 'failed' || this.#stopped) return;
+    this.#retry.delete(room.name);
+    // Whatever of it held no words is done, too.
+    room.backfilled(null, new Map([[stream.id, [[from, Math.min(fedTo, to)]]]]));
+  }
+
+  /** Feeds the stretch with its surroundings, as fast as an engine may be fed; returns where it ended. */
+  async #feed(attempt: Attempt, { stream, from, to }: Stretch): Promise<number> {
+    const pace = new Pace();
+    const overlap = samples(this.#limits.overlapMs);
+    let cursor = Math.max(0, from - overlap);
+    if (runEnd(subtract(stream.received, stream.holeRanges), cursor) < from) cursor = from;
+    let waitedSinceMs = this.#now();
+    while (cursor < to + overlap && !attempt.over && !this.#stopped) {
+      const hole = stream.holes.find((each) => each.from <= cursor && cursor < each.to);
+      const nextHole = stream.holes.reduce(
+        (least, each) => (each.from > cursor ? Math.min(least, each.from) : least),
+        cursor + frameSamples,
+      );
+      const end = Math.min(runEnd(stream.received, cursor), cursor + frameSamples, nextHole, to + overlap);
+      const waitMs = Math.max(pace.waitMs(this.#now()), attempt.leadMs(this.#now()) + 100 - this.#limits.maxLeadMs);
+      if (hole) {
+        attempt.writeSilence(Math.min(hole.to - cursor, samples(1000)));
+        cursor = hole.to;
+      } else if (end <= cursor) {
+        if (cursor >= to || this.#now() - waitedSinceMs > this.#limits.patienceMs) break;
+        await sleep(100);
+      } else if (waitMs > 0) await sleep(waitMs);
+      else {
+        attempt.write(stream.id, cursor, toMono(await stream.read(cursor, end), stream.channels));
+        pace.spend(this.#now(), end - cursor);
+        cursor = end;
+        waitedSinceMs = this.#now();
+      }
+    }
+    return cursor;
+  }
+
+  #putOff(room: string, kind: Parameters<EngineRetry['next']>[0], livedMs: number): void {
+    const state = this.#retry.get(room) ?? { schedule: new EngineRetry(), notBeforeMs: 0 };
+    state.notBeforeMs = this.#now() + state.schedule.next(kind, livedMs);
+    this.#retry.set(room, state);
+  }
+}
+
+const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));

@@ -1,0 +1,174 @@
+#!/usr/bin/env node
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { fileURLToPath } from 'node:url';
+import { getRequestListener } from '@hono/node-server';
+import { SalaError } from '../systemd/errors.ts';
+import { createLog } from '../systemd/log.ts';
+import { SystemdNotifier } from '../systemd/notify.ts';
+import { type Program, type Running, run } from '../systemd/program.ts';
+import { createApi } from './api.ts';
+import { Backfill } from './backfill.ts';
+import { openDatabase, relayId } from './database.ts';
+import { Doors, httpServerOptions } from './doors.ts';
+import { Engines } from './engines/registry.ts';
+import { Governing } from './governing.ts';
+import { RelayHealth } from './health.ts';
+import { LegacyAudio } from './legacy-audio.ts';
+import { LegacyReaders } from './legacy-readers.ts';
+import type { LiveRoom } from './live.ts';
+import { createMetricsApp, Metrics } from './metrics.ts';
+import { checkOptions, type RelayOptions, relayOptions } from './options.ts';
+import { checkPages } from './pages.ts';
+import { Readers } from './publish.ts';
+import type { Room } from './room.ts';
+import { RoomTime } from './room-time.ts';
+import { Rooms } from './rooms.ts';
+import { RunningRooms } from './running-rooms.ts';
+import { Spool } from './spool.ts';
+import { Tokens } from './tokens.ts';
+import { Uplink } from './uplink.ts';
+
+/** Of the 10 s a program has to end, what engines get for their last words and readers for theirs. */
+const engineStopMs = 3000;
+const readerStopMs = 500;
+
+const pagesDir = fileURLToPath(new URL('../display/', import.meta.url));
+const protocolFile = fileURLToPath(new URL('./protocol.js', import.meta.url));
+
+function version(): string {
+  const { version }: { version: string } = JSON.parse(
+    readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+  );
+  return version;
+}
+
+async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Running> {
+  const { adminToken } = checkOptions(options);
+  const logs = createLog(options.logLevel);
+  const log = logs('relay');
+  await checkPages({ pagesDir, protocolFile });
+
+  const db = openDatabase(options.dataDir);
+  const rooms = new Rooms(db, { language: options.language, engine: options.engine });
+  const spool = new Spool(db, options.dataDir, logs('spool'));
+  const time = new RoomTime(db);
+  const governing = new Governing(db, rooms, time);
+  const engines = new Engines({ ...options, execPath: process.execPath }, logs);
+  const backfill = new Backfill({ spool, governing, log: logs('backfill') });
+  const running = new RunningRooms({
+    db,
+    rooms,
+    spool,
+    time,
+    governing,
+    backfill,
+    engineFor: (name) => engines.get(name),
+    log: logs('feed'),
+    defaultEngine: options.engine,
+    retainHours: options.retainHours,
+  });
+  const tokens = new Tokens(db);
+  const readers = new Readers();
+  const legacyReaders = new LegacyReaders(readers);
+  const health = new RelayHealth(db);
+  const id = relayId(db);
+  const bootId = randomUUID();
+
+  const room = ({ record }: LiveRoom): Room => {
+    const found = running.get(record.name);
+    if (!found)
+      throw new SalaError(`The room ${record.name} was deleted`, { code: 'room-unknown', hint: 'Create it again.' });
+    return found;
+  };
+  const doors = new Doors({
+    rooms: running,
+    tokens,
+    adminToken,
+    log: logs('doors'),
+    limits: options,
+    handlers: {
+      audio: (socket, live) =>
+        new Uplink(socket, room(live), { relayId: id, spool, time, log: logs('uplink') }).start(),
+      captions: (socket, live, query) => readers.serve(socket, live, query),
+      legacyAudio: (socket, live, { lang }) => {
+        if (lang) running.suggestLanguage(live.record.name, lang);
+        new LegacyAudio(socket, room(live), { spool, time, bootId }).start();
+      },
+      legacyTranscript: (socket, live, query) => legacyReaders.serve(socket, live, query),
+    },
+  });
+  const metrics = new Metrics({ rooms: running, readers, doors, spoolBytes: () => spool.bytes });
+  const api = createApi({
+    rooms: running,
+    tokens,
+    adminToken,
+    health,
+    metrics,
+    log: logs('api'),
+    pagesDir,
+    protocolFile,
+    version: version(),
+    maxTranscriptCaptions: options.maxTranscriptCaptions,
+  });
+
+  rooms.start();
+  spool.start();
+  time.start();
+  running.start();
+  backfill.start();
+  const server = createServer(httpServerOptions, getRequestListener(api.fetch));
+  server.on('upgrade', (request, socket, head) => doors.upgrade(request, socket, head));
+  const metricsServer =
+    options.metricsListen && createServer(httpServerOptions, getRequestListener(createMetricsApp(metrics).fetch));
+  const url = await listen(server, options.listen);
+  if (metricsServer && options.metricsListen) await listen(metricsServer, options.metricsListen);
+  log.info({ event: 'listening', url, engine: options.engine, version: version() }, 'The relay listens');
+
+  const notifier = new SystemdNotifier({ env, log: logs('notify') });
+  await notifier.ready(`serving ${url}`);
+
+  const stop = async () => {
+    await notifier.stopping();
+    health.stop();
+    backfill.stop();
+    // Last words first: what engines still hold is published before readers are told to come back.
+    await running.stop(engineStopMs);
+    await new Promise((resolve) =>
+      setTimeout(resolve, Math.min(readerStopMs, doors.count('read') > 0 ? readerStopMs : 0)),
+    );
+    await Promise.all([doors.closeAll(), close(server), metricsServer && close(metricsServer)]);
+    await spool.stop();
+    db.close();
+    log.info({ event: 'stopped' }, 'The relay has stopped');
+  };
+  let stopped: Promise<void> | undefined;
+  return { stop: () => (stopped ??= stop()) };
+}
+
+async function listen(server: Server, { host, port }: { host: string; port: number }): Promise<string> {
+  server.listen(port, host);
+  await Promise.race([once(server, 'listening'), once(server, 'error').then(([error]) => Promise.reject(error))]);
+  const address = server.address();
+  const actual = typeof address === 'object' && address ? address.port : port;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${actual}`;
+}
+
+async function close(server: Server): Promise<void> {
+  const closed = once(server, 'close');
+  server.close();
+  server.closeIdleConnections();
+  setTimeout(() => server.closeAllConnections(), 1000).unref();
+  await closed;
+}
+
+const program: Program<typeof relayOptions> = {
+  usage: 'npm run relay --',
+  summary: 'The relay: takes audio from the rooms, has it captioned, publishes the captions.',
+  settings: relayOptions,
+  start,
+};
+
+await run(program, process);

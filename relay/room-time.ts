@@ -1,0 +1,211 @@
+import type { Database } from './database.ts';
+import { type Anchor, sampleRate } from './protocol.js';
+
+/** Two readings of two clocks at one moment; `x` increases. */
+interface Pair {
+  readonly x: number;
+  readonly y: number;
+}
+
+interface StreamAnchors {
+  bootId: string;
+  /** Position to the kit's monotonic ms. */
+  pairs: Pair[];
+  /** Monotonic to wall ms of the kit, where its clock was synced. */
+  wall: Pair[];
+  /** Room time of position 0, fixed when the first caption of a stream without a known boot was published. */
+  placedMs: number | null;
+  timeUncertain: boolean;
+}
+
+export interface RoomMoment {
+  readonly ms: number;
+  readonly uncertain: boolean;
+}
+
+const minuteMs = 60_000;
+const samplesPerMs = sampleRate / 1000;
+
+/**
+ * Room time: the relay's clock, laid over every stream by anchors. A stream's anchors tie positions to its kit's
+ * monotonic clock; stamps (arrival minus half the round trip) tie that clock, boot by boot, to the relay's. Of each
+ * minute the least delayed stamp is kept. A kit's wall clock counts only where nothing else is known.
+ */
+export class RoomTime {
+  readonly #db: Database;
+  readonly #streams = new Map<string, StreamAnchors>();
+  /** By boot id: the kit's monotonic ms to (room time - monotonic ms). */
+  readonly #boots = new Map<string, Pair[]>();
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  start(): void {
+    const rows = this.#db.prepare<[], AnchorRow>('SELECT * FROM anchors ORDER BY stream, position').all();
+    for (const row of rows) {
+      this.#keep(row.stream, {
+        position: row.position,
+        bootId: row.boot_id,
+        monotonicMs: row.monotonic_ms,
+        wallMs: row.wall_ms,
+        wallSynced: row.wall_synced === 1,
+      });
+      if (row.room_ms !== null) this.#stamp(row.boot_id, row.monotonic_ms, row.room_ms);
+    }
+    const placed = this.#db.prepare<[], PlacedRow>(
+      'SELECT id, placed_ms, time_uncertain FROM streams WHERE placed_ms IS NOT NULL',
+    );
+    for (const row of placed.all()) {
+      const stream = this.#stream(row.id);
+      stream.placedMs = row.placed_ms;
+      stream.timeUncertain = row.time_uncertain === 1;
+    }
+  }
+
+  /**
+   * Takes an anchor. `roomMs` is the room time of its `monotonicMs` when it was sent at that very moment, null when it
+   * is told afterwards. One anchor a minute is kept, the least delayed.
+   */
+  anchor(streamId: string, anchor: Anchor, roomMs: number | null): void {
+    const isNew = this.#keep(streamId, anchor);
+    const isBest = roomMs !== null && this.#stamp(anchor.bootId, anchor.monotonicMs, roomMs);
+    if (!isNew && !isBest) return;
+    this.#db
+      .prepare(
+        `INSERT INTO anchors (stream, position, boot_id, monotonic_ms, wall_ms, wall_synced, room_ms) VALUES (?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT DO UPDATE SET room_ms = coalesce(excluded.room_ms, room_ms)`,
+      )
+      .run(
+        streamId,
+        anchor.position,
+        anchor.bootId,
+        anchor.monotonicMs,
+        anchor.wallMs,
+        anchor.wallSynced ? 1 : 0,
+        isBest ? roomMs : null,
+      );
+  }
+
+  /** A reading of a kit's monotonic clock without a stream: a `hello`. */
+  heard(bootId: string, monotonicMs: number, roomMs: number): void {
+    this.#stamp(bootId, monotonicMs, roomMs);
+  }
+
+  /**
+   * The room time of a position. `fallbackMs` places a stream of which nothing better is known: the room time at which
+   * its last position must at the latest have been spoken, with `fallbackPosition` being that position.
+   */
+  at(streamId: string, position: number, fallback: { position: number; ms: number }): RoomMoment {
+    const stream = this.#streams.get(streamId);
+    if (stream?.placedMs != null)
+      return { ms: stream.placedMs + position / samplesPerMs, uncertain: stream.timeUncertain };
+    if (stream && stream.pairs.length > 0) {
+      const monotonicMs = interpolate(stream.pairs, position, 1 / samplesPerMs);
+      const boot = this.#boots.get(stream.bootId);
+      if (boot) return { ms: monotonicMs + interpolate(boot, monotonicMs, 0), uncertain: false };
+      if (stream.wall.length > 0)
+        return { ms: monotonicMs + interpolate(stream.wall, monotonicMs, 0), uncertain: false };
+    }
+    return { ms: fallback.ms - (fallback.position - position) / samplesPerMs, uncertain: true };
+  }
+
+  /** Whether the stream's kit has been connected in the same boot, so that its times hold for good. */
+  isAnchored(streamId: string): boolean {
+    const stream = this.#streams.get(streamId);
+    return stream !== undefined && stream.pairs.length > 0 && this.#boots.has(stream.bootId);
+  }
+
+  /** Fixes the placement of a stream whose times rest on less than its own boot's stamps: its first caption is out. */
+  fix(streamId: string, zeroMs: number, uncertain: boolean): void {
+    const stream = this.#stream(streamId);
+    if (stream.placedMs !== null) return;
+    stream.placedMs = zeroMs;
+    stream.timeUncertain = uncertain;
+    this.#db
+      .prepare('UPDATE streams SET placed_ms = ?, time_uncertain = ? WHERE id = ?')
+      .run(zeroMs, uncertain ? 1 : 0, streamId);
+  }
+
+  /** The first position of the stream with that room time or a later one; may lie before 0 or past its end. */
+  positionAt(streamId: string, roomMs: number, fallback: { position: number; ms: number }): number {
+    // Room time advances with positions at nearly the sample rate: a few corrections settle it.
+    let position = fallback.position;
+    for (let i = 0; i < 4; i++)
+      position += Math.round((roomMs - this.at(streamId, position, fallback).ms) * samplesPerMs);
+    return position;
+  }
+
+  forget(streamId: string): void {
+    this.#streams.delete(streamId);
+  }
+
+  #stream(id: string): StreamAnchors {
+    const known = this.#streams.get(id);
+    if (known) return known;
+    const made: StreamAnchors = { bootId: '', pairs: [], wall: [], placedMs: null, timeUncertain: false };
+    this.#streams.set(id, made);
+    return made;
+  }
+
+  #keep(streamId: string, { position, bootId, monotonicMs, wallMs, wallSynced }: Anchor): boolean {
+    const stream = this.#stream(streamId);
+    stream.bootId = bootId;
+    if (wallSynced) insertBest(stream.wall, monotonicMs, wallMs - monotonicMs);
+    const near = stream.pairs.findLast(({ x }) => x <= position);
+    if (near && near.x !== position && position - near.x < sampleRate * 55) return false;
+    if (near?.x === position) return false;
+    stream.pairs.push({ x: position, y: monotonicMs });
+    stream.pairs.sort((a, b) => a.x - b.x);
+    return true;
+  }
+
+  #stamp(bootId: string, monotonicMs: number, roomMs: number): boolean {
+    const known = this.#boots.get(bootId) ?? [];
+    this.#boots.set(bootId, known);
+    return insertBest(known, monotonicMs, roomMs - monotonicMs);
+  }
+}
+
+interface AnchorRow {
+  stream: string;
+  position: number;
+  boot_id: string;
+  monotonic_ms: number;
+  wall_ms: number;
+  wall_synced: number;
+  room_ms: number | null;
+}
+
+interface PlacedRow {
+  id: string;
+  placed_ms: number;
+  time_uncertain: number;
+}
+
+/** Keeps of each minute of `x` the pair with the smallest `y` (delay only ever adds); true when this one was kept. */
+function insertBest(pairs: Pair[], x: number, y: number): boolean {
+  const minute = Math.floor(x / minuteMs);
+  const index = pairs.findIndex((pair) => Math.floor(pair.x / minuteMs) === minute);
+  if (index < 0) {
+    pairs.push({ x, y });
+    pairs.sort((a, b) => a.x - b.x);
+    return true;
+  }
+  if ((pairs[index]?.y ?? 0) <= y) return false;
+  pairs[index] = { x, y };
+  return true;
+}
+
+/** `y` at `x`, piecewise linear between pairs; beyond them the nearest one goes on with `slope`. */
+function interpolate(pairs: readonly Pair[], x: number, slope: number): number {
+  const after = pairs.findIndex((pair) => pair.x >= x);
+  const first = pairs[0];
+  const last = pairs.at(-1);
+  if (!first || !last) return 0;
+  if (after === 0) return first.y + (x - first.x) * slope;
+  const left = pairs[after - 1];
+  const right = pairs[after];
+  if (!left || !right) return last.y + (x - last.x) * slope;
+  return left.y + ((right.y - left.y) * (x - left.x)) / (right.x - left.x);
+}

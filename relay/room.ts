@@ -1,0 +1,275 @@
+import type { Logger } from '../systemd/log.ts';
+import type { Heard } from './attempt.ts';
+import type { Backfill, BackfillRoom } from './backfill.ts';
+import { CaptionLog, type SpokenWord } from './captions.ts';
+import { Charge } from './charge.ts';
+import type { Database } from './database.ts';
+import type { Engine } from './engines/engine.ts';
+import { Feed, type FeedLimits } from './feed.ts';
+import type { Governing } from './governing.ts';
+import type { LiveRoom, RoomListener, RoomLive } from './live.ts';
+import type { Health, LogMessage, Partial as PartialCaption, RangeSet, Status } from './protocol.js';
+import type { RoomMoment, RoomTime } from './room-time.ts';
+import type { RoomRecord } from './rooms.ts';
+import type { Spool, SpoolStream } from './spool.ts';
+import { statusOf } from './status.ts';
+
+export interface RoomParts {
+  readonly db: Database;
+  readonly spool: Spool;
+  readonly time: RoomTime;
+  readonly governing: Governing;
+  readonly backfill: Backfill;
+  readonly engineFor: (name: string) => Engine;
+  readonly log: Logger;
+  readonly feedLimits?: FeedLimits;
+}
+
+/** After a start, a stream that was live is left to its kit's return for so long before backfill takes it. */
+const returnGraceMs = 15_000;
+
+/** A running room: its source's audio in, its captions out. */
+export class Room implements LiveRoom, BackfillRoom {
+  readonly log: CaptionLog;
+  readonly charge = new Charge();
+  readonly #parts: RoomParts;
+  readonly #feed: Feed;
+  readonly #listeners = new Set<RoomListener>();
+  readonly #startedMs = performance.now();
+  readonly #followed = new Set<string>();
+  #record: RoomRecord;
+  #tail: PartialCaption | null = null;
+  #status: Status = { type: 'status', state: 'waiting', message: 'Waiting for the talk.' };
+  #health: Health | null = null;
+  #lastAudioMs: number | null = null;
+  #lastCaptionMs: number | null = null;
+  #captions = 0;
+  #lateCaptions = 0;
+
+  constructor(record: RoomRecord, parts: RoomParts) {
+    this.#record = record;
+    this.#parts = parts;
+    this.log = new CaptionLog(parts.db, record.name, record.logId);
+    this.#feed = new Feed({
+      spool: parts.spool,
+      governing: parts.governing,
+      room: record.name,
+      engineFor: parts.engineFor,
+      taken: (stream) => parts.backfill.taken(stream),
+      log: parts.log,
+      ...(parts.feedLimits ? { limits: parts.feedLimits } : {}),
+      listener: {
+        partial: (heard) => this.#partial(heard),
+        final: (heard, done) => this.#final(heard, done, false),
+        changed: () => this.refresh(),
+      },
+    });
+  }
+
+  get name(): string {
+    return this.#record.name;
+  }
+
+  get record(): RoomRecord {
+    return this.#record;
+  }
+
+  get tail(): PartialCaption | null {
+    return this.#tail;
+  }
+
+  get status(): Status {
+    return this.#status;
+  }
+
+  engineFor(name: string): Engine {
+    return this.#parts.engineFor(name);
+  }
+
+  listen(listener: RoomListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** New settings are in force: the feed changes over at the position they begin at. */
+  update(record: RoomRecord): void {
+    this.#record = record;
+    for (const listener of this.#listeners) listener.settings?.(record.settings);
+    this.#feed.advance();
+    this.refresh();
+  }
+
+  /** The source in charge sends this stream live. */
+  follow(stream: SpoolStream): void {
+    this.#followed.add(stream.id);
+    this.#feed.follow(stream);
+  }
+
+  /** Audio of one of this room's streams can be read. */
+  written(): void {
+    this.#lastAudioMs = performance.now();
+    this.#feed.advance();
+  }
+
+  /** A hole was declared, or a stream ended. */
+  changed(): void {
+    this.#feed.advance();
+  }
+
+  heard(health: Health): void {
+    this.#health = health;
+    this.refresh();
+  }
+
+  /** The source in charge came or left. */
+  sourceChanged(): void {
+    if (!this.charge.holder) this.#health = null;
+    this.refresh();
+  }
+
+  claims(): Map<string, RangeSet> {
+    const claims = this.#feed.claims();
+    if (performance.now() - this.#startedMs < returnGraceMs)
+      for (const stream of this.#parts.spool.streamsOf(this.name))
+        if (!stream.ended && !this.#followed.has(stream.id)) claims.set(stream.id, [[0, Number.MAX_SAFE_INTEGER]]);
+    return claims;
+  }
+
+  backfilled(heard: Heard | null, done: ReadonlyMap<string, RangeSet>): void {
+    this.#final(heard, done, true);
+  }
+
+  /** Once a second: progress in silence is noted, and states that follow from the passing of time are seen. */
+  tick(): void {
+    this.#feed.settle();
+    this.refresh();
+  }
+
+  /** Ends the engine session; its last finals are published before this resolves. */
+  async stop(timeoutMs: number): Promise<void> {
+    await this.#feed.stop(timeoutMs);
+  }
+
+  deleted(): void {
+    for (const listener of this.#listeners) listener.deleted();
+  }
+
+  live(): RoomLive {
+    const { holder } = this.charge;
+    const { failure } = this.#feed;
+    return {
+      state: this.#status.state,
+      message: this.#status.message,
+      source: holder && {
+        device: holder.device,
+        connectedMs: performance.now() - holder.connectedAtMs,
+        health: this.#health,
+      },
+      engine: {
+        name: this.#feed.engineName || (this.#parts.governing.present(this.name)?.engine ?? ''),
+        state: this.#feed.state,
+        message: failure?.message ?? '',
+        hint: failure?.hint ?? '',
+      },
+      lagMs: Math.round(this.#feed.lagMs),
+      backlogMs: this.#health?.buffer?.backlogMs ?? 0,
+      backfillMs: Math.round(this.#parts.backfill.pendingMs(this.name)),
+      lastAudioMs: ageOf(this.#lastAudioMs),
+      lastCaptionMs: ageOf(this.#lastCaptionMs),
+      counters: { captions: this.#captions, lateCaptions: this.#lateCaptions, ...this.#feed.counters },
+    };
+  }
+
+  /** Works out the state again and tells readers when it changed. */
+  refresh(): void {
+    const status = statusOf({
+      connected: this.charge.holder !== null,
+      everHeard: this.#lastAudioMs !== null,
+      audioAgeMs: ageOf(this.#lastAudioMs),
+      health: this.#health,
+      failure: this.#feed.failure,
+      lagMs: this.#feed.lagMs,
+    });
+    if (status.state === this.#status.state && status.message === this.#status.message) return;
+    this.#status = status;
+    for (const listener of this.#listeners) listener.status(status);
+  }
+
+  #partial(heard: Heard | null): void {
+    if (!heard && !this.#tail) return;
+    const tail: PartialCaption = heard
+      ? {
+          type: 'partial',
+          text: heard.text,
+          language: heard.language,
+          start: Math.round(this.#timeOf(heard.stream, heard.from).ms),
+        }
+      : { type: 'partial', text: '', language: this.#tail?.language ?? '', start: this.#tail?.start ?? 0 };
+    this.#tail = heard ? tail : null;
+    for (const listener of this.#listeners) listener.partial(tail);
+  }
+
+  #final(heard: Heard | null, done: ReadonlyMap<string, RangeSet>, late: boolean): void {
+    const { spool } = this.#parts;
+    const settle = () => {
+      for (const [id, ranges] of done) {
+        const stream = spool.get(id);
+        if (stream && ranges.length > 0) spool.settle(stream, ranges);
+      }
+    };
+    if (!heard) {
+      settle();
+      return;
+    }
+    const from = this.#timeOf(heard.stream, heard.from);
+    const to = this.#timeOf(heard.stream, heard.to);
+    const words = heard.words.map(
+      (word): SpokenWord => [
+        word.text,
+        Math.round(this.#timeOf(heard.stream, word.from).ms),
+        Math.round(this.#timeOf(heard.stream, word.to).ms),
+      ],
+    );
+    const caption = {
+      text: heard.text,
+      language: heard.language,
+      start: Math.round(from.ms),
+      end: Math.max(Math.round(from.ms), Math.round(to.ms)),
+      speaker: heard.speaker,
+      late,
+      stream: heard.stream,
+      from: heard.from,
+      to: heard.to,
+      ...(from.uncertain ? { timeUncertain: true } : {}),
+    };
+    const message = this.log.append(caption, words, () => {
+      settle();
+      for (const id of done.keys()) {
+        const stream = spool.get(id);
+        if (stream) spool.save(stream);
+      }
+    });
+    // Times that rest on less than the kit's own connected clock hold from now on.
+    if (!this.#parts.time.isAnchored(heard.stream))
+      this.#parts.time.fix(heard.stream, from.ms - heard.from / 16, from.uncertain);
+    if (late) this.#lateCaptions++;
+    else this.#captions++;
+    this.#lastCaptionMs = performance.now();
+    if (!late) this.#partial(null);
+    this.#tell(message);
+  }
+
+  #tell(message: LogMessage): void {
+    for (const listener of this.#listeners) listener.logged(message);
+  }
+
+  #timeOf(streamId: string, position: number): RoomMoment {
+    const stream = this.#parts.spool.get(streamId);
+    return this.#parts.time.at(streamId, position, {
+      position: stream?.edge ?? position,
+      ms: stream?.heardMs ?? Date.now(),
+    });
+  }
+}
+
+const ageOf = (atMs: number | null) => (atMs === null ? null : Math.round(performance.now() - atMs));

@@ -1,0 +1,112 @@
+import { SalaError } from '../systemd/errors.ts';
+import type { LiveRooms } from './live.ts';
+import { Room, type RoomParts } from './room.ts';
+import type { RoomRecord, RoomSettings, Rooms } from './rooms.ts';
+
+const tickMs = 1000;
+const hourMs = 3_600_000;
+
+export interface RunningRoomsParts extends RoomParts {
+  readonly rooms: Rooms;
+  readonly defaultEngine: string;
+  /** Streams that were last heard of longer ago are deleted with their audio. */
+  readonly retainHours: number;
+}
+
+/** The rooms that run in this relay, and what they share. */
+export class RunningRooms implements LiveRooms {
+  readonly #parts: RunningRoomsParts;
+  readonly #running = new Map<string, Room>();
+  #timers: NodeJS.Timeout[] = [];
+  #unlisten: () => void = () => {};
+
+  constructor(parts: RunningRoomsParts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    for (const record of this.#parts.rooms.all()) this.#run(record);
+    this.#unlisten = this.#parts.spool.listen({
+      written: (stream) => this.#running.get(stream.room)?.written(),
+      changed: (stream) => this.#running.get(stream.room)?.changed(),
+      stored: () => {},
+    });
+    this.#timers = [
+      setInterval(() => {
+        for (const room of this.#running.values()) room.tick();
+      }, tickMs),
+      setInterval(() => void this.#forgetOld(), hourMs),
+    ];
+  }
+
+  /** Ends every engine session; the last finals are in the log when this resolves. */
+  async stop(timeoutMs: number): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    await Promise.all([...this.#running.values()].map((room) => room.stop(timeoutMs)));
+    this.#unlisten();
+  }
+
+  all(): readonly Room[] {
+    return [...this.#running.values()];
+  }
+
+  get(name: string): Room | undefined {
+    return this.#running.get(name);
+  }
+
+  put(name: string, change: Partial<RoomSettings>): Room {
+    this.#check(name, change);
+    const record = this.#parts.rooms.put(name, change);
+    const room = this.#running.get(name);
+    if (!room) return this.#run(record);
+    room.update(record);
+    return room;
+  }
+
+  /** The language a client of the predecessor's protocol asked for; without effect once an organizer has chosen. */
+  suggestLanguage(name: string, language: string): void {
+    this.#running.get(name)?.update(this.#parts.rooms.suggestLanguage(name, language));
+  }
+
+  async delete(name: string): Promise<boolean> {
+    const room = this.#running.get(name);
+    if (!room) return false;
+    this.#running.delete(name);
+    this.#parts.backfill.remove(name);
+    room.deleted();
+    await room.stop(0);
+    for (const stream of this.#parts.spool.streamsOf(name)) await this.#forget(stream.id);
+    return this.#parts.rooms.delete(name);
+  }
+
+  #run(record: RoomRecord): Room {
+    const room = new Room(record, this.#parts);
+    this.#running.set(record.name, room);
+    this.#parts.backfill.add(room);
+    return room;
+  }
+
+  /** @throws {SalaError} `settings-conflict` */
+  #check(name: string, change: Partial<RoomSettings>): void {
+    const before = this.#parts.rooms.get(name)?.settings;
+    const engine = (change.engine === undefined ? before?.engine : change.engine) ?? this.#parts.defaultEngine;
+    const language = change.language ?? before?.language ?? this.#parts.rooms.defaultLanguage;
+    const conflict = this.#parts.engineFor(engine).check({ room: name, language });
+    if (conflict) throw new SalaError(conflict.message, { code: 'settings-conflict', hint: conflict.hint });
+  }
+
+  async #forgetOld(): Promise<void> {
+    const { spool, retainHours } = this.#parts;
+    for (const room of this.#running.values())
+      for (const stream of spool.streamsOf(room.name))
+        if (Date.now() - stream.heardMs > retainHours * hourMs) await this.#forget(stream.id);
+  }
+
+  async #forget(id: string): Promise<void> {
+    const { spool, time, governing } = this.#parts;
+    const stream = spool.get(id);
+    if (stream) await spool.remove(stream);
+    time.forget(id);
+    governing.forget(id);
+  }
+}

@@ -1,0 +1,382 @@
+import { join } from 'node:path';
+import { messageOf } from '../systemd/errors.ts';
+import type { Logger } from '../systemd/log.ts';
+import type { Database } from './database.ts';
+import {
+  bytesPerSample,
+  frameSamples,
+  type Hole,
+  intersect,
+  type Range,
+  type RangeSet,
+  runEnd,
+  size,
+  subtract,
+  union,
+} from './protocol.js';
+import { type Piece, Segments } from './segments.ts';
+
+export interface SpoolLimits {
+  /** How long written audio may wait for its sync; `stored` is late by as much. */
+  readonly syncIntervalMs: number;
+  /** After a failed sync, e.g. on a full disk. */
+  readonly syncRetryMs: number;
+  /** Audio that waits in memory for a disk that does not take it, a stream; the oldest goes first, the device keeps it. */
+  readonly maxUnsyncedSamples: number;
+}
+
+export const spoolLimits: SpoolLimits = { syncIntervalMs: 500, syncRetryMs: 2000, maxUnsyncedSamples: 120 * 16000 };
+
+export interface SpoolListener {
+  /** New positions of a stream can be read, from memory or disk. */
+  written(stream: SpoolStream, position: number, audio: Uint8Array): void;
+  /** These positions survive a power cut now. */
+  stored(stream: SpoolStream, ranges: RangeSet): void;
+  /** A hole was declared or the stream ended. */
+  changed(stream: SpoolStream): void;
+}
+
+interface StreamRow {
+  id: string;
+  room: string;
+  device: string;
+  channels: 1 | 2;
+  edge: number;
+  ended: number;
+  stored: string;
+  captioned: string;
+  heard_ms: number;
+}
+
+/** The relay's copy of one stream. All positions in samples. */
+export class SpoolStream {
+  readonly id: string;
+  readonly room: string;
+  readonly device: string;
+  readonly channels: 1 | 2;
+  /** The newest position known to exist, received or not. */
+  edge: number;
+  ended: boolean;
+  /** Held here, synced or not, holes included. */
+  received: RangeSet;
+  /** Synced, holes included. */
+  stored: RangeSet;
+  /** Behind published finals, silence or holes: the feed is done with it. */
+  captioned: RangeSet;
+  holes: Hole[];
+  heardMs: number;
+  /** Written and not synced yet. */
+  pending: Piece[] = [];
+  readonly segments: Segments;
+
+  constructor(row: StreamRow, holes: Hole[], folder: string) {
+    this.id = row.id;
+    this.room = row.room;
+    this.device = row.device;
+    this.channels = row.channels;
+    this.edge = row.edge;
+    this.ended = row.ended === 1;
+    this.stored = JSON.parse(row.stored);
+    this.received = subtract(this.stored, []);
+    this.captioned = JSON.parse(row.captioned);
+    this.holes = holes;
+    this.heardMs = row.heard_ms;
+    this.segments = new Segments(folder, row.channels);
+  }
+
+  get bytesPerFrame(): number {
+    return bytesPerSample * this.channels;
+  }
+
+  /** Positions that no one will ever have. */
+  get holeRanges(): RangeSet {
+    return union(
+      this.holes.map(({ from, to }): Range => [from, to]),
+      [],
+    );
+  }
+
+  /** The audio of `[from, to)` if it has just been written and lies in one piece; else null, and `read` finds it. */
+  peek(from: number, to: number): Uint8Array | null {
+    for (let i = this.pending.length - 1; i >= 0; i--) {
+      const { position, audio } = this.pending[i] ?? { position: 0, audio: new Uint8Array(0) };
+      if (position <= from && to <= position + audio.length / this.bytesPerFrame)
+        return audio.subarray((from - position) * this.bytesPerFrame, (to - position) * this.bytesPerFrame);
+    }
+    return null;
+  }
+
+  /** The audio of `[from, to)` as stored, interleaved; zeros in holes. */
+  async read(from: number, to: number): Promise<Buffer> {
+    const pending = this.pending; // pieces that a sync takes meanwhile are on disk by the time it is read
+    const out = await this.segments.read(from, to);
+    for (const { position, audio } of pending) {
+      const begin = Math.max(position, from);
+      const end = Math.min(position + audio.length / this.bytesPerFrame, to);
+      if (begin >= end) continue;
+      out.set(
+        audio.subarray((begin - position) * this.bytesPerFrame, (end - position) * this.bytesPerFrame),
+        (begin - from) * this.bytesPerFrame,
+      );
+    }
+    return out;
+  }
+}
+
+/** The durable copy of every room's streams: files for audio, the database for what is in them. */
+export class Spool {
+  readonly #db: Database;
+  readonly #folder: string;
+  readonly #log: Logger;
+  readonly #limits: SpoolLimits;
+  readonly #now: () => number;
+  readonly #streams = new Map<string, SpoolStream>();
+  readonly #listeners = new Set<SpoolListener>();
+  readonly #dirty = new Set<SpoolStream>();
+  #timer: NodeJS.Timeout | undefined;
+  #syncing: Promise<void> = Promise.resolve();
+  #stopped = false;
+  /** Why nothing is stored at the moment, in words; empty when all is well. */
+  fault = '';
+  droppedSamples = 0;
+
+  constructor(
+    db: Database,
+    dataDir: string,
+    log: Logger,
+    limits: SpoolLimits = spoolLimits,
+    now: () => number = Date.now,
+  ) {
+    this.#db = db;
+    this.#folder = join(dataDir, 'spool');
+    this.#log = log;
+    this.#limits = limits;
+    this.#now = now;
+  }
+
+  start(): void {
+    const holes = this.#db.prepare<[string], Hole>(
+      'SELECT from_position AS "from", to_position AS "to", reason FROM holes WHERE stream = ? ORDER BY from_position',
+    );
+    for (const row of this.#db.prepare<[], StreamRow>('SELECT * FROM streams').all())
+      this.#streams.set(row.id, new SpoolStream(row, holes.all(row.id), join(this.#folder, row.room, row.id)));
+  }
+
+  /** Syncs what is pending and closes the files. */
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#syncing;
+    await this.#sync();
+    await Promise.all([...this.#streams.values()].map((stream) => stream.segments.close()));
+  }
+
+  listen(listener: SpoolListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  get(id: string): SpoolStream | undefined {
+    return this.#streams.get(id);
+  }
+
+  /** The streams of a room in the order they were first heard of. */
+  streamsOf(room: string): SpoolStream[] {
+    return [...this.#streams.values()].filter((stream) => stream.room === room);
+  }
+
+  /** The stream of that id, made if new; null when the id belongs to another room. */
+  open(id: string, room: string, device: string, channels: 1 | 2): SpoolStream | null {
+    const known = this.#streams.get(id);
+    if (known) {
+      known.heardMs = this.#now();
+      return known.room === room && known.channels === channels ? known : null;
+    }
+    const row: StreamRow = {
+      id,
+      room,
+      device,
+      channels,
+      edge: 0,
+      ended: 0,
+      stored: '[]',
+      captioned: '[]',
+      heard_ms: this.#now(),
+    };
+    this.#db
+      .prepare(
+        `INSERT INTO streams (id, room, device, channels, edge, ended, stored, captioned, heard_ms)
+         VALUES (@id, @room, @device, @channels, @edge, @ended, @stored, @captioned, @heard_ms)`,
+      )
+      .run(row);
+    const stream = new SpoolStream(row, [], join(this.#folder, room, id));
+    this.#streams.set(id, stream);
+    return stream;
+  }
+
+  /** Takes audio at its address; what is here already is left alone. Never waits. */
+  write(stream: SpoolStream, position: number, audio: Uint8Array): void {
+    const end = position + audio.length / stream.bytesPerFrame;
+    stream.edge = Math.max(stream.edge, end);
+    stream.heardMs = this.#now();
+    const last = stream.received.at(-1);
+    const fresh: RangeSet =
+      !last || position >= last[1] ? [[position, end]] : subtract([[position, end]], stream.received);
+    for (const [from, to] of fresh) {
+      const part = audio.subarray((from - position) * stream.bytesPerFrame, (to - position) * stream.bytesPerFrame);
+      stream.pending.push({ position: from, audio: part });
+      if (last && last[1] === from) last[1] = to;
+      else stream.received = union(stream.received, [[from, to]]);
+      for (const listener of this.#listeners) listener.written(stream, from, part);
+    }
+    if (fresh.length > 0) this.#touch(stream);
+    this.#dropOldest(stream);
+  }
+
+  /** Positions that no one has. Stored and acknowledged like audio; audio that is here already wins. */
+  declareHole(stream: SpoolStream, hole: Hole): void {
+    stream.edge = Math.max(stream.edge, hole.to);
+    const parts = subtract([[hole.from, hole.to]], stream.received);
+    if (parts.length === 0) return;
+    for (const [from, to] of parts) stream.holes.push({ from, to, reason: hole.reason });
+    stream.received = union(stream.received, parts);
+    stream.captioned = union(stream.captioned, parts);
+    this.#touch(stream);
+    for (const listener of this.#listeners) listener.changed(stream);
+  }
+
+  /** No audio will follow `edge`. */
+  end(stream: SpoolStream, edge: number): void {
+    if (stream.ended && stream.edge >= edge) return;
+    stream.edge = Math.max(stream.edge, edge);
+    stream.ended = true;
+    this.#touch(stream);
+    for (const listener of this.#listeners) listener.changed(stream);
+  }
+
+  /** Marks positions as done by the feed; saved with the next `save` or sync. */
+  settle(stream: SpoolStream, ranges: RangeSet): void {
+    stream.captioned = union(stream.captioned, ranges);
+    this.#touch(stream);
+  }
+
+  /** Writes the feed's progress; called within the transaction that commits a caption. */
+  save(stream: SpoolStream): void {
+    this.#db.prepare('UPDATE streams SET captioned = ? WHERE id = ?').run(JSON.stringify(stream.captioned), stream.id);
+  }
+
+  /** Forgets a stream and deletes its audio. */
+  async remove(stream: SpoolStream): Promise<void> {
+    this.#streams.delete(stream.id);
+    this.#dirty.delete(stream);
+    this.#db.prepare('DELETE FROM streams WHERE id = ?').run(stream.id);
+    await stream.segments.remove();
+  }
+
+  #touch(stream: SpoolStream): void {
+    this.#dirty.add(stream);
+    if (!this.#timer && !this.#stopped) this.#schedule(this.#limits.syncIntervalMs);
+  }
+
+  #schedule(delayMs: number): void {
+    this.#timer = setTimeout(() => {
+      this.#syncing = this.#sync().finally(() => {
+        this.#timer = undefined;
+        if (this.#dirty.size > 0 && !this.#stopped)
+          this.#schedule(this.fault ? this.#limits.syncRetryMs : this.#limits.syncIntervalMs);
+      });
+    }, delayMs);
+  }
+
+  /** Audio to disk and synced, then one commit for all streams, then the word to who waits for it. */
+  async #sync(): Promise<void> {
+    const batch = [...this.#dirty];
+    this.#dirty.clear();
+    const taken = new Map(batch.map((stream) => [stream, new Set(stream.pending)]));
+    const storedBefore = new Map(batch.map((stream) => [stream, stream.stored]));
+    const receivedThen = new Map(batch.map((stream) => [stream, subtract(stream.received, [])]));
+    try {
+      await Promise.all(
+        batch.map((stream) => stream.segments.store(joined([...(taken.get(stream) ?? [])], stream.bytesPerFrame))),
+      );
+      const alive = batch.filter((stream) => this.#streams.has(stream.id));
+      this.#db.transaction(() => {
+        for (const stream of alive) this.#commit(stream, receivedThen.get(stream) ?? []);
+      })();
+      for (const stream of alive) {
+        stream.stored = receivedThen.get(stream) ?? [];
+        stream.pending = stream.pending.filter((piece) => !taken.get(stream)?.has(piece));
+        const fresh = subtract(stream.stored, storedBefore.get(stream) ?? []);
+        if (fresh.length > 0) for (const listener of this.#listeners) listener.stored(stream, fresh);
+      }
+      if (this.fault) this.#log.info({ event: 'spool-recovered' }, 'Audio is stored again');
+      this.fault = '';
+    } catch (error) {
+      if (!this.fault)
+        this.#log.error({ event: 'spool-fault', reason: messageOf(error) }, 'Audio cannot be stored; the kits keep it');
+      this.fault = `Audio cannot be stored on the relay's disk (${messageOf(error)}); the kits keep it until it can.`;
+      for (const stream of batch) this.#dirty.add(stream);
+    }
+  }
+
+  #commit(stream: SpoolStream, stored: RangeSet): void {
+    this.#db
+      .prepare('UPDATE streams SET edge = ?, ended = ?, stored = ?, captioned = ?, heard_ms = ? WHERE id = ?')
+      .run(
+        stream.edge,
+        stream.ended ? 1 : 0,
+        JSON.stringify(stored),
+        JSON.stringify(stream.captioned),
+        stream.heardMs,
+        stream.id,
+      );
+    if (stream.holes.length === 0) return;
+    const insert = this.#db.prepare(
+      'INSERT INTO holes (stream, from_position, to_position, reason) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
+    );
+    const fresh = subtract(stored, stream.stored);
+    for (const { from, to, reason } of stream.holes)
+      if (intersect(fresh, [[from, to]]).length > 0) insert.run(stream.id, from, to, reason);
+  }
+
+  /** Keeps memory bounded while the disk takes nothing: what is dropped was never reported stored, so the device has it. */
+  #dropOldest(stream: SpoolStream): void {
+    const mostPieces = this.#limits.maxUnsyncedSamples / frameSamples;
+    if (stream.pending.length <= mostPieces) return;
+    let held = stream.pending.reduce((sum, piece) => sum + piece.audio.length / stream.bytesPerFrame, 0);
+    while (held > this.#limits.maxUnsyncedSamples) {
+      const piece = stream.pending.shift();
+      if (!piece) return;
+      const samples = piece.audio.length / stream.bytesPerFrame;
+      held -= samples;
+      this.droppedSamples += samples;
+      stream.received = subtract(stream.received, [[piece.position, piece.position + samples]]);
+    }
+  }
+
+  /** Bytes of audio held, for metrics. */
+  get bytes(): number {
+    return [...this.#streams.values()].reduce((sum, stream) => sum + size(stream.stored) * stream.bytesPerFrame, 0);
+  }
+}
+
+/** Pieces that follow one another become one write. */
+function joined(pieces: readonly Piece[], bytesPerFrame: number): Piece[] {
+  const runs: { position: number; parts: Uint8Array[]; end: number }[] = [];
+  for (const { position, audio } of pieces) {
+    const last = runs.at(-1);
+    const end = position + audio.length / bytesPerFrame;
+    if (last?.end === position) {
+      last.parts.push(audio);
+      last.end = end;
+    } else runs.push({ position, parts: [audio], end });
+  }
+  return runs.map(({ position, parts }) => ({
+    position,
+    audio: parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts),
+  }));
+}
+
+/** The first position from `from` on that is neither here nor a hole. */
+export const heldUntil = (stream: SpoolStream, from: number) => runEnd(stream.received, from);

@@ -1,0 +1,32 @@
+import type { EngineFailure } from './engines/engine.ts';
+import type { Health, Status } from './protocol.js';
+
+export interface RoomCircumstances {
+  readonly connected: boolean;
+  /** Audio came since this relay started. */
+  readonly everHeard: boolean;
+  readonly audioAgeMs: number | null;
+  readonly health: Health | null;
+  readonly failure: EngineFailure | null;
+  readonly lagMs: number;
+}
+
+/** A connected source that gives no audio for this long has none. */
+const noAudioAfterMs = 3000;
+const delayedAboveMs = 5000;
+
+/** The one state that says most about a room, in plain words for its readers. Causes nearer to the source come first. */
+export function statusOf({ connected, everHeard, audioAgeMs, health, failure, lagMs }: RoomCircumstances): Status {
+  const status = (state: Status['state'], message: string): Status => ({ type: 'status', state, message });
+  if (!connected)
+    return everHeard
+      ? status('offline', 'The room is not connected at the moment.')
+      : status('waiting', 'Waiting for the talk.');
+  if (audioAgeMs === null || audioAgeMs > noAudioAfterMs)
+    return status('no-audio', health && health.state !== 'ok' ? health.message : 'No sound comes from the room.');
+  if (failure?.kind === 'capacity') return status('capacity', 'Waiting for capacity of the captioning service.');
+  if (failure && failure.kind !== 'reopen' && failure.kind !== 'backoff')
+    return status('fault', 'Captions are not available at the moment.');
+  if (failure || lagMs > delayedAboveMs) return status('delayed', 'Captions are delayed.');
+  return status('listening', 'Listening.');
+}

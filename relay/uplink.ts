@@ -1,0 +1,354 @@
+import type { WebSocket } from 'ws';
+import type { Logger } from '../systemd/log.ts';
+import { bytesOf } from './audio.ts';
+import type { Publisher } from './charge.ts';
+import {
+  closeCodes,
+  type DeviceMessage,
+  decodeAudioFrame,
+  type Hello,
+  parseDeviceMessage,
+  type RangeSet,
+  type RelayMessage,
+  type StreamReport,
+  sampleRate,
+  subtract,
+  union,
+  WireError,
+  limits as wire,
+} from './protocol.js';
+import type { Room } from './room.ts';
+import type { RoomTime } from './room-time.ts';
+import type { Spool, SpoolStream } from './spool.ts';
+
+export interface UplinkLimits {
+  /** A live edge may advance this much faster than the relay's own clock: crystals differ, attackers more. */
+  readonly maxLiveRate: number;
+  /** Live audio that may come at once beyond that, e.g. what waited in the line. */
+  readonly liveBurstMs: number;
+  /** Backlog, in seconds of audio a second. */
+  readonly maxBacklogRate: number;
+  readonly backlogBurstMs: number;
+  /** Text messages a second, on average, and at once. */
+  readonly maxMessageRate: number;
+  readonly messageBurst: number;
+  readonly receivedIntervalMs: number;
+  /** When a source that was refused may ask again. */
+  readonly retryAfterMs: number;
+}
+
+export const uplinkLimits: UplinkLimits = {
+  maxLiveRate: 1.1,
+  liveBurstMs: 15_000,
+  maxBacklogRate: 20,
+  backlogBurstMs: 60_000,
+  maxMessageRate: 20,
+  messageBurst: 500,
+  receivedIntervalMs: 100,
+  retryAfterMs: 30_000,
+};
+
+export interface UplinkParts {
+  readonly relayId: string;
+  readonly spool: Spool;
+  readonly time: RoomTime;
+  readonly log: Logger;
+  readonly limits?: Partial<UplinkLimits>;
+}
+
+/** A stream as this connection numbers it. */
+interface Channel {
+  readonly index: number;
+  readonly stream: SpoolStream;
+  /** Where its live edge stood when we first heard of it on this connection, and when that was. */
+  readonly edgeAtStart: number;
+  readonly startedMs: number;
+  edge: number;
+  /** Taken and not confirmed yet. */
+  received: RangeSet;
+}
+
+/**
+ * The relay's end of one audio socket: `hello` to `welcome`, audio into the spool by its address, and back what was
+ * received and what is stored.
+ */
+export class Uplink implements Publisher {
+  readonly connectedAtMs = performance.now();
+  readonly #socket: WebSocket;
+  readonly #room: Room;
+  readonly #parts: UplinkParts;
+  readonly #limits: UplinkLimits;
+  readonly #channels = new Map<number, Channel>();
+  #device = '';
+  #rttMs = 0;
+  #backlogMs = 0;
+  #messages = 0;
+  #allowanceAtMs = performance.now();
+  #timer: NodeJS.Timeout | undefined;
+  #unlisten: () => void = () => {};
+  #closed = false;
+
+  constructor(socket: WebSocket, room: Room, parts: UplinkParts) {
+    this.#socket = socket;
+    this.#room = room;
+    this.#parts = parts;
+    this.#limits = { ...uplinkLimits, ...parts.limits };
+  }
+
+  get device(): string {
+    return this.#device;
+  }
+
+  start(): void {
+    const hello = setTimeout(() => this.#close(closeCodes.helloTimeout, 'no hello came'), wire.helloTimeoutMs);
+    this.#socket.on('message', (data, isBinary) => {
+      clearTimeout(hello);
+      if (this.#closed) return;
+      try {
+        const bytes = bytesOf(data);
+        if (isBinary) this.#audio(bytes);
+        else this.#message(parseDeviceMessage(bytes.toString('utf8')));
+      } catch (error) {
+        if (!(error instanceof WireError)) throw error;
+        this.#close(error.closeCode, error.message);
+      }
+    });
+    this.#socket.on('pong', (data) => {
+      const rttMs = performance.now() - Number(data.toString('latin1'));
+      if (rttMs >= 0 && rttMs < wire.deadAfterMs) this.#rttMs = rttMs;
+    });
+    this.#socket.once('close', () => {
+      clearTimeout(hello);
+      this.#leave();
+    });
+    this.#socket.ping(String(performance.now()));
+  }
+
+  replaced(by: string): void {
+    this.#refuse(
+      'other-source',
+      `Another source (${by}) is in charge of the room now`,
+      'It is asked again from time to time; an organizer can pin a source.',
+    );
+  }
+
+  #message(message: DeviceMessage): void {
+    this.#spendMessage();
+    if (message.type === 'hello') {
+      this.#hello(message);
+      return;
+    }
+    if (!this.#device) throw new WireError(`"${message.type}" came before "hello"`);
+    if (message.type === 'stream') {
+      const channel = this.#open(message.stream);
+      const { stored, received } = channel.stream;
+      this.#say({ type: 'received', index: channel.index, ranges: newest(received) });
+      this.#say({ type: 'stored', index: channel.index, ranges: newest(stored) });
+      if (!message.stream.ended) this.#room.follow(channel.stream);
+    } else if (message.type === 'health') this.#room.heard(message.health);
+    else {
+      const { stream } = this.#channel(message.index);
+      if (message.type === 'ended') this.#parts.spool.end(stream, message.edge);
+      else if (message.type === 'hole') this.#parts.spool.declareHole(stream, message);
+      else
+        this.#parts.time.anchor(
+          stream.id,
+          message.anchor,
+          this.#stamp(message.anchor.monotonicMs, message.sentMonotonicMs),
+        );
+    }
+  }
+
+  #hello(hello: Hello): void {
+    if (this.#device) throw new WireError('a second "hello" came');
+    this.#device = hello.device.id;
+    if (!this.#room.charge.take(this, hello.takeover)) {
+      const holder = this.#room.charge.holder?.device;
+      this.#refuse(
+        'other-source',
+        holder
+          ? `Another source (${holder}) is in charge of the room`
+          : 'Another source was in charge of the room just now',
+        'It is asked again from time to time; an organizer can pin a source.',
+      );
+      return;
+    }
+    if (hello.device.monotonicMs !== undefined)
+      this.#parts.time.heard(hello.device.bootId, hello.device.monotonicMs, Date.now() - this.#rttMs / 2);
+    const channels = hello.streams.map((report) => this.#open(report));
+    const { settings, name } = this.#room.record;
+    this.#say({
+      type: 'welcome',
+      relay: this.#parts.relayId,
+      room: name,
+      roomTime: Date.now(),
+      streams: channels.map(({ index, stream }) => ({
+        index,
+        received: newest(stream.received),
+        stored: newest(stream.stored),
+      })),
+      settings: { language: settings.language },
+      limits: { maxBacklogRate: this.#limits.maxBacklogRate, maxLiveRate: this.#limits.maxLiveRate },
+    });
+    const unlistenSpool = this.#parts.spool.listen({
+      written: () => {},
+      changed: () => {},
+      stored: (stream, ranges) => {
+        for (const channel of this.#channels.values())
+          if (channel.stream === stream) this.#say({ type: 'stored', index: channel.index, ranges: newest(ranges) });
+      },
+    });
+    const unlistenRoom = this.#room.listen({
+      logged: () => {},
+      partial: () => {},
+      status: () => {},
+      deleted: () => {},
+      settings: ({ language }) => this.#say({ type: 'settings', settings: { language } }),
+    });
+    this.#unlisten = () => {
+      unlistenSpool();
+      unlistenRoom();
+    };
+    if (hello.health) this.#room.heard(hello.health);
+    this.#room.sourceChanged();
+    const live = hello.streams.findLast((report) => !report.ended);
+    const channel = live && this.#channels.get(live.index);
+    if (channel) this.#room.follow(channel.stream);
+    this.#parts.log.info(
+      { event: 'source', room: name, device: this.#device, streams: channels.length },
+      'A source is in charge',
+    );
+  }
+
+  /** Takes a stream up: what is known of it, and what of it no one will ever have. */
+  #open(report: StreamReport): Channel {
+    if (this.#channels.has(report.index)) throw new WireError(`stream index ${report.index} is taken`);
+    if (this.#channels.size >= wire.maxStreams * 4)
+      throw new WireError('too many streams on one connection', closeCodes.policy);
+    const { spool, time } = this.#parts;
+    const stream = spool.open(report.id, this.#room.name, this.#device, report.format.channels);
+    if (!stream) throw new WireError(`stream ${report.id} belongs to another room or has another format`);
+    for (const anchor of report.anchors) time.anchor(report.id, anchor, null);
+    for (const hole of report.holes) spool.declareHole(stream, hole);
+    if (report.ended) {
+      spool.end(stream, report.edge);
+      // What an ended stream neither holds nor has stored is gone for good.
+      const lost = subtract(subtract([[0, report.edge]], report.ranges), stream.received);
+      for (const [from, to] of lost) spool.declareHole(stream, { from, to, reason: 'killed' });
+    }
+    const channel: Channel = {
+      index: report.index,
+      stream,
+      edgeAtStart: report.edge,
+      startedMs: performance.now(),
+      edge: report.edge,
+      received: [],
+    };
+    this.#channels.set(report.index, channel);
+    return channel;
+  }
+
+  #audio(bytes: Uint8Array): void {
+    const frame = decodeAudioFrame(bytes);
+    if (!this.#device) throw new WireError('audio came before "hello"');
+    const channel = this.#channel(frame.index);
+    const { stream } = channel;
+    if (frame.audio.length % stream.bytesPerFrame !== 0)
+      throw new WireError('an audio frame ends within a sample frame');
+    const samples = frame.audio.length / stream.bytesPerFrame;
+    if (samples > wire.maxFrameSamples)
+      throw new WireError('an audio frame is longer than a second', closeCodes.tooBig);
+    const to = frame.position + samples;
+    this.#guardRate(channel, frame.position, to);
+    if (stream.ended && to > stream.edge) throw new WireError('audio came past the end of its stream');
+    this.#parts.spool.write(stream, frame.position, frame.audio);
+    channel.received = union(channel.received, [[frame.position, to]]);
+    this.#timer ??= setTimeout(() => this.#confirm(), this.#limits.receivedIntervalMs);
+  }
+
+  /** @throws {WireError} when a source runs ahead of the clock or pours backlog faster than it was told */
+  #guardRate(channel: Channel, from: number, to: number): void {
+    const { maxLiveRate, liveBurstMs, maxBacklogRate, backlogBurstMs } = this.#limits;
+    const now = performance.now();
+    if (to > channel.edge) {
+      const allowedMs = (now - channel.startedMs) * maxLiveRate + liveBurstMs;
+      if (((to - channel.edgeAtStart) * 1000) / sampleRate > allowedMs)
+        throw new WireError('the live edge runs faster than time', closeCodes.tooFast);
+      channel.edge = to;
+      return;
+    }
+    this.#refill(now);
+    this.#backlogMs += ((to - from) * 1000) / sampleRate;
+    // Twice what it was told: bursts of the network are not its fault.
+    if (this.#backlogMs > backlogBurstMs + maxBacklogRate * 1000 * 2)
+      throw new WireError('backlog comes faster than the limit told in "welcome"', closeCodes.tooFast);
+  }
+
+  #spendMessage(): void {
+    this.#refill(performance.now());
+    if (++this.#messages > this.#limits.messageBurst)
+      throw new WireError('too many messages', closeCodes.tooManyMessages);
+  }
+
+  /** Lets both allowances recover with the passing of time. */
+  #refill(now: number): void {
+    const elapsedMs = now - this.#allowanceAtMs;
+    this.#allowanceAtMs = now;
+    this.#backlogMs = Math.max(0, this.#backlogMs - elapsedMs * this.#limits.maxBacklogRate);
+    this.#messages = Math.max(0, this.#messages - (elapsedMs / 1000) * this.#limits.maxMessageRate);
+  }
+
+  #confirm(): void {
+    this.#timer = undefined;
+    for (const channel of this.#channels.values()) {
+      if (channel.received.length === 0) continue;
+      this.#say({ type: 'received', index: channel.index, ranges: newest(channel.received) });
+      channel.received = [];
+    }
+  }
+
+  #channel(index: number): Channel {
+    const channel = this.#channels.get(index);
+    if (!channel) throw new WireError(`there is no stream of index ${index}`);
+    return channel;
+  }
+
+  /** The room time of a kit's monotonic reading, made `sent - monotonic` before the message left. */
+  #stamp(monotonicMs: number, sentMonotonicMs = monotonicMs): number {
+    return Date.now() - this.#rttMs / 2 - Math.max(0, sentMonotonicMs - monotonicMs);
+  }
+
+  #say(message: RelayMessage): void {
+    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+
+  #refuse(code: string, message: string, hint: string): void {
+    this.#say({ type: 'refused', code, message, hint, retryAfterMs: this.#limits.retryAfterMs });
+    this.#close(closeCodes.otherSource, message);
+  }
+
+  #close(code: number, reason: string): void {
+    if (this.#closed) return;
+    this.#parts.log.info(
+      { event: 'source-closed', room: this.#room.name, device: this.#device, code, reason },
+      'An audio socket is closed',
+    );
+    this.#leave();
+    this.#socket.close(code, reason.slice(0, 120));
+    // A peer that does not answer must not hold the room's place.
+    const timer = setTimeout(() => this.#socket.terminate(), 2000);
+    this.#socket.once('close', () => clearTimeout(timer));
+  }
+
+  #leave(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#unlisten();
+    this.#room.charge.release(this);
+    this.#room.sourceChanged();
+  }
+}
+
+/** As many ranges as a message may hold, the newest. */
+const newest = (ranges: RangeSet): RangeSet => ranges.slice(-wire.maxRanges);
