@@ -1,14 +1,17 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { vi } from 'vitest';
 import type { Engine } from '../../relay/engines/engine.ts';
+import { PocketSphinxEngine } from '../../relay/engines/pocketsphinx.ts';
 import { ScriptEngine } from '../../relay/engines/script.ts';
 import { TranscribeEngine } from '../../relay/engines/transcribe.ts';
 import { createLog } from '../../systemd/log.ts';
 import { TranscribeStandIn } from '../stand-ins/transcribe.ts';
 import { standInEnvironment } from '../stand-ins/transcribe-environment.ts';
 import { blockSamples, numberedBlocks } from './numbered-signal.ts';
+import { welcome } from './welcome.ts';
 
 /** An engine and one utterance it is known to understand. */
 export interface Prepared {
@@ -99,5 +102,42 @@ const script: Candidate = {
   },
 };
 
+const libraryFolders = ['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/lib64', '/usr/lib'];
+const modelFolder = '/usr/share/pocketsphinx/model/en-us';
+
+const pocketsphinx: Candidate = {
+  name: 'pocketsphinx',
+  available() {
+    if (!libraryFolders.some((folder) => existsSync(join(folder, 'libpocketsphinx.so.3'))))
+      return 'libpocketsphinx.so.3 is not installed (Debian: libpocketsphinx3)';
+    return existsSync(modelFolder) || 'its model is not installed (Debian: pocketsphinx-en-us)';
+  },
+  async prepare() {
+    const seconds = 3.6;
+    const bytes = welcome.audio().subarray(0, seconds * 32_000);
+    return {
+      engine: new PocketSphinxEngine({ log: log('pocketsphinx'), execPath: process.execPath }),
+      language: 'en-US',
+      refusedLanguage: 'it-IT',
+      audio: new Int16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length)),
+      // The engine's own times of the first sentence: the suite holds it to them, whatever the pieces it is written in.
+      expected: [
+        { text: 'good', start: 16_000, end: 19_700 },
+        { text: 'morning', start: 19_700, end: 26_700 },
+        { text: 'and', start: 29_400, end: 32_600 },
+        { text: 'welcome', start: 32_600, end: 39_000 },
+        { text: 'to', start: 39_000, end: 40_800 },
+        { text: 'the', start: 40_800, end: 42_700 },
+        { text: 'conference', start: 42_700, end: 57_000 },
+      ],
+      toleranceSamples: 1600,
+      speed: 8,
+      endTimeoutMs: 60_000,
+      cycles: 4,
+      stop: async () => {},
+    };
+  },
+};
+
 /** Every engine that the conformance suite holds to the port; a new one is a new row. */
-export const candidates: readonly Candidate[] = [transcribe, script];
+export const candidates: readonly Candidate[] = [transcribe, script, pocketsphinx];
