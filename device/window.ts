@@ -7,6 +7,8 @@ export interface WindowOptions {
   /** Never more of the backlog in flight than the line carries in its own delay and this. */
   readonly maxQueueMs?: number;
   readonly baseWindowMs?: number;
+  /** How often the window closes for a moment, to see the line's own delay again. */
+  readonly slowdownIntervalMs?: number;
 }
 
 /**
@@ -20,6 +22,9 @@ export class BacklogWindow {
   readonly #targetMs: number;
   readonly #maxQueueMs: number;
   readonly #baseWindowMs: number;
+  readonly #slowdownIntervalMs: number;
+  #slowFromMs: number | null = null;
+  #slowUntilMs = 0;
   #bytes: number;
   #starting = true;
   /** Least delay of each second of the last 30. */
@@ -28,7 +33,15 @@ export class BacklogWindow {
   #recent: number[] = [];
   #acked: { atMs: number; bytes: number }[] = [];
 
-  constructor({ minBytes, maxBytes = 1e6, targetMs = 150, maxQueueMs = 250, baseWindowMs = 30_000 }: WindowOptions) {
+  constructor({
+    minBytes,
+    maxBytes = 1e6,
+    targetMs = 150,
+    maxQueueMs = 250,
+    baseWindowMs = 30_000,
+    slowdownIntervalMs = 10_000,
+  }: WindowOptions) {
+    this.#slowdownIntervalMs = slowdownIntervalMs;
     this.#minBytes = minBytes;
     this.#maxBytes = maxBytes;
     this.#targetMs = targetMs;
@@ -39,7 +52,7 @@ export class BacklogWindow {
 
   /** Bytes of backlog that may be in flight. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#slowUntilMs > 0 ? this.#minBytes : this.#bytes;
   }
 
   /**
@@ -48,6 +61,7 @@ export class BacklogWindow {
    * @param delayMs from sending to acknowledgement, of the youngest
    */
   acknowledged(backlogBytes: number, delayMs: number, nowMs: number): void {
+    this.#slowDown(delayMs, nowMs);
     this.#recent = [...this.#recent.slice(-3), delayMs];
     const last = this.#base.at(-1);
     if (last && nowMs - last.atMs < 1000) last.delayMs = Math.min(last.delayMs, delayMs);
@@ -56,6 +70,7 @@ export class BacklogWindow {
     if (backlogBytes > 0) this.#acked.push({ atMs: nowMs, bytes: backlogBytes });
     this.#acked = this.#acked.filter(({ atMs }) => nowMs - atMs <= 2000);
 
+    if (this.#slowUntilMs > 0) return;
     const base = Math.min(...this.#base.map((each) => each.delayMs));
     const queueing = Math.min(...this.#recent) - base;
     const room = Math.max(-1, (this.#targetMs - queueing) / this.#targetMs);
@@ -66,6 +81,18 @@ export class BacklogWindow {
     else next += (room * backlogBytes * this.#minBytes) / next;
     if (queueing > this.#maxQueueMs) next = Math.min(next, this.#rate(nowMs) * ((base + this.#maxQueueMs) / 1000));
     this.#bytes = Math.min(this.#maxBytes, Math.max(this.#minBytes, next));
+  }
+
+  /** A queue that never empties would in time pass for the line's own delay, and the window would grow on it. */
+  #slowDown(delayMs: number, nowMs: number): void {
+    this.#slowFromMs ??= nowMs + this.#slowdownIntervalMs;
+    if (this.#slowUntilMs > 0 && nowMs >= this.#slowUntilMs) {
+      this.#slowUntilMs = 0;
+      this.#slowFromMs = nowMs + this.#slowdownIntervalMs;
+      this.#acked = [];
+    } else if (this.#slowUntilMs === 0 && nowMs >= this.#slowFromMs) {
+      this.#slowUntilMs = nowMs + Math.min(1500, 2 * delayMs + 100);
+    }
   }
 
   /** Bytes a second of backlog that arrived of late. */

@@ -1,0 +1,114 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type RangeSet, subtract, union } from '../relay/protocol.js';
+import { DeviceCore, eventually, onDisk, temporaryFolder, upTo, wholeBlocks } from './harness/device-core.ts';
+import { FakeRelay } from './harness/fake-relay.ts';
+
+let relay: FakeRelay;
+let folder: ReturnType<typeof temporaryFolder>;
+let device: DeviceCore;
+
+beforeEach(async () => {
+  relay = new FakeRelay();
+  await relay.start();
+  folder = temporaryFolder();
+  device = new DeviceCore({ relay: relay.url, dataDir: folder.path });
+});
+
+afterEach(async () => {
+  await device.stop();
+  await relay.stop();
+  folder.remove();
+});
+
+const onlyStream = () => [...relay.streams.keys()][0] ?? '';
+const edgeOf = (id: string) => relay.streams.get(id)?.received.at(-1)?.[1] ?? 0;
+
+test('frames captured while connected arrive live, whole and in order', async () => {
+  device.start();
+  await relay.until(() => relay.hellos.length === 1);
+  await eventually(() => device.uplink.health().state === 'connected', 'a connection');
+  device.capture(20);
+  await relay.until(() => edgeOf(onlyStream()) === 20 * 1600);
+  expect(wholeBlocks(relay.samples(onlyStream()))).toEqual(upTo(20));
+  expect(relay.frames.every(({ live }) => live)).toBe(true);
+  expect(relay.upgrades[0]).toMatchObject({ authorization: 'Bearer secret', path: '/api/rooms/aula/audio' });
+});
+
+test('after a cut exactly what is missing is sent, and live audio goes first', async () => {
+  device.start();
+  await eventually(() => device.uplink.health().state === 'connected', 'a connection');
+  device.capture(10);
+  await relay.until(() => edgeOf(onlyStream()) === 10 * 1600);
+  const before: RangeSet = union(
+    [],
+    relay.frames.map(({ from, to }): [number, number] => [from, to]),
+  );
+  relay.refuseStatus = 503;
+  relay.maxBacklogRate = 10;
+  relay.cut();
+  await eventually(() => device.uplink.health().state === 'waiting', 'the loss of the connection');
+  device.capture(200);
+  relay.refuseStatus = null;
+  await relay.until(() => relay.hellos.length === 2);
+  await eventually(() => device.uplink.health().state === 'connected', 'a connection');
+  device.capture(1);
+  const id = onlyStream();
+  await relay.until(() => relay.streams.get(id)?.received.length === 1 && edgeOf(id) === 211 * 1600);
+  const after = relay.frames.filter(({ connection }) => connection === 1);
+  const sent = after.map(({ from, to }): [number, number] => [from, to]);
+  expect(union([], sent)).toEqual(subtract([[0, 211 * 1600]], before));
+  // Nothing twice.
+  expect(sent.reduce((sum, [from, to]) => sum + to - from, 0)).toBe(201 * 1600);
+  const live = after.findIndex((frame) => frame.live);
+  const sentBefore = after.slice(0, live).reduce((sum, { from, to }) => sum + to - from, 0);
+  expect(sentBefore).toBeLessThan(100 * 1600);
+  expect(wholeBlocks(relay.samples(id))).toEqual(upTo(211));
+});
+
+test('an empty relay gets everything that is still held', async () => {
+  device.start();
+  await eventually(() => device.uplink.health().state === 'connected', 'a connection');
+  device.capture(300);
+  const id = await new Promise<string>((resolve) => {
+    void relay.until(() => edgeOf(onlyStream()) === 300 * 1600).then(() => resolve(onlyStream()));
+  });
+  relay.replace();
+  await relay.until(() => edgeOf(id) === 300 * 1600 && relay.streams.get(id)?.received.length === 1, 'all again');
+  expect(wholeBlocks(relay.samples(id))).toEqual(upTo(300));
+});
+
+test('a relay that confirms nothing gets five seconds of live audio, not more', async () => {
+  relay.receives = false;
+  relay.maxBacklogRate = 0;
+  device.start();
+  await eventually(() => device.uplink.health().state === 'connected', 'a connection');
+  device.capture(100);
+  await relay.until(() => relay.frames.length >= 50);
+  relay.say({ type: 'settings', settings: {} });
+  await eventually(() => device.buffer.health().backlogMs === 10_000, 'ten seconds of backlog');
+  expect(relay.frames.length).toBe(50);
+});
+
+test('the backlog keeps below the rate that the relay told', async () => {
+  relay.maxBacklogRate = 4;
+  device.capture(100);
+  device.start();
+  await relay.until(() => edgeOf(onlyStream()) === 160_000 && relay.streams.get(onlyStream())?.received.length === 1);
+  const backlog = relay.frames.filter(({ live }) => !live);
+  const seconds = ((backlog.at(-1)?.atMs ?? 0) - (backlog[0]?.atMs ?? 0)) / 1000;
+  expect(10 / seconds).toBeLessThan(4.4);
+  expect(10 / seconds).toBeGreaterThan(1);
+});
+
+test('an ended stream is announced, and forgotten once it is stored', async () => {
+  device.start();
+  await eventually(() => device.uplink.health().state === 'connected', 'a connection');
+  device.capture(10);
+  device.buffer.end();
+  const settled = device.buffer.settled();
+  await settled;
+  await relay.until(() => relay.streams.get(onlyStream())?.report.ended === true);
+  expect(relay.streams.get(onlyStream())?.stored).toEqual([[0, 16_000]]);
+  await device.stop();
+  expect(onDisk(folder.path)).toEqual({ streams: 0, samples: 0 });
+});
