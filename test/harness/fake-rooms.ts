@@ -1,0 +1,128 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CaptionLog, type NewCaption } from '../../relay/captions.ts';
+import { type Database, openDatabase } from '../../relay/database.ts';
+import type { LiveRoom, LiveRooms, RoomListener, RoomLive } from '../../relay/live.ts';
+import type { Caption, LogMessage, Partial as PartialCaption, RoomState, Status } from '../../relay/protocol.js';
+import { type RoomRecord, type RoomSettings, Rooms } from '../../relay/rooms.ts';
+
+const stream = '00000000-0000-4000-8000-000000000000';
+
+/** A room without audio or engine, on a real caption log: the test says what is said. */
+export class FakeRoom implements LiveRoom {
+  record: RoomRecord;
+  readonly log: CaptionLog;
+  tail: PartialCaption | null = null;
+  status: Status = { type: 'status', state: 'listening', message: 'Captions are on' };
+  readonly #listeners = new Set<RoomListener>();
+
+  constructor(db: Database, record: RoomRecord) {
+    this.record = record;
+    this.log = new CaptionLog(db, record.name, record.logId);
+  }
+
+  get listeners(): number {
+    return this.#listeners.size;
+  }
+
+  /** Publishes a caption of one second; the seq-th second of the room unless told otherwise. */
+  say(text: string, fields: Partial<NewCaption> = {}): Caption {
+    const start = fields.start ?? (this.log.seq + 1) * 1000;
+    const caption = this.log.append({
+      text,
+      language: 'en-US',
+      start,
+      end: start + 1000,
+      speaker: null,
+      late: false,
+      stream,
+      from: 0,
+      to: 16000,
+      ...fields,
+    });
+    this.#tell(caption);
+    return caption;
+  }
+
+  amend(of: number, text: string | null): void {
+    const amend = this.log.amend(of, text);
+    if (amend) this.#tell(amend);
+  }
+
+  mumble(text: string): void {
+    const partial: PartialCaption = { type: 'partial', text, language: 'en-US', start: 0 };
+    this.tail = text === '' ? null : partial;
+    for (const listener of [...this.#listeners]) listener.partial(partial);
+  }
+
+  become(state: RoomState, message = ''): void {
+    this.status = { type: 'status', state, message };
+    for (const listener of [...this.#listeners]) listener.status(this.status);
+  }
+
+  live(): RoomLive {
+    return {
+      state: this.status.state,
+      message: this.status.message,
+      source: null,
+      engine: { name: 'script:test', state: 'open', message: '', hint: '' },
+      lagMs: 250,
+      backlogMs: 0,
+      backfillMs: 0,
+      lastAudioMs: null,
+      lastCaptionMs: 4000,
+      counters: { captions: this.log.seq, audioSecondsStored: 12 },
+    };
+  }
+
+  listen(listener: RoomListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  delete(): void {
+    for (const listener of [...this.#listeners]) listener.deleted();
+  }
+
+  #tell(message: LogMessage): void {
+    for (const listener of [...this.#listeners]) listener.logged(message);
+  }
+}
+
+/** Rooms on a real database in a folder of its own; `remove()` takes both away. */
+export class FakeRooms implements LiveRooms {
+  readonly dir = mkdtempSync(join(tmpdir(), 'sala-rooms-'));
+  readonly db = openDatabase(this.dir);
+  readonly #settings = new Rooms(this.db, { language: 'en-US', engine: 'script:test' });
+  readonly #rooms = new Map<string, FakeRoom>();
+
+  all(): FakeRoom[] {
+    return [...this.#rooms.values()].sort((a, b) => (a.record.name < b.record.name ? -1 : 1));
+  }
+
+  get(name: string): FakeRoom | undefined {
+    return this.#rooms.get(name);
+  }
+
+  put(name: string, change: Partial<RoomSettings> = {}): FakeRoom {
+    const record = this.#settings.put(name, change);
+    const room = this.#rooms.get(name) ?? new FakeRoom(this.db, record);
+    room.record = record;
+    this.#rooms.set(name, room);
+    return room;
+  }
+
+  async delete(name: string): Promise<boolean> {
+    const room = this.#rooms.get(name);
+    this.#rooms.delete(name);
+    const existed = this.#settings.delete(name);
+    room?.delete();
+    return existed;
+  }
+
+  remove(): void {
+    this.db.close();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
