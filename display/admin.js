@@ -1,0 +1,125 @@
+// @ts-check
+/** The admin page: every room with its state, and the language of each. The token lives in this module's memory only. */
+
+const refreshMs = 3000;
+const requestTimeoutMs = 10_000;
+
+/**
+ * @typedef {{ room: string, name: string, language: string, seq: number,
+ *   live: { state: string, message: string, lagMs: number, engine: { message: string, hint: string } } }} RoomView
+ */
+
+/** @template {Element} E @param {string} selector @param {new () => E} kind @param {ParentNode} [within] @returns {E} */
+function part(selector, kind, within = document) {
+  const found = within.querySelector(selector);
+  if (found instanceof kind) return found;
+  throw new Error(`The page has no ${selector}`);
+}
+
+const entry = part('#entry', HTMLFormElement);
+const tokenField = part('#token', HTMLInputElement);
+const notice = part('#notice', HTMLParagraphElement);
+const table = part('#rooms', HTMLTableElement);
+const rows = part('tbody', HTMLTableSectionElement, table);
+
+let token = '';
+
+/** @template T @param {string} method @param {string} path @param {object} [body] @returns {Promise<T>} */
+async function call(method, path, body) {
+  const response = await fetch(path, {
+    method,
+    headers: { authorization: `Bearer ${token}`, ...(body ? { 'content-type': 'application/json' } : {}) },
+    ...(body ? { body: JSON.stringify(body) } : {}),
+    signal: AbortSignal.timeout(requestTimeoutMs),
+  });
+  const answer = await response.json();
+  if (!response.ok) throw new Error(`${answer.error.message}. ${answer.error.hint}`);
+  return answer;
+}
+
+/** @param {unknown} error */
+function tell(error) {
+  notice.textContent = error instanceof Error ? error.message : String(error);
+}
+
+/** @param {string} text @param {string} [below] */
+function cell(text, below = '') {
+  const made = document.createElement('td');
+  made.textContent = text;
+  if (below) {
+    const small = document.createElement('small');
+    small.textContent = below;
+    made.append(small);
+  }
+  return made;
+}
+
+/** @param {RoomView} view */
+function rowOf({ room, name, language }) {
+  const row = document.createElement('tr');
+  row.dataset.room = room;
+  const form = document.createElement('form');
+  const input = document.createElement('input');
+  const button = document.createElement('button');
+  input.value = language;
+  input.setAttribute('aria-label', `Language of ${name}`);
+  button.textContent = 'Assign';
+  form.append(input, ' ', button);
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    button.disabled = true;
+    try {
+      /** @type {RoomView} */
+      const view = await call('PUT', `/api/rooms/${room}/language`, { language: input.value.trim() });
+      input.value = view.language;
+      notice.textContent = `${view.name} is captioned in ${view.language} from now on.`;
+    } catch (error) {
+      tell(error);
+    }
+    button.disabled = false;
+  });
+  const last = document.createElement('td');
+  last.append(form);
+  row.append(cell(''), cell(''), cell(''), cell(''), last);
+  return row;
+}
+
+/** Only what changes is replaced, so that a language being typed stays. @param {RoomView} view */
+function show(view) {
+  const { room, name, seq, live } = view;
+  const known = [...rows.rows].find((row) => row.dataset.room === room);
+  const row = known ?? rowOf(view);
+  if (!known) rows.append(row);
+  const engine = [live.engine.message, live.engine.hint].filter(Boolean).join(' ');
+  [
+    cell(name, room),
+    cell(live.state, [live.message, engine].filter(Boolean).join(' ')),
+    cell(`${(live.lagMs / 1000).toFixed(1)} s`),
+    cell(String(seq)),
+  ].forEach((each, i) => {
+    row.cells[i]?.replaceWith(each);
+  });
+}
+
+async function refresh() {
+  try {
+    /** @type {{ rooms: RoomView[] }} */
+    const { rooms } = await call('GET', '/api/rooms');
+    if (table.hidden) notice.textContent = rooms.length === 0 ? 'There are no rooms yet.' : '';
+    entry.hidden = true;
+    table.hidden = false;
+    for (const row of [...rows.rows]) if (!rooms.some(({ room }) => room === row.dataset.room)) row.remove();
+    for (const view of rooms) show(view);
+  } catch (error) {
+    tell(error);
+    if (table.hidden) return;
+  }
+  setTimeout(refresh, refreshMs);
+}
+
+entry.addEventListener('submit', (event) => {
+  event.preventDefault();
+  token = tokenField.value.trim();
+  tokenField.value = '';
+  void refresh();
+});

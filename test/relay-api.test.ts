@@ -1,0 +1,388 @@
+import { fileURLToPath } from 'node:url';
+import { serve } from '@hono/node-server';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { AdminToken } from '../relay/admin-token.ts';
+import { createApi } from '../relay/api.ts';
+import { RelayHealth } from '../relay/health.ts';
+import { createMetricsApp, Metrics } from '../relay/metrics.ts';
+import { Readers } from '../relay/publish.ts';
+import { Tokens } from '../relay/tokens.ts';
+import { SalaError } from '../systemd/errors.ts';
+import { adminSecret, captureLog } from './harness/doors.ts';
+import { FakeRooms } from './harness/fake-rooms.ts';
+
+let rooms: FakeRooms;
+let tokens: Tokens;
+let health: RelayHealth;
+let metrics: Metrics;
+let app: ReturnType<typeof createApi>;
+let lines: string[];
+const refusals = new Map<string, number>();
+
+beforeEach(() => {
+  rooms = new FakeRooms();
+  tokens = new Tokens(rooms.db);
+  health = new RelayHealth(rooms.db);
+  metrics = new Metrics({ rooms, readers: new Readers(), doors: { refusals }, spoolBytes: () => 4096 });
+  const captured = captureLog();
+  lines = captured.lines;
+  app = createApi({
+    rooms,
+    tokens,
+    adminToken: new AdminToken(adminSecret),
+    health,
+    metrics,
+    log: captured.log,
+    pagesDir: fileURLToPath(new URL('../display', import.meta.url)),
+    protocolFile: fileURLToPath(new URL('../relay/protocol.js', import.meta.url)),
+    version: '0.0.0',
+  });
+});
+
+afterEach(() => rooms.remove());
+
+async function ask(method: string, path: string, body?: unknown, token: string | null = adminSecret) {
+  const response = await app.request(path, {
+    method,
+    headers: {
+      ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
+    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  const isJson = response.headers.get('content-type')?.startsWith('application/json');
+  const value: unknown = isJson ? JSON.parse(text) : text;
+  return { status: response.status, headers: response.headers, body: value, text };
+}
+
+const error = (code: string) => ({ error: { code, message: expect.any(String), hint: expect.stringMatching(/./) } });
+
+test('a room is made, changed, shown, listed and deleted', async () => {
+  const made = await ask('PUT', '/api/rooms/verdi', {
+    name: 'Sala Verdi',
+    language: 'it-it',
+    engine: 'script:demo',
+    public: true,
+  });
+  expect(made.status).toBe(201);
+  const view = {
+    room: 'verdi',
+    name: 'Sala Verdi',
+    language: 'it-IT',
+    engine: 'script:demo',
+    public: true,
+    seq: 0,
+    log: expect.any(String),
+    live: { state: 'listening', source: null, engine: { name: 'script:test' }, lagMs: 250, lastAudioMs: null },
+  };
+  expect(made.body).toMatchObject(view);
+  const changed = await ask('PUT', '/api/rooms/verdi', { engine: null });
+  expect(changed).toMatchObject({ status: 200, body: { ...view, engine: null } });
+  expect(await ask('GET', '/api/rooms/verdi')).toMatchObject({ status: 200, body: { ...view, engine: null } });
+  expect(await ask('PUT', '/api/rooms/rossini')).toMatchObject({
+    status: 201,
+    body: { name: 'rossini', language: 'en-US' },
+  });
+  expect(await ask('GET', '/api/rooms')).toMatchObject({ body: { rooms: [{ room: 'rossini' }, { room: 'verdi' }] } });
+  expect((await ask('DELETE', '/api/rooms/verdi')).status).toBe(204);
+  expect(await ask('GET', '/api/rooms/verdi')).toMatchObject({ status: 404, body: error('room-unknown') });
+  expect((await ask('DELETE', '/api/rooms/verdi')).status).toBe(404);
+});
+
+test('the language is assigned on its own, in its canonical form', async () => {
+  rooms.put('verdi');
+  const answer = await ask('PUT', '/api/rooms/verdi/language', { language: 'IT-it' });
+  expect(answer).toMatchObject({ status: 200, body: { room: 'verdi', language: 'it-IT' } });
+  expect(rooms.get('verdi')?.record.settings).toMatchObject({ language: 'it-IT', languageAssigned: true });
+  expect((await ask('PUT', '/api/rooms/nowhere/language', { language: 'it-IT' })).status).toBe(404);
+  expect(rooms.get('nowhere')).toBeUndefined();
+});
+
+test('every mistake of a body is named at once', async () => {
+  const wrong = { name: '', language: 'not a language', engine: 'whisper', public: 'yes', colour: 'red' };
+  const { status, body, text } = await ask('PUT', '/api/rooms/verdi', wrong);
+  expect(status).toBe(400);
+  expect(body).toEqual(error('invalid'));
+  for (const name of Object.keys(wrong)) expect(text).toContain(name);
+  expect(rooms.get('verdi')).toBeUndefined();
+});
+
+test('what cannot be taken is refused in words', async () => {
+  rooms.put('verdi');
+  const cases: [method: string, path: string, body: unknown, status: number, code: string][] = [
+    ['PUT', '/api/rooms/verdi', '{"name":', 400, 'malformed'],
+    ['PUT', '/api/rooms/verdi', '[]', 400, 'invalid'],
+    ['PUT', '/api/rooms/verdi', { engine: 'sherpa' }, 400, 'invalid'],
+    ['PUT', '/api/rooms/verdi', { engine: 'script:../../etc/passwd' }, 400, 'invalid'],
+    ['PUT', '/api/rooms/verdi', { name: 'x'.repeat(70_000) }, 413, 'too-large'],
+    ['PUT', '/api/rooms/Verdi', {}, 400, 'invalid'],
+    ['PUT', '/api/rooms/..%2fverdi', {}, 400, 'invalid'],
+    ['PUT', `/api/rooms/${'a'.repeat(65)}`, {}, 400, 'invalid'],
+    ['PUT', '/api/rooms/verdi/language', {}, 400, 'invalid'],
+    ['PUT', '/api/rooms/verdi/language', { language: '' }, 400, 'invalid'],
+    ['POST', '/api/rooms/verdi/tokens', { right: 'admin' }, 400, 'invalid'],
+    ['POST', '/api/rooms/nowhere/tokens', { right: 'read' }, 404, 'room-unknown'],
+    ['DELETE', '/api/rooms/verdi/tokens/none', undefined, 404, 'token-unknown'],
+    ['POST', '/api/rooms/verdi', {}, 405, 'method'],
+    ['DELETE', '/healthz', undefined, 405, 'method'],
+    ['GET', '/api/elsewhere', undefined, 404, 'not-found'],
+    ['GET', '/api/rooms/verdi/audio', undefined, 426, 'upgrade-required'],
+    ['GET', '/api/rooms/verdi/transcript.json?from=yesterday', undefined, 400, 'invalid'],
+    ['GET', '/api/rooms/verdi/transcript.json?limit=0', undefined, 400, 'invalid'],
+    ['GET', '/api/rooms/verdi/transcript.vtt?to=2026-13-01T00:00:00Z', undefined, 400, 'invalid'],
+  ];
+  for (const [method, path, body, status, code] of cases) {
+    const answer = await ask(method, path, body);
+    expect({ path, status: answer.status, body: answer.body }).toEqual({ path, status, body: error(code) });
+  }
+  expect((await ask('POST', '/api/rooms/verdi', {})).headers.get('allow')).toContain('PUT');
+});
+
+test('settings that do not go together are a conflict, and a fault of the relay is not told in its own words', async () => {
+  rooms.put = () => {
+    throw new SalaError('PocketSphinx knows English only', { code: 'settings-conflict', hint: 'Use transcribe.' });
+  };
+  const conflict = await ask('PUT', '/api/rooms/verdi', { engine: 'pocketsphinx', language: 'it-IT' });
+  expect(conflict).toMatchObject({ status: 409, body: error('settings-conflict') });
+  rooms.put = () => {
+    throw new Error('SQLITE_CORRUPT at page 17');
+  };
+  const fault = await ask('PUT', '/api/rooms/verdi', {});
+  expect(fault).toMatchObject({ status: 500, body: error('internal') });
+  expect(fault.text).not.toContain('SQLITE');
+});
+
+test('tokens are shown once, listed without their secret, and revoked', async () => {
+  rooms.put('verdi');
+  rooms.put('rossini');
+  const made = await ask('POST', '/api/rooms/verdi/tokens', { right: 'read', label: 'screen' });
+  expect(made.status).toBe(201);
+  const [{ id }] = tokens.list('verdi').length === 1 ? tokens.list('verdi') : [{ id: '' }];
+  expect(made.body).toEqual({ id, token: expect.stringMatching(/^sub_[0-9a-f]{12}_[\w-]{43}$/) });
+  const listed = await ask('GET', '/api/rooms/verdi/tokens');
+  expect(listed.body).toEqual({
+    tokens: [{ id, right: 'read', label: 'screen', createdMs: expect.any(Number), lastUsedMs: null }],
+  });
+  expect(rooms.db.serialize().includes(Buffer.from(JSON.stringify(made.body).slice(-30, -2)))).toBe(false);
+  expect((await ask('DELETE', `/api/rooms/rossini/tokens/${id}`)).status).toBe(404);
+  expect((await ask('DELETE', `/api/rooms/verdi/tokens/${id}`)).status).toBe(204);
+  expect((await ask('GET', '/api/rooms/verdi/tokens')).body).toEqual({ tokens: [] });
+});
+
+test('every call asks for its right', async () => {
+  rooms.put('verdi');
+  rooms.put('rossini');
+  const read = tokens.create('verdi', 'read', '').token;
+  const publish = tokens.create('verdi', 'publish', '').token;
+  const foreign = tokens.create('rossini', 'read', '').token;
+  const admin: [string, string, unknown?][] = [
+    ['GET', '/api/rooms'],
+    ['PUT', '/api/rooms/verdi', {}],
+    ['PUT', '/api/rooms/new', {}],
+    ['GET', '/api/rooms/verdi'],
+    ['DELETE', '/api/rooms/verdi'],
+    ['PUT', '/api/rooms/verdi/language', { language: 'it-IT' }],
+    ['POST', '/api/rooms/verdi/tokens', { right: 'publish' }],
+    ['GET', '/api/rooms/verdi/tokens'],
+    ['DELETE', '/api/rooms/verdi/tokens/x'],
+    ['GET', '/metrics'],
+  ];
+  for (const [method, path, body] of admin) {
+    for (const token of [null, 'nonsense', `${adminSecret}x`])
+      expect((await ask(method, path, body, token)).status).toBe(401);
+    for (const token of [read, publish, foreign]) expect((await ask(method, path, body, token)).status).toBe(403);
+  }
+  for (const ending of ['json', 'vtt', 'srt', 'txt']) {
+    const path = `/api/rooms/verdi/transcript.${ending}`;
+    expect((await ask('GET', path, undefined, null)).headers.get('www-authenticate')).toContain('Bearer');
+    expect((await ask('GET', path, undefined, null)).status).toBe(401);
+    expect((await ask('GET', `${path}?token=${read}`, undefined, null)).status).toBe(401);
+    for (const token of [publish, foreign]) expect((await ask('GET', path, undefined, token)).status).toBe(403);
+    for (const token of [read, adminSecret]) expect((await ask('GET', path, undefined, token)).status).toBe(200);
+  }
+  expect((await ask('GET', '/api/rooms/nowhere/transcript.json', undefined, null)).status).toBe(401);
+  expect((await ask('GET', '/api/rooms/nowhere/transcript.json', undefined, read)).status).toBe(403);
+  rooms.put('verdi', { public: true });
+  for (const token of [null, publish, foreign, 'nonsense'])
+    expect((await ask('GET', '/api/rooms/verdi/transcript.json', undefined, token)).status).toBe(200);
+  expect((await ask('GET', '/api/rooms/verdi', undefined, null)).status).toBe(401);
+});
+
+test('a revoked token opens nothing any more, and the note of its use is kept to the minute', () => {
+  let now = 1_000_000;
+  const clocked = new Tokens(rooms.db, () => now);
+  rooms.put('verdi');
+  const { id, token } = clocked.create('verdi', 'read', '');
+  const lastUsed = () => clocked.list('verdi')[0]?.lastUsedMs;
+  expect(clocked.check(token, 'verdi', 'read')).toBe('ok');
+  expect(lastUsed()).toBe(1_000_000);
+  now += 59_000;
+  clocked.check(token, 'verdi', 'read');
+  expect(lastUsed()).toBe(1_000_000);
+  now += 1000;
+  clocked.check(token, 'verdi', 'read');
+  expect(lastUsed()).toBe(1_060_000);
+  expect(clocked.check(token, 'verdi', 'publish')).toBe('wrong-right');
+  expect(clocked.check(token, 'rossini', 'read')).toBe('wrong-room');
+  clocked.delete('verdi', id);
+  expect(clocked.check(token, 'verdi', 'read')).toBe('unknown');
+});
+
+test('the transcript is in the order spoken, by period and by page', async () => {
+  const room = rooms.put('verdi');
+  for (let i = 1; i <= 5; i++) room.say(`word ${i}`, { start: i * 10_000, end: i * 10_000 + 1000 });
+  room.say('missed', { start: 25_000, end: 26_000, late: true });
+  room.amend(2, 'WORD 2');
+  room.amend(1, null);
+  const texts = async (query: string) => {
+    const { body } = await ask('GET', `/api/rooms/verdi/transcript.json${query}`);
+    expect(body).toMatchObject({ room: 'verdi', log: room.log.id });
+    return JSON.stringify(body).match(/(?<="text":")[^"]*/g);
+  };
+  expect(await texts('')).toEqual(['WORD 2', 'missed', 'word 3', 'word 4', 'word 5']);
+  expect(await texts('?from=20000&to=30000')).toEqual(['WORD 2', 'missed']);
+  expect(await texts('?from=1970-01-01T00:00:25Z')).toEqual(['missed', 'word 3', 'word 4', 'word 5']);
+  expect(await texts(`?from=${encodeURIComponent('1970-01-01T01:00:25+01:00')}`)).toEqual([
+    'missed',
+    'word 3',
+    'word 4',
+    'word 5',
+  ]);
+  expect(await texts('?limit=2&before=4')).toEqual(['WORD 2', 'word 3']);
+  expect(await ask('GET', '/api/rooms/verdi/transcript.json?limit=2')).toMatchObject({ body: { truncated: true } });
+  expect(await ask('GET', '/api/rooms/verdi/transcript.json')).toMatchObject({ body: { truncated: false } });
+  const vtt = await ask('GET', '/api/rooms/verdi/transcript.vtt?from=20000');
+  expect(vtt.headers.get('content-type')).toBe('text/vtt; charset=utf-8');
+  expect(vtt.text).toContain('00:00:05.000 --> 00:00:06.000\nmissed\n');
+  expect((await ask('GET', '/api/rooms/verdi/transcript.srt')).text).toContain(
+    '1\n00:00:00,000 --> 00:00:01,000\nWORD 2\n',
+  );
+  expect((await ask('GET', '/api/rooms/verdi/transcript.txt')).text).toBe('WORD 2\nmissed\nword 3\nword 4\nword 5\n');
+});
+
+test('/openapi.json lists every call and its shapes', async () => {
+  const { body } = await ask('GET', '/openapi.json', undefined, null);
+  const room = '/api/rooms/{room}';
+  const calls: Record<string, string[]> = {
+    '/api/rooms': ['get'],
+    [room]: ['put', 'get', 'delete'],
+    [`${room}/language`]: ['put'],
+    [`${room}/tokens`]: ['post', 'get'],
+    [`${room}/tokens/{id}`]: ['delete'],
+    ...Object.fromEntries(['json', 'vtt', 'srt', 'txt'].map((each) => [`${room}/transcript.${each}`, ['get']])),
+    [`${room}/audio`]: ['get'],
+    [`${room}/captions`]: ['get'],
+    '/healthz': ['get'],
+    '/readyz': ['get'],
+    '/metrics': ['get'],
+  };
+  for (const [path, methods] of Object.entries(calls))
+    for (const method of methods) expect(body).toHaveProperty(['paths', path, method, 'responses']);
+  expect(body).toHaveProperty(['components', 'schemas', 'RoomChange', 'properties', 'language']);
+  expect(body).toHaveProperty(['components', 'schemas', 'Caption', 'properties', 'timeUncertain']);
+});
+
+test('the relay says whether it lives and whether it takes newcomers', async () => {
+  expect(await ask('GET', '/healthz', undefined, null)).toMatchObject({ status: 200, body: { status: 'ok' } });
+  expect(await ask('GET', '/readyz', undefined, null)).toMatchObject({ status: 200, body: { status: 'ready' } });
+  health.stop();
+  expect(await ask('GET', '/healthz', undefined, null)).toMatchObject({ status: 200 });
+  expect(await ask('GET', '/readyz', undefined, null)).toMatchObject({ status: 503, body: { status: 'stopping' } });
+  rooms.db.close();
+  expect(await ask('GET', '/healthz', undefined, null)).toMatchObject({ status: 503, body: { status: 'failing' } });
+});
+
+test('metrics show the rooms that are, not those that were', async () => {
+  refusals.set('token-unknown', 3);
+  rooms.put('verdi').say('one');
+  rooms.put('rossini').become('fault');
+  const before = await ask('GET', '/metrics');
+  expect(before.headers.get('content-type')).toContain('text/plain');
+  for (const line of [
+    'sala_rooms 2',
+    'sala_spool_bytes 4096',
+    'sala_refusals_total{code="token-unknown"} 3',
+    'sala_room_log_seq{room="verdi"} 1',
+    'sala_room_state{room="rossini",state="fault"} 1',
+    'sala_room_lag_seconds{room="verdi"} 0.25',
+    'sala_room_audio_seconds_stored_total{room="verdi"} 12',
+  ])
+    expect(before.text.split('\n')).toContain(line);
+  await rooms.delete('rossini');
+  const after = await ask('GET', '/metrics');
+  expect(after.text).not.toContain('rossini');
+  expect(after.text).toContain('sala_room_audio_seconds_stored_total{room="verdi"} 12\n');
+  const open = await createMetricsApp(metrics).request('/metrics');
+  expect(open.status).toBe(200);
+});
+
+test('pages come with their policy, and nothing but pages comes out of their folder', async () => {
+  const page = await ask('GET', '/rooms/verdi', undefined, null);
+  expect(page.status).toBe(200);
+  expect(page.headers.get('content-type')).toContain('text/html');
+  expect(page.headers.get('content-security-policy')).toContain("script-src 'self'");
+  expect(page.headers.get('cache-control')).toBe('no-cache');
+  for (const path of ['/admin', '/', '/relay/protocol.js', '/display/admin.js', '/display/admin.css'])
+    expect({ path, status: (await ask('GET', path, undefined, null)).status }).toEqual({ path, status: 200 });
+  expect((await ask('GET', '/admin', undefined, null)).headers.get('content-security-policy')).toContain(
+    "frame-ancestors 'none'",
+  );
+  const tag = page.headers.get('etag') ?? '';
+  expect((await app.request('/rooms/verdi', { headers: { 'if-none-match': tag } })).status).toBe(304);
+  for (const path of [
+    '/rooms/Verdi',
+    '/rooms/verdi/',
+    '/display/README.md',
+    '/display/',
+    '/display',
+    '/display/none.js',
+  ])
+    expect({ path, status: (await ask('GET', path, undefined, null)).status }).toEqual({ path, status: 404 });
+  const api = await ask('GET', '/api/rooms');
+  expect(api.headers.get('cache-control')).toBe('no-store');
+  expect(api.headers.get('x-content-type-options')).toBe('nosniff');
+});
+
+test('no path leads out of the folder of the pages', async () => {
+  const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' });
+  await new Promise<void>((done) => server.once('listening', () => done()));
+  const address = server.address();
+  const port = typeof address === 'object' && address ? address.port : 0;
+  const { request } = await import('node:http');
+  const status = (path: string) =>
+    new Promise<number>((done) =>
+      request({ port, host: '127.0.0.1', path }, (response) => {
+        response.resume();
+        done(response.statusCode ?? 0);
+      }).end(),
+    );
+  expect(await status('/display/admin.js')).toBe(200);
+  for (const path of [
+    '/display/../relay/protocol.js/../../package.json',
+    '/display/../package.json',
+    '/display/..%2fpackage.json',
+    '/display/%2e%2e/relay/options.js',
+    '/display/%2e%2e%2frelay%2fprotocol.js',
+    '/display/..%5crelay%5cprotocol.js',
+    '/display//etc/passwd.js',
+    '/display/admin.js%00.html',
+    '/display/.hidden.js',
+    '/display/kiosk/../../package.json',
+    '/display/./../relay/doors.ts',
+  ])
+    expect({ path, status: await status(path) }).toEqual({ path, status: 404 });
+  await new Promise<void>((done) => server.close(() => done()));
+});
+
+test('no token reaches the log of the API', async () => {
+  rooms.put('verdi');
+  const { token } = tokens.create('verdi', 'read', '');
+  rooms.all = () => {
+    throw new Error('out of order');
+  };
+  await ask('GET', `/api/rooms?token=${token}`);
+  await ask('GET', `/api/rooms/verdi?token=${token}`, undefined, token);
+  expect(lines.length).toBeGreaterThan(0);
+  for (const secret of [adminSecret, token]) expect(lines.join('')).not.toContain(secret);
+});
