@@ -273,6 +273,13 @@ test('the service’s own 15 seconds without audio reopen', async () => {
   expect(run.recorder.failures[0]).toMatchObject({ kind: 'reopen', code: 'transcribe-no-audio' });
 });
 
+test('a session that is given no audio is over, and says why', async () => {
+  const run = open(createEngine({ options: { requestTimeoutMs: 500 } }));
+  await speak(run, {}, 3);
+  await run.recorder.over();
+  expect(run.recorder.failures[0]).toMatchObject({ kind: 'reopen', code: 'transcribe-no-audio' });
+});
+
 test('the longest session reopens', async () => {
   standIn.limits = { ...standIn.limits, maxSessionMs: 500 };
   const run = open();

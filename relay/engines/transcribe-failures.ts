@@ -5,6 +5,8 @@ import type { EngineFailure, FailureKind } from './engine.ts';
 export interface FailureContext {
   /** What the socket said, if it said anything: the SDK hides it. */
   readonly socketError: unknown;
+  /** The session worked: a broken connection is opened again at once. */
+  readonly ready: boolean;
   /** How long the attempt has lasted. */
   readonly ageMs: number;
 }
@@ -15,7 +17,9 @@ type Words = readonly [code: string, kind: FailureKind, message: string, hint: s
 const maxSessionMs = 4 * 3600_000;
 const maxServiceTextLength = 300;
 /** The SDK's own words for every connection that could not be made or died before an answer. */
-const connectionPattern = /HTTP\/2 stream is abnormally aborted|http2 request did not get a response|ECONN|ENOTFOUND/;
+const connectionPattern = /HTTP\/2 stream is abnormally aborted|http2 request did not get a response/;
+/** Codes of Node for a connection or stream that died later. */
+const connectionCodes = /^(ERR_HTTP2_|ERR_STREAM_PREMATURE_CLOSE$|E[A-Z]+$)/;
 
 const permissions =
   'Give the relay credentials that may call transcribe:StartStreamTranscription: an instance profile, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.';
@@ -48,8 +52,16 @@ const credentialFaults: ReadonlyMap<string, readonly [message: string, hint: str
 export function classifyFailure(error: unknown, context: FailureContext): EngineFailure {
   if (error instanceof SalaError)
     return { code: error.code, kind: 'configuration', message: error.message, hint: error.hint, cause: error };
-  const [code, kind, message, hint] = wordsFor(error, context);
-  return { code: `transcribe-${code}`, kind, message, hint, cause: error };
+  return failure(wordsFor(error, context), error);
+}
+
+/** What it means that the stream ended and nobody asked for it, without an error. */
+export function brokenStream(context: FailureContext): EngineFailure {
+  return failure(connectionLost(context), context.socketError ?? undefined);
+}
+
+function failure([code, kind, message, hint]: Words, cause: unknown): EngineFailure {
+  return { code: `transcribe-${code}`, kind, message, hint, cause };
 }
 
 function wordsFor(error: unknown, context: FailureContext): Words {
@@ -90,7 +102,7 @@ function wordsFor(error: unknown, context: FailureContext): Words {
     case 'TokenProviderError':
       return ['credentials-missing', 'credentials', `There are no usable AWS credentials: ${said}`, permissions];
     case 'TimeoutError':
-      return connectionLost(context.socketError);
+      return connectionLost(context);
   }
   return unnamed(error, said, context);
 }
@@ -111,7 +123,8 @@ function unnamed(error: unknown, said: string, context: FailureContext): Words {
       `No usable AWS region is configured: ${said}`,
       'Set AWS_REGION to one that offers Transcribe streaming, for example AWS_REGION=eu-west-1.',
     ];
-  if (context.socketError !== null || connectionPattern.test(said)) return connectionLost(context.socketError);
+  if (context.socketError !== null || connectionPattern.test(said) || connectionCodes.test(code))
+    return connectionLost(context);
   return [
     'failed',
     'backoff',
@@ -151,7 +164,14 @@ function limitExceeded(said: string, ageMs: number): Words {
   ];
 }
 
-function connectionLost(socketError: unknown): Words {
+function connectionLost({ socketError, ready }: FailureContext): Words {
+  if (ready)
+    return [
+      'lost',
+      'reopen',
+      'The connection to Amazon Transcribe broke.',
+      'Sala opens a new session; if this goes on, check the relay’s network.',
+    ];
   const code = codeOf(socketError);
   const say = (message: string, hint: string): Words => ['connection', 'backoff', message, hint];
   const address = 'Check AWS_REGION and, if set, AWS_ENDPOINT_URL_TRANSCRIBE_STREAMING.';

@@ -2,7 +2,7 @@ import type { StartStreamTranscriptionCommandInput, TranscriptEvent } from '@aws
 import { bytesPerSample, sampleRate } from '../protocol.js';
 import { AudioQueue } from './audio-queue.ts';
 import type { EngineFailure, EngineListener, EngineSession } from './engine.ts';
-import { classifyFailure } from './transcribe-failures.ts';
+import { brokenStream, classifyFailure, type FailureContext } from './transcribe-failures.ts';
 import { ResultReader } from './transcribe-results.ts';
 import type { ConnectionNotes, TranscribeClient } from './transcribe-sdk.ts';
 
@@ -65,7 +65,7 @@ export class TranscribeSession implements EngineSession {
 
   start(): void {
     this.#watch = setInterval(() => this.#check(), watchIntervalMs);
-    this.#run().catch((error: unknown) => this.#fail(this.#classify(error)));
+    this.#run().catch((error: unknown) => this.#fail(classifyFailure(error, this.#context())));
   }
 
   write(audio: Uint8Array): void {
@@ -154,13 +154,7 @@ export class TranscribeSession implements EngineSession {
         message: `The session had no audio for ${limits.requestTimeoutMs / 1000} s.`,
         hint: 'Sala opens a new session when there is audio.',
       };
-    return {
-      code: 'transcribe-lost',
-      kind: this.#ready ? 'reopen' : 'backoff',
-      message: 'The connection to Amazon Transcribe broke.',
-      hint: 'Sala opens a new session; if this goes on, check the relay’s network.',
-      cause: this.#notes.socketError ?? undefined,
-    };
+    return brokenStream(this.#context());
   }
 
   #check(): void {
@@ -198,11 +192,12 @@ export class TranscribeSession implements EngineSession {
     this.#parts.listener.ready();
   }
 
-  #classify(error: unknown): EngineFailure {
-    return classifyFailure(error, {
+  #context(): FailureContext {
+    return {
       socketError: this.#notes.socketError,
+      ready: this.#ready,
       ageMs: this.#parts.now() - this.#openedMs,
-    });
+    };
   }
 
   /** Not within the caller's `write`. */
