@@ -1,0 +1,57 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+const root = resolve(import.meta.dirname, '..');
+const folders = ['device', 'relay', 'display', 'provisioning', 'systemd'];
+
+const files = folders.flatMap((folder) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.(ts|js|cjs|mjs)$/.test(name))
+    .map((name) => join(folder, name)),
+);
+
+/** What a file imports from other files, as paths from the root. */
+function imports(file: string): string[] {
+  const text = readFileSync(join(root, file), 'utf8');
+  const paths = [...text.matchAll(/(?:from|import)\s*\(?\s*['"]([./][^'"]*)['"]/g)].map(([, path]) => path ?? '');
+  return paths.map((path) =>
+    path.startsWith('/') ? path.slice(1) : relative(root, resolve(join(root, dirname(file)), path)),
+  );
+}
+
+describe('the structure of the house', () => {
+  test.each(['device', 'display'])('%s/ knows of the relay only the wire', (folder) => {
+    const foreign = files
+      .filter((file) => file.startsWith(`${folder}/`))
+      .flatMap((file) => imports(file).map((path) => ({ file, path })))
+      .filter(({ path }) => path.startsWith('relay/') && path !== 'relay/protocol.js');
+    expect(foreign).toEqual([]);
+  });
+
+  test('the relay knows nothing of the device', () => {
+    const foreign = files
+      .filter((file) => file.startsWith('relay/'))
+      .filter((file) => imports(file).some((path) => path.startsWith('device/')));
+    expect(foreign).toEqual([]);
+  });
+
+  test('the wire has no dependencies', () => {
+    expect(imports('relay/protocol.js')).toEqual([]);
+    expect(readFileSync(join(root, 'relay/protocol.js'), 'utf8')).not.toMatch(/^import\b/m);
+  });
+
+  test('nothing but a main program reads the environment or ends the process', () => {
+    const mains = [
+      'device/main.ts',
+      'relay/main.ts',
+      'device/loopback.ts',
+      'provisioning/start.ts',
+      'provisioning/build.ts',
+    ];
+    const offenders = files.filter(
+      (file) => !mains.includes(file) && /\bprocess\.(env|exit)\b/.test(readFileSync(join(root, file), 'utf8')),
+    );
+    expect(offenders).toEqual([]);
+  });
+});
