@@ -234,10 +234,12 @@ export class Doors {
     const limits = this.#limits;
     if (door.right === 'publish') {
       keepHeartbeat(socket, { intervalMs: limits.audioPingMs, deadAfterMs: limits.audioDeadAfterMs });
-      socket.on('message', (data, isBinary) => {
-        if (isBinary && byteLength(data) > limits.maxAudioFrameBytes + headerBytes)
-          this.#end(socket, closeCodes.tooBig, 'an audio frame is too long');
-      });
+      // The predecessor's clients send pieces of any size; what they hold is bounded by `maxPayload` alone.
+      if (door.name === 'audio')
+        socket.on('message', (data, isBinary) => {
+          if (isBinary && byteLength(data) > limits.maxAudioFrameBytes + headerBytes)
+            this.#end(socket, closeCodes.tooBig, 'an audio frame is too long');
+        });
       return;
     }
     keepHeartbeat(socket, { intervalMs: limits.readerPingMs, deadAfterMs: limits.readerDeadAfterMs }, () => {

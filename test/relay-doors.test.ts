@@ -268,6 +268,18 @@ test('an audio socket is closed with 1009 for a frame over 64 KiB and for text o
   }
 });
 
+test('the old audio door takes pieces of any size that a message may have', async () => {
+  const source = house.connect(`/ws/audio/verdi?token=${publish}`);
+  await source.opened;
+  source.socket.send(Buffer.alloc(200_000));
+  const answered = new Promise<void>((done) => source.socket.once('pong', () => done()));
+  source.socket.ping();
+  await answered;
+  expect(source.socket.readyState).toBe(source.socket.OPEN);
+  source.socket.send(Buffer.alloc(256 * 1024 + 1));
+  expect((await source.closed).code).toBe(1009);
+});
+
 test('a peer that answers no ping is terminated', async () => {
   await house.stop();
   house = await new House({ doors: { readerPingMs: 50, readerDeadAfterMs: 120 } }).start();
