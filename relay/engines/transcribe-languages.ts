@@ -19,7 +19,7 @@ export function isTranscribeLanguage(code: string): code is LanguageCode {
   return transcribeLanguages.includes(code);
 }
 
-const maxNear = 5;
+const maxNear = 10;
 
 /** The languages that someone who wrote `given` may have meant (`en`, `EN_us`, `italian`), nearest first; maybe none. */
 export function nearLanguages(given: string): string[] {
