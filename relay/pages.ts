@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { serveStatic } from '@hono/node-server/serve-static';
 import type { Context, Hono, MiddlewareHandler } from 'hono';
 import { etag } from 'hono/etag';
+import { messageOf, SalaError } from '../systemd/errors.ts';
 import { roomPattern } from './protocol.js';
 
 export interface PageFiles {
@@ -62,9 +63,17 @@ export function addPages(app: Pick<Hono, 'get' | 'use'>, { pagesDir, protocolFil
   app.get('/', page(pagePolicy), (context: Context) => context.html(index));
 }
 
-/** @throws when a file that every relay serves is not there */
+/** @throws {SalaError} `pages-missing` when a file that every relay serves is not there */
 export async function checkPages({ pagesDir, protocolFile }: PageFiles): Promise<void> {
-  await Promise.all([join(pagesDir, 'caption.html'), protocolFile].map((path) => access(path)));
+  try {
+    await Promise.all([join(pagesDir, 'caption.html'), protocolFile].map((path) => access(path)));
+  } catch (cause) {
+    throw new SalaError(`The pages cannot be read: ${messageOf(cause)}`, {
+      code: 'pages-missing',
+      hint: 'The installation is not whole; install the release again.',
+      cause,
+    });
+  }
 }
 
 const index = `<!doctype html>
