@@ -142,7 +142,7 @@ async function start(settings: DeviceSettings, env: NodeJS.ProcessEnv): Promise<
     await disk.probe();
   });
   await notifier.ready(health.current().message);
-  log('main').info({ room, relay: settings.relay, statusPort: port }, 'started');
+  log('main').info({ event: 'started', room, relay: settings.relay, statusPort: port }, 'The device has started');
 
   let stopping: Promise<void> | null = null;
   const stop = async () => {

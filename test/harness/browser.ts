@@ -26,6 +26,8 @@ export interface OpenPage {
   readonly page: Page;
   /** Errors on the console and uncaught ones, oldest first; breaches of the security header are among them. */
   readonly consoleErrors: string[];
+  /** The URL of every request, oldest first. */
+  readonly requests: string[];
   /** `METHOD URL why` of every request that failed or was answered with 400 or more. */
   readonly failedRequests: string[];
   close(): Promise<void>;
@@ -53,11 +55,13 @@ export class TestBrowser {
     const context = await this.#chromium.newContext({ viewport, locale, ...options.context });
     const page = await context.newPage();
     const consoleErrors: string[] = [];
+    const requests: string[] = [];
     const failedRequests: string[] = [];
     page.on('console', (message) => {
       if (message.type() === 'error') consoleErrors.push(message.text());
     });
     page.on('pageerror', (error) => consoleErrors.push(error.message));
+    page.on('request', (request) => requests.push(request.url()));
     page.on('requestfailed', (request) => {
       failedRequests.push(`${request.method()} ${request.url()} ${request.failure()?.errorText ?? ''}`);
     });
@@ -67,7 +71,7 @@ export class TestBrowser {
     });
     if (virtualTime) await page.clock.install();
     await page.goto(url);
-    return { page, consoleErrors, failedRequests, close: () => context.close() };
+    return { page, consoleErrors, requests, failedRequests, close: () => context.close() };
   }
 
   /** Red, green, blue and alpha (0 to 255) of one pixel of a PNG. */

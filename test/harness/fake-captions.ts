@@ -148,8 +148,10 @@ export class FakeCaptions {
     this.#publish({ type: 'amend', seq: ++this.#seq, of, text });
   }
 
-  clear(): void {
-    this.#publish({ type: 'clear', seq: ++this.#seq });
+  clear(): LogMessage {
+    const message: LogMessage = { type: 'clear', seq: ++this.#seq };
+    this.#publish(message);
+    return message;
   }
 
   status(state: RoomState, message = ''): void {
