@@ -271,11 +271,11 @@ export class AudioBuffer {
     this.#settle();
   }
 
-  /** Declares what an ended stream neither holds nor has stored: no one will ever have it.
+  /** Declares what is neither held nor stored, after a kill or for a relay that begins anew: no one will ever have it.
    * @param received what the relay has in memory and may yet store */
   closeGaps(stream: CapturedStream, received: RangeSet): void {
-    if (!stream.ended) return;
-    this.#addHoles(stream, subtract([[0, stream.edge]], union(stream.held, union(stream.stored, received))), 'killed');
+    const known = union(stream.held, union(stream.stored, received));
+    this.#addHoles(stream, subtract([[0, stream.edge]], known), stream.ended ? 'killed' : 'bound');
   }
 
   /** Resolves when every stream of this room is over and nothing of it waits for the relay. */

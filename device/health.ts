@@ -94,9 +94,10 @@ export class HealthMonitor {
     const uplink = this.#options.uplink();
     const source = this.#source;
     const driftPpm = this.#options.driftPpm?.();
+    const settled = source.state !== 'starting' && uplink.state === 'connected';
     return {
-      state: problem?.code.slice(0, 64) ?? 'ok',
-      message: (problem?.message ?? 'All is well').slice(0, 1000),
+      state: problem?.code.slice(0, 64) ?? (settled ? 'ok' : 'starting'),
+      message: (problem?.message ?? (settled ? 'All is well' : 'Connecting')).slice(0, 1000),
       ...(problem && { hint: problem.hint.slice(0, 1000) }),
       version: this.#options.version,
       source: {

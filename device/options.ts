@@ -24,7 +24,7 @@ function folderProblem(path: string): string | null {
 export function readToken(path: string): string {
   const token = readFileSync(path, 'utf8').trim();
   if (token === '') throw new Error(`${path} is empty`);
-  if (/\s/.test(token)) throw new Error(`${path} holds more than one word`);
+  if (!/^[\x21-\x7e]+$/.test(token)) throw new Error(`${path} holds more than one token`);
   return token;
 }
 

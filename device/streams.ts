@@ -136,6 +136,7 @@ export class CapturedStream {
       else this.holes.push({ from, to, reason });
       this.edge = Math.max(this.edge, to);
     }
+    this.holes.sort((a, b) => a.from - b.from);
     return lost.map(([from, to]) => ({ from, to, reason }));
   }
 

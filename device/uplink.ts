@@ -23,6 +23,8 @@ export interface UplinkWaits {
   /** A relay that names a longer wait is asked again after this. */
   readonly maxRetryMs: number;
   readonly closeTimeoutMs: number;
+  /** Streams for which a hello had no room wait at least this long for the next. */
+  readonly helloIntervalMs: number;
   readonly maxErrorBytes: number;
 }
 
@@ -33,6 +35,7 @@ export const uplinkDefaults: UplinkWaits = {
   deadAfterMs: limits.deadAfterMs,
   maxRetryMs: 300_000,
   closeTimeoutMs: 1000,
+  helloIntervalMs: 10_000,
   maxErrorBytes: 8192,
 };
 
@@ -82,6 +85,8 @@ export class Uplink implements BufferListener {
   #settings: RoomSettingsForDevice = {};
   /** Another source took the room: only ask, do not push it out. */
   #displaced = false;
+  /** Streams were found that the running connection's hello did not know. */
+  #revived = false;
   #refusal: Extract<RelayMessage, { type: 'refused' }> | null = null;
   #stopping: Promise<void> | null = null;
 
@@ -140,7 +145,9 @@ export class Uplink implements BufferListener {
   hole: BufferListener['hole'] = (stream, hole) => this.#session?.hole(stream, hole);
   anchor: BufferListener['anchor'] = (stream, anchor) => this.#session?.anchor(stream, anchor);
   /** The running connection's hello knew nothing of them; the next beat asks for a new one. */
-  revived: BufferListener['revived'] = () => {};
+  revived: BufferListener['revived'] = () => {
+    this.#revived = true;
+  };
 
   // ----------------------------------------------------------------------------------------------- the connection
 
@@ -185,6 +192,7 @@ export class Uplink implements BufferListener {
           this.#options.onChange();
         },
       });
+      this.#revived = false;
       this.#session.hello();
       this.#beat = setInterval(beat, 250);
     });
@@ -199,7 +207,10 @@ export class Uplink implements BufferListener {
       } else if (at - pingAtMs >= this.#waits.pingIntervalMs && socket.readyState === WebSocket.OPEN) {
         pingAtMs = at;
         socket.ping();
-      } else if (this.#session?.wantsNewHello) {
+      } else if (
+        (this.#revived || at - openedAtMs.welcome > this.#waits.helloIntervalMs) &&
+        this.#session?.wantsNewHello
+      ) {
         socket.close(1001, 'more streams to report');
       }
     };

@@ -36,7 +36,7 @@ export class BacklogWindow {
   constructor({
     minBytes,
     maxBytes = 1e6,
-    targetMs = 150,
+    targetMs = 110,
     maxQueueMs = 250,
     baseWindowMs = 30_000,
     slowdownIntervalMs = 10_000,
@@ -52,7 +52,7 @@ export class BacklogWindow {
 
   /** Bytes of backlog that may be in flight. */
   get bytes(): number {
-    return this.#slowUntilMs > 0 ? this.#minBytes : this.#bytes;
+    return this.#slowUntilMs > 0 ? this.#minBytes / 2 : this.#bytes;
   }
 
   /**
@@ -62,7 +62,7 @@ export class BacklogWindow {
    */
   acknowledged(backlogBytes: number, delayMs: number, nowMs: number): void {
     this.#slowDown(delayMs, nowMs);
-    this.#recent = [...this.#recent.slice(-3), delayMs];
+    this.#recent = [...this.#recent.slice(-1), delayMs];
     const last = this.#base.at(-1);
     if (last && nowMs - last.atMs < 1000) last.delayMs = Math.min(last.delayMs, delayMs);
     else this.#base.push({ atMs: nowMs, delayMs });
@@ -78,8 +78,9 @@ export class BacklogWindow {
     let next = this.#bytes;
     if (room < 0) next = Math.min(next + room * this.#minBytes, this.#rate(nowMs) * ((base + this.#targetMs) / 1000));
     else if (this.#starting) next += backlogBytes;
-    else next += (room * backlogBytes * this.#minBytes) / next;
-    if (queueing > this.#maxQueueMs) next = Math.min(next, this.#rate(nowMs) * ((base + this.#maxQueueMs) / 1000));
+    else next += (room * backlogBytes * this.#minBytes) / 2 / next;
+    if (!this.#starting && this.#acked.length > 2)
+      next = Math.min(next, this.#rate(nowMs) * ((base + this.#maxQueueMs) / 1000));
     this.#bytes = Math.min(this.#maxBytes, Math.max(this.#minBytes, next));
   }
 
@@ -88,6 +89,8 @@ export class BacklogWindow {
     this.#slowFromMs ??= nowMs + this.#slowdownIntervalMs;
     if (this.#slowUntilMs > 0 && nowMs >= this.#slowUntilMs) {
       this.#slowUntilMs = 0;
+      // What opens at once goes out at once: half of it queues no longer than the line's own delay.
+      this.#bytes = Math.max(this.#minBytes, this.#bytes / 2);
       this.#slowFromMs = nowMs + this.#slowdownIntervalMs;
       this.#acked = [];
     } else if (this.#slowUntilMs === 0 && nowMs >= this.#slowFromMs) {

@@ -60,7 +60,11 @@ const linkWords = {
 function show({ room, relay, health, language, uptimeMs }) {
   document.title = `${room}: ${health.state}`;
   write('room', `Room ${room}`);
-  tell(health.state === 'ok' ? 'ok' : 'problem', health.message, health.hint ?? '');
+  tell(
+    health.state === 'ok' ? 'ok' : health.state === 'starting' ? 'unknown' : 'problem',
+    health.message,
+    health.hint ?? '',
+  );
   showLevel(health.level);
   const { source, uplink, buffer, clock } = health;
   if (source) {
