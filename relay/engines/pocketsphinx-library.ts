@@ -63,7 +63,7 @@ async function loadLibrary(libraryPath: string) {
   const library = open(libraryPath);
   if (typeof library === 'string') {
     if (!libraryPath.includes('/') && typeof open('libpocketsphinx.so.5') !== 'string') throw version5();
-    throw new SalaError(`The PocketSphinx library does not load: ${library}`, {
+    throw new SalaError(`The PocketSphinx library ${libraryPath} does not load: ${library}`, {
       code: 'pocketsphinx-library',
       hint: install,
     });
