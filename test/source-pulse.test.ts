@@ -77,7 +77,8 @@ test(
     }
     expect(result.blocks.map(({ number }) => number)).toEqual(Array.from({ length: count }, (_, i) => i + 1));
     // A sound server may cut the very first and last milliseconds of what is played.
-    expect(result.blocks.slice(1, -1).every(({ packets }) => packets === 40)).toBe(true);
+    const changed = result.blocks.slice(1, -1).filter(({ packets }) => packets < 40);
+    expect(changed, `the sound server said: ${result.xruns.slice(0, 3).join(' | ') || 'nothing'}`).toEqual([]);
     const first = result.blocks[0]?.start ?? 0;
     expect(result.blocks.map(({ start }) => start - first)).toEqual(result.blocks.map((_, i) => i * 1600));
     expect(result.states).toEqual(['starting', 'capturing']);
