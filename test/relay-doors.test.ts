@@ -303,16 +303,19 @@ test('closing all tells every socket 1012 and admits no more', async () => {
 });
 
 test('a peer that resets in the middle of the upgrade harms nobody', async () => {
-  for (let i = 0; i < 20; i++) {
-    const socket = connect(house.port, '127.0.0.1');
-    socket.on('error', () => {});
-    await new Promise<void>((done) => socket.once('connect', done));
-    socket.write(
-      `GET ${captions} HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n` +
-        `sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: ${captionsProtocol}\r\nauthorization: Bearer ${read}\r\n\r\n`,
-    );
-    socket.resetAndDestroy();
-  }
+  for (const token of [read, 'nonsense'])
+    for (let i = 0; i < 20; i++) {
+      const socket = connect(house.port, '127.0.0.1');
+      socket.on('error', () => {});
+      await new Promise<void>((done) => socket.once('connect', done));
+      const upgraded = new Promise<void>((done) => house.server.once('upgrade', (_, peer) => peer.once('close', done)));
+      socket.write(
+        `GET ${captions} HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n` +
+          `sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: ${captionsProtocol}\r\nauthorization: Bearer ${token}\r\n\r\n`,
+        () => socket.resetAndDestroy(),
+      );
+      await upgraded;
+    }
   await expect.poll(() => house.doors.count('read')).toBe(0);
   await house.read('verdi').opened;
 });
