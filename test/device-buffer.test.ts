@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DeviceCore, eventually, onDisk, temporaryFolder, upTo, wholeBlocks } from './harness/device-core.ts';
@@ -54,7 +54,7 @@ test('audio unstored for more than two seconds goes to the disk, younger audio d
 });
 
 test('nothing is deleted from the disk before the relay has stored it', async () => {
-  const device = deviceWith();
+  const device = deviceWith({ limits: { keepSeconds: 1 } });
   relay.stores = false;
   device.start();
   await eventually(() => device.uplink.health().state === 'connected', 'a connection');
@@ -68,6 +68,12 @@ test('nothing is deleted from the disk before the relay has stored it', async ()
   await relay.until(() => samplesOf([...relay.streams.keys()][0] ?? '') === 96_000, 'all received');
   device.aheadMs += 30_000;
   await eventually(() => device.buffer.health().diskBytes > full, 'more on disk');
+  // Long enough for two rounds of trimming, with memory that keeps next to nothing.
+  for (let round = 0; round < 2; round++) {
+    device.aheadMs += 30_000;
+    await new Promise((resolve) => setTimeout(resolve, 1200));
+  }
+  expect(device.buffer.health()).toMatchObject({ heldMs: 6000, backlogMs: 6000, droppedMs: 0 });
   relay.stores = true;
   relay.storeAll();
   device.aheadMs += 30_000;
@@ -132,4 +138,19 @@ test('the bound in hours forces the oldest out, as a declared and counted hole',
   await relay.until(() => relay.streams.size === 1 && samplesOf([...relay.streams.keys()][0] ?? '') === 480_000);
   const stream = [...relay.streams.values()][0];
   expect(stream?.holes).toEqual([{ from: 0, to: droppedMs * 16, reason: 'bound' }]);
+});
+
+test('a disk that cannot be written is a state: audio stays in memory, and goes to the disk when it can', async () => {
+  const blocked = join(folder.path, 'buffer.db');
+  mkdirSync(blocked);
+  const device = deviceWith({ limits: { retryDelayMs: 100 } });
+  device.start({ connect: false });
+  device.capture(30);
+  await eventually(() => device.buffer.health().problem?.code === 'disk-read-only', 'the state');
+  expect(device.buffer.health().backlogMs).toBe(3000);
+  rmdirSync(blocked);
+  device.aheadMs += 5000;
+  await eventually(() => device.buffer.health().problem === null, 'the end of the state');
+  await device.stop();
+  expect(onDisk(folder.path)).toEqual({ streams: 1, samples: 48_000 });
 });

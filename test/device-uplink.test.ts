@@ -112,3 +112,21 @@ test('an ended stream is announced, and forgotten once it is stored', async () =
   await device.stop();
   expect(onDisk(folder.path)).toEqual({ streams: 0, samples: 0 });
 });
+
+test('a line that died without a word is noticed, and what it swallowed is sent again', async () => {
+  await device.stop();
+  device = new DeviceCore({
+    relay: relay.url,
+    dataDir: folder.path,
+    waits: { pingIntervalMs: 200, deadAfterMs: 1000 },
+  });
+  device.start();
+  await eventually(() => device.uplink.health().state === 'connected', 'a connection');
+  device.capture(5);
+  await relay.until(() => edgeOf(onlyStream()) === 5 * 1600);
+  relay.freeze();
+  device.capture(20);
+  await relay.until(() => relay.hellos.length === 2, 'a second connection');
+  await relay.until(() => edgeOf(onlyStream()) === 25 * 1600 && relay.streams.get(onlyStream())?.received.length === 1);
+  expect(wholeBlocks(relay.samples(onlyStream()))).toEqual(upTo(25));
+});

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { AudioBuffer, type BufferLimits, type Clocks } from '../../device/buffer.ts';
 import { WorkerDisk } from '../../device/disk.ts';
-import { Uplink } from '../../device/uplink.ts';
+import { Uplink, type UplinkWaits } from '../../device/uplink.ts';
 import { createLog } from '../../systemd/log.ts';
 import { blockSamples, NumberedSignalDecoder, numberedBlocks } from './numbered-signal.ts';
 
@@ -32,6 +32,7 @@ export interface CoreOptions {
   readonly room?: string;
   readonly limits?: Partial<BufferLimits>;
   readonly bootId?: string;
+  readonly waits?: Partial<UplinkWaits>;
 }
 
 /** Everything of a device from captured frames on, with frames given by hand and a clock that can be pushed forward. */
@@ -43,7 +44,7 @@ export class DeviceCore {
   aheadMs = 0;
   #next = 0;
 
-  constructor({ relay, dataDir, room = 'aula', limits = {}, bootId = randomUUID() }: CoreOptions) {
+  constructor({ relay, dataDir, room = 'aula', limits = {}, bootId = randomUUID(), waits = {} }: CoreOptions) {
     this.clocks = {
       now: () => performance.now() + this.aheadMs,
       sinceBootMs: 0,
@@ -64,6 +65,7 @@ export class DeviceCore {
       random: () => 0.5,
       log,
       onChange: () => undefined,
+      waits,
     });
   }
 

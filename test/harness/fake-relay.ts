@@ -94,6 +94,11 @@ export class FakeRelay {
     for (const socket of this.#sockets.clients) socket.terminate();
   }
 
+  /** Takes nothing any more and says nothing, with every connection open: a line that died without a word. */
+  freeze(): void {
+    for (const socket of this.#sockets.clients) socket.pause();
+  }
+
   close(code: number): void {
     for (const socket of this.#sockets.clients) socket.close(code);
   }
