@@ -98,7 +98,10 @@ export class PulseRig {
 
   /** Starts playing a file into the sink as the application `client`; the process ends with the file. */
   play(path: string, client = 'player'): ChildProcess {
-    return spawn('paplay', [`--client-name=${client}`, '--latency-msec=500', path], { env: this.env, stdio: 'ignore' });
+    return spawn('paplay', [`--client-name=${client}`, '--latency-msec=4000', path], {
+      env: this.env,
+      stdio: 'ignore',
+    });
   }
 
   /** Plays a whole file into the sink. */
