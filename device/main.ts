@@ -100,7 +100,12 @@ async function start(settings: DeviceSettings, env: NodeJS.ProcessEnv): Promise<
     room,
     token: () => readToken(settings.tokenFile),
     buffer,
-    device: { id: hostname().slice(0, 128) || 'device', version: version(), bootId: clocks.bootId },
+    device: {
+      id: hostname().slice(0, 128) || 'device',
+      version: version(),
+      bootId: clocks.bootId,
+      sinceBootMs: clocks.sinceBootMs,
+    },
     health: () => health.current(),
     now,
     random: Math.random,

@@ -70,7 +70,13 @@ interface Channel {
 export interface SessionOptions {
   readonly link: Link;
   readonly audio: HeldAudio;
-  readonly device: { readonly id: string; readonly version: string; readonly bootId: string };
+  readonly device: {
+    readonly id: string;
+    readonly version: string;
+    readonly bootId: string;
+    /** Added to `now` gives the kit's monotonic clock, which anchors are told in. */
+    readonly sinceBootMs: number;
+  };
   readonly takeover: boolean;
   readonly health: () => Health;
   readonly now: () => number;
@@ -124,7 +130,13 @@ export class UplinkSession {
       streams.push(report);
     }
     const { device, takeover, health } = this.#options;
-    this.#say({ type: 'hello', device, takeover, streams, health: health() });
+    const { id, version, bootId } = device;
+    const monotonicMs = this.#monotonicMs();
+    this.#say({ type: 'hello', device: { id, version, bootId, monotonicMs }, takeover, streams, health: health() });
+  }
+
+  #monotonicMs(): number {
+    return this.#now() + this.#options.device.sinceBootMs;
   }
 
   get welcomed(): boolean {
@@ -234,7 +246,10 @@ export class UplinkSession {
 
   anchor(stream: CapturedStream, anchor: Anchor): void {
     const channel = this.#channels.get(stream.id);
-    if (this.welcomed && channel) this.#say({ type: 'anchor', index: channel.index, anchor });
+    if (this.welcomed && channel) {
+      const sentMonotonicMs = this.#monotonicMs();
+      this.#say({ type: 'anchor', index: channel.index, anchor, sentMonotonicMs });
+    }
   }
 
   health(health: Health): void {

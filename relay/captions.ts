@@ -83,12 +83,16 @@ export class CaptionLog {
   transcript({ from, to, before, limit }: TranscriptQuery): Caption[] {
     const rows = this.#db
       .prepare<[Record<string, unknown>], { message: string; amend: string | null }>(
-        `SELECT caption.message, (
-           SELECT message FROM log AS amend
-           WHERE amend.room = caption.room AND amend.type = 'amend' AND amend.of_seq = caption.seq
-           ORDER BY seq DESC LIMIT 1) AS amend
-         FROM log AS caption
-         WHERE room = @room AND type = 'caption' AND end_ms > @from AND start_ms < @to AND seq < @before
+        // Hidden captions are left out before the limit counts.
+        `WITH amended AS (
+           SELECT caption.message, caption.start_ms, caption.seq, (
+             SELECT message FROM log AS amend
+             WHERE amend.room = caption.room AND amend.type = 'amend' AND amend.of_seq = caption.seq
+             ORDER BY seq DESC LIMIT 1) AS amend
+           FROM log AS caption
+           WHERE room = @room AND type = 'caption' AND end_ms > @from AND start_ms < @to AND seq < @before)
+         SELECT message, amend FROM amended
+         WHERE amend IS NULL OR json_extract(amend, '$.text') IS NOT NULL
          ORDER BY start_ms DESC, seq DESC LIMIT @limit`,
       )
       .all({
@@ -98,11 +102,10 @@ export class CaptionLog {
         before: before ?? Number.MAX_SAFE_INTEGER,
         limit: limit ?? -1,
       });
-    return rows.reverse().flatMap(({ message, amend }) => {
+    return rows.reverse().map(({ message, amend }) => {
       const caption: Caption = JSON.parse(message);
-      if (amend === null) return [caption];
-      const { text }: Amend = JSON.parse(amend);
-      return text === null ? [] : [{ ...caption, text }];
+      const text: string = amend === null ? caption.text : JSON.parse(amend).text;
+      return { ...caption, text };
     });
   }
 

@@ -85,6 +85,7 @@ export class Doors {
   readonly #refusals = new Map<string, number>();
   readonly #told = new Map<string, number>();
   #readers = 0;
+  #shut = false;
   #closing: Promise<void> | null = null;
   readonly #unlisten: () => void;
 
@@ -147,8 +148,14 @@ export class Doors {
     }
   }
 
+  /** Admits no more; who is inside stays until `closeAll`. */
+  shut(): void {
+    this.#shut = true;
+  }
+
   /** Closes every socket and admits no more; resolves when none is left. Idempotent. */
   closeAll(code: number = closeCodes.restart, reason = 'the relay restarts'): Promise<void> {
+    this.#shut = true;
     this.#closing ??= this.#close(code, reason);
     return this.#closing;
   }
@@ -161,7 +168,7 @@ export class Doors {
   }
 
   #admit({ door, room: name, query, protocols, token }: DoorRequest): Guest | Refusal {
-    if (this.#closing !== null) return restarting(this.#limits.retryAfterSeconds);
+    if (this.#shut) return restarting(this.#limits.retryAfterSeconds);
     const room = this.#rooms.get(name);
     const asked = { name, public: room?.record.settings.public === true };
     const admission = this.#access.decide(token, door.right, asked);

@@ -133,6 +133,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   const stop = async () => {
     await notifier.stopping();
     health.stop();
+    doors.shut();
     backfill.stop();
     // Last words first: what engines still hold is published before readers are told to come back.
     await running.stop(engineStopMs);

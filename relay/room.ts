@@ -8,7 +8,14 @@ import type { Engine } from './engines/engine.ts';
 import { Feed, type FeedLimits } from './feed.ts';
 import type { Governing } from './governing.ts';
 import type { LiveRoom, RoomListener, RoomLive } from './live.ts';
-import type { Health, LogMessage, Partial as PartialCaption, RangeSet, Status } from './protocol.js';
+import {
+  type Health,
+  type LogMessage,
+  type Partial as PartialCaption,
+  type RangeSet,
+  type Status,
+  sampleRate,
+} from './protocol.js';
 import type { RoomMoment, RoomTime } from './room-time.ts';
 import type { RoomRecord } from './rooms.ts';
 import type { Spool, SpoolStream } from './spool.ts';
@@ -45,6 +52,7 @@ export class Room implements LiveRoom, BackfillRoom {
   #lastCaptionMs: number | null = null;
   #captions = 0;
   #lateCaptions = 0;
+  #audioSeconds = 0;
 
   constructor(record: RoomRecord, parts: RoomParts) {
     this.#record = record;
@@ -106,7 +114,8 @@ export class Room implements LiveRoom, BackfillRoom {
   }
 
   /** Audio of one of this room's streams can be read. */
-  written(): void {
+  written(samples: number): void {
+    this.#audioSeconds += samples / sampleRate;
     this.#lastAudioMs = performance.now();
     this.#feed.advance();
   }
@@ -176,7 +185,12 @@ export class Room implements LiveRoom, BackfillRoom {
       backfillMs: Math.round(this.#parts.backfill.pendingMs(this.name)),
       lastAudioMs: ageOf(this.#lastAudioMs),
       lastCaptionMs: ageOf(this.#lastCaptionMs),
-      counters: { captions: this.#captions, lateCaptions: this.#lateCaptions, ...this.#feed.counters },
+      counters: {
+        captions: this.#captions,
+        lateCaptions: this.#lateCaptions,
+        audioSecondsReceived: Math.round(this.#audioSeconds),
+        ...this.#feed.counters,
+      },
     };
   }
 

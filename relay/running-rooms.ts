@@ -27,7 +27,8 @@ export class RunningRooms implements LiveRooms {
   start(): void {
     for (const record of this.#parts.rooms.all()) this.#run(record);
     this.#unlisten = this.#parts.spool.listen({
-      written: (stream) => this.#running.get(stream.room)?.written(),
+      written: (stream, _position, audio) =>
+        this.#running.get(stream.room)?.written(audio.length / stream.bytesPerFrame),
       changed: (stream) => this.#running.get(stream.room)?.changed(),
       stored: () => {},
     });

@@ -32,6 +32,7 @@ export interface UplinkLimits {
   /** Text messages a second, on average, and at once. */
   readonly maxMessageRate: number;
   readonly messageBurst: number;
+  /** `received` is the clock of the device's backlog window: any longer and it cannot keep its queue short. */
   readonly receivedIntervalMs: number;
   /** When a source that was refused may ask again. */
   readonly retryAfterMs: number;
@@ -44,7 +45,7 @@ export const uplinkLimits: UplinkLimits = {
   backlogBurstMs: 60_000,
   maxMessageRate: 20,
   messageBurst: 500,
-  receivedIntervalMs: 100,
+  receivedIntervalMs: 50,
   retryAfterMs: 30_000,
 };
 
@@ -109,8 +110,12 @@ export class Uplink implements Publisher {
         if (isBinary) this.#audio(bytes);
         else this.#message(parseDeviceMessage(bytes.toString('utf8')));
       } catch (error) {
-        if (!(error instanceof WireError)) throw error;
-        this.#close(error.closeCode, error.message);
+        if (error instanceof WireError) this.#close(error.closeCode, error.message);
+        else {
+          // Of our own making: this source comes back, the other rooms do not notice.
+          this.#parts.log.error({ err: error, room: this.#room.name }, 'An audio socket stumbled');
+          this.#close(closeCodes.restart, 'the relay could not go on');
+        }
       }
     });
     this.#socket.on('pong', (data) => {

@@ -4,10 +4,10 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { numberedBlocks } from './harness/numbered-signal.ts';
 import { type RunningProgram, startDevice, TestReader, TestRelay, temporaryFolder } from './harness/programs.ts';
 import { PulseRig } from './harness/pulse.ts';
-import { standInEnvironment } from './harness/talk.ts';
 import { until } from './harness/until.ts';
 import { writeWav } from './harness/wav.ts';
 import { standInCredentials, TranscribeStandIn } from './stand-ins/transcribe.ts';
+import { standInEnvironment } from './stand-ins/transcribe-environment.ts';
 
 interface LiveState {
   live: {
@@ -91,6 +91,7 @@ describe('what is missing is a named state, and captions start by themselves onc
     const env = {
       AWS_REGION,
       AWS_ENDPOINT_URL_TRANSCRIBE_STREAMING,
+      AWS_CONFIG_FILE: '/dev/null',
       AWS_SHARED_CREDENTIALS_FILE: file,
       AWS_EC2_METADATA_DISABLED: 'true',
     };

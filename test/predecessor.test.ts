@@ -5,10 +5,11 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { numberedBlocks } from './harness/numbered-signal.ts';
 import { TestRelay, temporaryFolder } from './harness/programs.ts';
-import { judge, standInEnvironment } from './harness/talk.ts';
+import { judge } from './harness/talk.ts';
 import { until } from './harness/until.ts';
 import { writeWav } from './harness/wav.ts';
 import { TranscribeStandIn } from './stand-ins/transcribe.ts';
+import { standInEnvironment } from './stand-ins/transcribe-environment.ts';
 
 const folder = temporaryFolder();
 let standIn: TranscribeStandIn;

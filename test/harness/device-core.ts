@@ -59,7 +59,7 @@ export class DeviceCore {
       room,
       token: () => 'secret',
       buffer: this.buffer,
-      device: { id: 'kit', version: '0', bootId },
+      device: { id: 'kit', version: '0', bootId, sinceBootMs: 0 },
       health: () => ({ state: 'ok', message: '' }),
       now: () => performance.now(),
       random: () => 0.5,

@@ -1,18 +1,11 @@
 import { join } from 'node:path';
-import { standInCredentials, TranscribeStandIn } from '../stand-ins/transcribe.ts';
+import { TranscribeStandIn } from '../stand-ins/transcribe.ts';
+import { standInEnvironment } from '../stand-ins/transcribe-environment.ts';
 import { numberedBlocks } from './numbered-signal.ts';
 import { type RunningProgram, startDevice, TestReader, TestRelay, temporaryFolder } from './programs.ts';
 import { FaultyProxy } from './proxy.ts';
 import { until } from './until.ts';
 import { writeWav } from './wav.ts';
-
-/** What the relay's SDK needs to reach the stand-in: its standard configuration and nothing else. */
-export const standInEnvironment = (url: string) => ({
-  AWS_ENDPOINT_URL_TRANSCRIBE_STREAMING: url,
-  AWS_REGION: 'eu-central-1',
-  AWS_ACCESS_KEY_ID: standInCredentials.accessKeyId,
-  AWS_SECRET_ACCESS_KEY: standInCredentials.secretAccessKey,
-});
 
 export interface TalkOptions {
   /** Numbers to be said, ten a second. */
