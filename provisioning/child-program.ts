@@ -66,10 +66,15 @@ export class ChildProgram {
     );
   }
 
+  /** At once. */
+  kill(): void {
+    this.#child?.kill('SIGKILL');
+  }
+
   /** SIGTERM, and SIGKILL where that is not enough. Idempotent. */
   async stop(): Promise<void> {
     this.#child?.kill('SIGTERM');
-    const kill = setTimeout(() => this.#child?.kill('SIGKILL'), this.#options.stopTimeoutMs ?? 4000);
+    const kill = setTimeout(() => this.kill(), this.#options.stopTimeoutMs ?? 4000);
     await this.#exited;
     clearTimeout(kill);
     this.#log?.end();

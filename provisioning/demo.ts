@@ -55,9 +55,15 @@ export class Demo {
     this.#stopped ??= (async () => {
       this.#printer?.stop();
       for (const each of this.#children.reverse()) await each.stop();
-      rmSync(this.#folder, { recursive: true, force: true });
+      rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5 });
     })();
     return this.#stopped;
+  }
+
+  /** The last resort, when this process ends without `stop()` having come to its end: nothing stays. Waits for nothing. */
+  abandon(): void {
+    for (const each of this.#children) each.kill();
+    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
   async #run(): Promise<void> {

@@ -65,6 +65,7 @@ const program: Program<typeof settings> = {
       env,
       terminal: process.stdout,
     });
+    process.once('exit', () => demo.abandon());
     return { stop: () => demo.stop(), done: demo.run() };
   },
 };

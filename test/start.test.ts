@@ -106,6 +106,16 @@ describe('the demonstration', () => {
     expect(processesOf(folder)).toEqual([]);
   }, 60_000);
 
+  test('stopped in a hurry, by a second Ctrl-C, leaves nothing behind either', async () => {
+    const ended = start('--listen', `127.0.0.1:${await freePort()}`, '--engine', 'pocketsphinx', '--source', 'tone');
+    await shown(/rooms\/demo/);
+    child?.kill('SIGINT');
+    child?.kill('SIGTERM');
+    await ended;
+    await vi.waitFor(() => expect(processesOf(folder)).toEqual([]), { timeout: 10_000, interval: 20 });
+    expect(readdirSync(folder)).toEqual([]);
+  }, 60_000);
+
   test('shows what a part says that cannot start, and ends', async () => {
     const ended = start(
       '--listen',
