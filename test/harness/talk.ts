@@ -25,7 +25,15 @@ export class Talk {
   readonly #language: string;
   readonly #deviceArgs: readonly string[];
   #parts:
-    | { relay: TestRelay; proxy: FaultyProxy; device: RunningProgram; reader: TestReader; publish: string; url: string }
+    | {
+        relay: TestRelay;
+        proxy: FaultyProxy;
+        device: RunningProgram;
+        reader: TestReader;
+        publish: string;
+        read: string;
+        url: string;
+      }
     | undefined;
 
   constructor({ numbers, language = 'en-US', deviceArgs = [] }: TalkOptions) {
@@ -42,7 +50,7 @@ export class Talk {
     const reader = new TestReader(() => `ws://127.0.0.1:${relay.port}`, 'hall', read);
     writeWav(this.#path('talk.wav'), numberedBlocks(0, this.numbers));
     const device = this.#startDevice(proxy.port, publish);
-    this.#parts = { relay, proxy, device, reader, publish, url };
+    this.#parts = { relay, proxy, device, reader, publish, read, url };
     return this;
   }
 
