@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TestBrowser } from './harness/browser.ts';
@@ -10,6 +9,7 @@ import { wordErrorRate, wordsOf } from './harness/words.ts';
 
 const folder = temporaryFolder();
 const wav = join(root, 'provisioning/speech/welcome.wav');
+const screenshot = join(root, '.cache/screenshots/caption-page.png');
 let relay: TestRelay;
 let browser: TestBrowser;
 let rig: PulseRig;
@@ -74,11 +74,11 @@ test('the bundled speech appears on the page by PocketSphinx, from a file and fr
     },
     { what: 'audio from the mixer' },
   );
-  await rig.playToEnd(wav);
+  const played = rig.playToEnd(wav);
+  await filePage.page.waitForFunction(() => document.querySelectorAll('#rows p.final').length >= 6);
+  await filePage.page.screenshot({ path: screenshot });
+  await played;
   await Promise.all([whole(filePage.words), whole(mixerPage.words)]);
-  mkdirSync(join(root, '.cache/screenshots'), { recursive: true });
-  await filePage.page.screenshot({ path: join(root, '.cache/screenshots/caption-page.png') });
-
   const [file, mixer] = [await filePage.words(), await mixerPage.words()];
   const errors = {
     file: wordErrorRate(welcome.text(), file),

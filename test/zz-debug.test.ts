@@ -1,0 +1,83 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { type OpenPage, TestBrowser } from './harness/browser.ts';
+import { judge, Talk } from './harness/talk.ts';
+import { until } from './harness/until.ts';
+
+const clean = { lost: [], repeated: [], backwards: [] };
+let browser: TestBrowser;
+let talk: Talk;
+let page: OpenPage;
+
+beforeAll(async () => {
+  browser = await TestBrowser.launch();
+});
+
+afterAll(() => browser.close());
+
+afterEach(() => talk.stop());
+
+/** Starts a talk and opens its page as an attendee would, with the reader's token in the fragment. */
+async function begin(numbers: number): Promise<void> {
+  talk = await new Talk({ numbers }).start();
+  page = await browser.openPage(`${talk.parts.relay.url}/rooms/hall?late=true#token=${talk.parts.read}`);
+}
+
+/** Numbers as they stand on the page, from top to bottom. */
+async function onThePage(): Promise<number[]> {
+  const rows = await page.page.locator('#rows p.final').allTextContents();
+  return rows.flatMap((row) => row.trim().split(/\s+/)).map((word) => Number(word.slice(1)));
+}
+
+/** Plays the talk to its end; everything that was captured must be at the engine, in the log and on the page. */
+async function expectNothingLost(): Promise<void> {
+  expect(await talk.played(60_000)).toBe(0);
+  await talk.captioned();
+  if (process.env.DBG)
+    for (const c of talk.parts.reader.captions())
+      console.log(c.seq, c.late, c.start, c.from, c.to, c.text.slice(0, 40));
+  for (const l of talk.parts.relay.program.lines.filter((x) => x.includes('feed') || x.includes('uplink')))
+    console.log(l);
+  expect(judge(talk.shown(), talk.numbers)).toEqual(clean);
+  expect(judge(talk.heard(), talk.numbers).lost).toEqual([]);
+  await until(async () => (await onThePage()).length >= talk.numbers || undefined, { what: 'the page' }).catch(
+    () => {},
+  );
+  expect(judge(await onThePage(), talk.numbers)).toEqual(clean);
+}
+
+describe('a talk through device, relay, SDK and the stand-in for the service', { timeout: 120_000 }, () => {
+  test('is captioned whole, once, in order, and at the right times', async () => {
+    await begin(150);
+    await expectNothingLost();
+    const captions = talk.parts.reader.captions();
+    expect(captions.every(({ late }) => !late)).toBe(true);
+    // Ten numbers a second: each caption's time against the first one's tells whether positions became times.
+    const first = captions[0];
+    for (const caption of captions) {
+      const number = Number(caption.text.split(' ')[0]?.slice(1));
+      expect(Math.abs(caption.start - (first?.start ?? 0) - number * 100)).toBeLessThan(100);
+      expect(caption.from).toBe(number * 1600);
+    }
+    expect(talk.standIn.sessions.every(({ badSignatures }) => badSignatures === 0)).toBe(true);
+    expect(page.consoleErrors).toEqual([]);
+  });
+
+  test.each(['SIGKILL', 'SIGTERM'] as const)(
+    'loses nothing when the relay is ended by %s and comes back',
+    async (signal) => {
+      await begin(200);
+      await talk.said(40);
+      await talk.restartRelay(signal);
+      await expectNothingLost();
+    },
+  );
+
+  test('loses nothing when the network is gone for three seconds', async () => {
+    await begin(200);
+    await talk.said(40);
+    await talk.parts.proxy.refuse(true);
+    await new Promise((resolve) => setTimeout(resolve, 3000)); // the fault's own length
+    await talk.parts.proxy.refuse(false);
+    await expectNothingLost();
+  });
+});
