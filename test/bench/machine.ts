@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, release } from 'node:os';
-import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 
 /** The programs under test. */
 export const serverCore = 0;
@@ -19,14 +19,14 @@ export function pin(pid: number, core: number): boolean {
   }
 }
 
-/** How much of a core-second others had taken from this machine's cores when it was asked, since it booted. */
+/** CPU time that other guests of the host have taken from this machine since it booted. */
 function stealMs(): number {
   return Number(readFileSync('/proc/stat', 'utf8').split('\n')[0]?.trim().split(/\s+/)[8] ?? 0) * 10;
 }
 
 /** What of the machine stands between the figures and the truth. */
 export class MachineNoise {
-  readonly #loop: IntervalHistogram = monitorEventLoopDelay({ resolution: 1 });
+  readonly #loop = monitorEventLoopDelay({ resolution: 1 });
   readonly #stealAtStart = stealMs();
   readonly #pinned: boolean;
   readonly #loadAtStart = loadAverage();

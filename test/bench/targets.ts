@@ -18,6 +18,16 @@ export function build(): void {
   execFileSync(process.execPath, [join(root, 'provisioning/build.ts')], { stdio: 'ignore' });
 }
 
+/** A program that does not outlive this process, on the programs' core once it has begun. */
+export function startProgram(file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): RunningProgram {
+  const program = new RunningProgram(file, args, env);
+  pin(program.child.pid ?? 0, serverCore);
+  const kill = () => program.kill();
+  process.once('exit', kill);
+  program.child.once('exit', () => process.off('exit', kill));
+  return program;
+}
+
 /** A relay, or what stands in for one, in a process of its own on the programs' core. */
 export class RunningTarget implements Target {
   readonly program: RunningProgram;
@@ -39,16 +49,16 @@ export class RunningTarget implements Target {
     const tokenFile = join(folder.path, 'admin-token');
     writeFileSync(tokenFile, admin, { mode: 0o600 });
     const settings = ['--listen', '127.0.0.1:0', '--data-dir', folder.path, '--admin-token-file', tokenFile];
-    const program = new RunningProgram(
+    const program = startProgram(
       programFile('relay', form),
-      [...settings, '--engine', 'script:load', '--log-level', 'warn'],
+      [...settings, '--engine', 'script:load', '--log-level', 'info'],
       env,
     );
     return RunningTarget.#open(program, admin, folder);
   }
 
   static floor(): Promise<RunningTarget> {
-    return RunningTarget.#open(new RunningProgram('test/bench/floor.js', []), '', null);
+    return RunningTarget.#open(startProgram('test/bench/floor.js', []), '', null);
   }
 
   static async #open(
@@ -57,7 +67,7 @@ export class RunningTarget implements Target {
     folder: { remove(): void } | null,
   ): Promise<RunningTarget> {
     const { url } = await program.event('listening');
-    pin(program.child.pid ?? 0, serverCore);
+    pin(program.child.pid ?? 0, serverCore); // also the threads it has made since
     return new RunningTarget(program, String(url), admin, folder);
   }
 

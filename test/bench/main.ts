@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import { type Program, run } from '../../systemd/program.ts';
+import type { Aim, Bench } from './bench.ts';
+import { device } from './device.ts';
+import { latency } from './latency.ts';
+import { loadCore, MachineNoise, pin } from './machine.ts';
+import { relay } from './relay.ts';
+import { aimsTable, tableText } from './table.ts';
+
+const benches: readonly Bench[] = [latency, relay, device];
+const names = benches.map(({ name }) => name);
+
+const settings = z.object({
+  only: z
+    .string()
+    .refine((name) => names.includes(name), `must be one of ${names.join(', ')}`)
+    .optional()
+    .meta({ description: 'one of them alone', placeholder: names.join('|') }),
+  seconds: z.coerce.number().int().min(3).max(3600).default(10).meta({
+    description: 'length of a measured run; five minutes and more show what memory grows to',
+    placeholder: 'N',
+  }),
+  rounds: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(100)
+    .optional()
+    .meta({ description: 'runs of each case [3 of the relay, 2 of the others]', placeholder: 'N' }),
+});
+
+const program: Program<typeof settings> = {
+  usage: 'npm run bench --',
+  summary: `Measures Sala on this machine:\n${benches.map(({ name, summary }) => `  ${name.padEnd(10)}${summary}`).join('\n')}`,
+  settings,
+  start: ({ only, seconds, rounds }) =>
+    Promise.resolve({
+      stop: () => Promise.resolve(),
+      done: measure(only, seconds, rounds),
+    }),
+};
+
+async function measure(only: string | undefined, seconds: number, rounds: number | undefined): Promise<void> {
+  const noise = new MachineNoise(pin(process.pid, loadCore));
+  const aims: Aim[] = [];
+  const tell = (line: string) => process.stderr.write(`${line}\n`);
+  for (const bench of benches) {
+    if (only !== undefined && bench.name !== only) continue;
+    const report = await bench.run({ seconds, rounds: rounds ?? (bench === relay ? 3 : 2), tell });
+    for (const table of report.tables) process.stdout.write(`\n${tableText(table)}`);
+    aims.push(...report.aims);
+  }
+  process.stdout.write(`\n${tableText(aimsTable(aims))}\nThe machine\n${noise.lines().join('\n')}\n`);
+}
+
+await run(program, process);
