@@ -39,17 +39,27 @@ export class TimeMap {
   }
 
   /**
-   * The place of an engine time; null before any audio. Within silence, and past the end, the audio before it goes on:
-   * a word that was cut off there keeps the place where it would have been.
+   * The place of an engine time; null before any audio. Silence has none of its own: a time within it, or past the end,
+   * belongs to the audio that is nearer. So a word that was cut off keeps the place where it would have gone on, and one
+   * whose rounded time begins a little before its audio is not taken for the end of what came before the silence.
    */
   place(engineTime: number): Place | null {
-    let found: Place | null = null;
-    for (const { at, stream, position } of this.#pieces) {
-      if (at > engineTime && found) break;
-      if (stream !== null) found = { stream, position: position + engineTime - at };
-      if (at > engineTime) break;
+    let before: Piece | undefined;
+    let after: Piece | undefined;
+    for (const piece of this.#pieces) {
+      if (piece.stream === null) continue;
+      if (piece.at <= engineTime) before = piece;
+      else {
+        after = piece;
+        break;
+      }
     }
-    return found;
+    const sinceBefore = before ? engineTime - before.at - before.length : Number.POSITIVE_INFINITY;
+    const untilAfter = after ? after.at - engineTime : Number.POSITIVE_INFINITY;
+    const nearest = sinceBefore <= untilAfter ? before : after;
+    return nearest?.stream == null
+      ? null
+      : { stream: nearest.stream, position: nearest.position + engineTime - nearest.at };
   }
 
   /** The positions heard in `[from, to)` of engine time, by stream. */
