@@ -140,7 +140,11 @@ export class Attempt {
 
   #partial(result: EngineResult): void {
     if (this.#over) return;
-    this.#openSegment = true;
+    this.#openSegment = result.text !== '';
+    if (!this.#openSegment) {
+      this.#listener.partial(null);
+      return;
+    }
     const heard = this.#own(result);
     if (heard) this.#listener.partial(heard);
   }

@@ -18,6 +18,14 @@ export interface Program<S extends Settings> extends ProgramText {
   start(settings: z.output<S>, env: NodeJS.ProcessEnv): Promise<Running>;
 }
 
+const repeatedSignalMs = 1000;
+
+const tooSlow = (timeoutMs: number) =>
+  new SalaError(`did not stop within ${timeoutMs} ms`, {
+    code: 'stop-timeout',
+    hint: 'Report this with the log lines before it.',
+  });
+
 /** What the operator reads when a program cannot start. */
 export function explain(error: unknown): { text: string; status: number } {
   if (error instanceof SalaError) {
@@ -66,25 +74,21 @@ export async function run<S extends Settings>(
       return;
     }
     const running = await program.start(invocation.settings, host.env);
-    let stopping = false;
-    const stop = (signal: string) => {
-      if (stopping) host.exit(signal === 'SIGINT' ? 130 : 143);
-      stopping = true;
-      setTimeout(
-        () =>
-          fail(
-            new SalaError(`did not stop within ${stopTimeoutMs} ms`, {
-              code: 'stop-timeout',
-              hint: 'Report this with the log lines before it.',
-            }),
-          ),
-        stopTimeoutMs,
-      ).unref();
+    let stoppingSinceMs: number | null = null;
+    const stop = (signal?: NodeJS.Signals) => {
+      if (stoppingSinceMs !== null) {
+        // Ctrl-C reaches us from the terminal and once more through npm: that is one signal, not two.
+        const isRepeat = performance.now() - stoppingSinceMs < repeatedSignalMs;
+        if (signal && !isRepeat) host.exit(signal === 'SIGINT' ? 130 : 143);
+        return;
+      }
+      stoppingSinceMs = performance.now();
+      setTimeout(() => fail(tooSlow(stopTimeoutMs)), stopTimeoutMs).unref();
       running.stop().then(() => host.exit(0), fail);
     };
     host.on('SIGTERM', stop);
     host.on('SIGINT', stop);
-    await running.done?.then(() => stop('done'));
+    await running.done?.then(() => stop());
   } catch (error) {
     fail(error);
   }

@@ -41,11 +41,13 @@ export interface EngineFailure extends Explained {
   readonly cause?: unknown;
 }
 
-/** Called in order; after `ended` or `failed` nothing follows. Empty texts are never reported. */
+/** Called in order; after `ended` or `failed` nothing follows. */
 export interface EngineListener {
   /** The session takes audio; in silence it may be the only call for hours. */
   ready(): void;
+  /** An empty text takes the open segment back: it came to nothing. */
   partial(result: EngineResult): void;
+  /** Never with an empty text. */
   final(result: EngineResult): void;
   /** All finals of what was written are out: the answer to `end()` alone. */
   ended(): void;

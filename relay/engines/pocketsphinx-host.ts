@@ -100,10 +100,11 @@ class Listening {
   #endUtterance(): void {
     this.#recogniser.endUtterance();
     this.#speechSince = null;
+    const shown = this.#partialText !== '';
     this.#partialText = '';
     const words = wordsOf(this.#recogniser.segments(), true);
-    // An utterance that comes to nothing keeps its number: the next partial takes the place of its last one.
     if (words.length > 0) say({ type: 'final', number: this.#number++, words });
+    else if (shown) say({ type: 'partial', number: this.#number, words }); // it came to nothing
   }
 }
 

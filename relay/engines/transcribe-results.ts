@@ -64,7 +64,9 @@ export class ResultReader {
     } else {
       this.#close(id, givenId, channel, end);
     }
-    return text ? { final: !partial, result } : null;
+    if (text) return { final: !partial, result };
+    // A segment that came to nothing takes its partials back.
+    return !partial && segment ? { final: false, result: { ...result, words: [] } } : null;
   }
 
   /** The newest partials of segments whose finals never came. */
