@@ -5,6 +5,7 @@ import type { Engine, EngineFailure } from './engines/engine.ts';
 import type { Governing } from './governing.ts';
 import { Pace } from './pace.ts';
 import { frameSamples, type RangeSet, runEnd, sampleRate, subtract, union } from './protocol.js';
+import type { EngineQuota } from './quota.ts';
 import { EngineRetry } from './retry.ts';
 import type { Assignment } from './rooms.ts';
 import type { Spool, SpoolStream } from './spool.ts';
@@ -45,6 +46,12 @@ export interface FeedListener {
 
 export type EngineState = 'idle' | 'opening' | 'ready' | 'retrying';
 
+const noPlace: EngineFailure = {
+  kind: 'capacity',
+  code: 'engine-quota',
+  message: 'All places of the captioning service are taken.',
+  hint: 'Captions begin when another room ends; a higher quota of the account and --max-engine-sessions make more places.',
+};
 const tickMs = 200;
 const samples = (ms: number) => Math.round((ms * sampleRate) / 1000);
 const forever = Number.MAX_SAFE_INTEGER;
@@ -58,6 +65,7 @@ export class Feed {
   readonly #governing: Governing;
   readonly #room: string;
   readonly #engineFor: (name: string) => Engine;
+  readonly #quota: EngineQuota;
   readonly #taken: (streamId: string) => RangeSet;
   readonly #listener: FeedListener;
   readonly #log: Logger;
@@ -89,6 +97,7 @@ export class Feed {
     governing: Governing;
     room: string;
     engineFor: (name: string) => Engine;
+    quota: EngineQuota;
     /** What of a stream is being backfilled already. */
     taken: (streamId: string) => RangeSet;
     listener: FeedListener;
@@ -100,6 +109,7 @@ export class Feed {
     this.#governing = options.governing;
     this.#room = options.room;
     this.#engineFor = options.engineFor;
+    this.#quota = options.quota;
     this.#taken = options.taken;
     this.#listener = options.listener;
     this.#log = options.log;
@@ -177,7 +187,8 @@ export class Feed {
 
   #schedule(): void {
     if (this.#timer || this.#stopped || !(this.#stream || this.#attempt || this.#trailing.length > 0)) return;
-    const wait = Math.min(tickMs, Math.max(1, this.#pace.readyAt - this.#now()));
+    const paceMs = this.#pace.waitMs(this.#now());
+    const wait = paceMs > 0 ? Math.min(tickMs, Math.max(1, paceMs)) : tickMs;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.advance();
@@ -241,16 +252,22 @@ export class Feed {
       this.#trailing.length > 0 && runEnd(subtract(stream.received, stream.holeRanges), before) >= this.#cursor;
     const preroll = context ? toMono(await stream.read(before, this.#cursor), stream.channels) : new Uint8Array(0);
     if (generation !== this.#generation || this.#stopped) return null;
-    this.counters.sessions++;
     const attempt = this.#begin(assignment);
-    if (attempt.over) return null;
+    if (!attempt || attempt.over) return null;
+    this.counters.sessions++;
     attempt.own(stream.id, [[this.#cursor, forever]]);
     for (let at = 0; at < preroll.length; at += frameSamples * 2)
       attempt.write(stream.id, before + at / 2, preroll.subarray(at, at + frameSamples * 2));
     return attempt;
   }
 
-  #begin(assignment: Assignment): Attempt {
+  #begin(assignment: Assignment): Attempt | null {
+    const engine = this.#engineFor(assignment.engine);
+    const lease = engine.paid ? this.#quota.take(this.#trailing.length > 0 ? 'handover' : 'live') : null;
+    if (engine.paid && !lease) {
+      this.#putOff(noPlace, 0);
+      return null;
+    }
     let made: Attempt | null = null;
     const mine = () => made !== null && this.#attempt === made;
     const listener: AttemptListener = {
@@ -272,12 +289,7 @@ export class Feed {
       failed: (failure) =>
         made ? this.#failed(made, failure) : queueMicrotask(() => made && this.#failed(made, failure)),
     };
-    made = new Attempt(
-      this.#engineFor(assignment.engine),
-      { room: this.#room, language: assignment.language },
-      this.#now(),
-      listener,
-    );
+    made = new Attempt(engine, { room: this.#room, language: assignment.language }, this.#now(), listener, lease);
     this.#attempt = made;
     this.#listener.changed();
     return made;
@@ -289,9 +301,7 @@ export class Feed {
     if (this.#attempt !== attempt) return; // a trailing one: what it did not answer is backfilled
     this.#attempt = null;
     this.#generation++;
-    this.failure = failure;
-    const now = this.#now();
-    this.#reopenAtMs = now + this.#retry.next(failure.kind, now - attempt.openedAtMs);
+    this.#putOff(failure, this.#now() - attempt.openedAtMs);
     // What was not answered is asked again, if it is still near; else backfill finds it.
     const stream = this.#stream;
     const nearest = stream ? this.#newest(stream) - samples(this.#limits.catchUpLimitMs) : 0;
@@ -303,6 +313,12 @@ export class Feed {
     );
     this.#listener.changed();
     this.advance();
+  }
+
+  #putOff(failure: EngineFailure, livedMs: number): void {
+    this.failure = failure;
+    this.#reopenAtMs = this.#now() + this.#retry.next(failure.kind, livedMs);
+    this.#listener.changed();
   }
 
   /** Every session that may still answer. */
