@@ -1,12 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FakeRelay } from '../harness/fake-relay.ts';
-import { remember, temporaryFolder } from '../harness/programs.ts';
+import { temporaryFolder } from '../harness/programs.ts';
 import { PulseRig } from '../harness/pulse.ts';
 import { writeWav } from '../harness/wav.ts';
 import type { Bench, BenchSettings } from './bench.ts';
 import { spread } from './figures.ts';
-import { build, type Form, programFile, startProgram } from './targets.ts';
+import { MeasuredProgram } from './program.ts';
+import { build, type Form, programFile } from './targets.ts';
 import { type Stretch, watchUsage } from './usage.ts';
 
 const rateHz = 48000;
@@ -42,9 +43,9 @@ async function measure(form: Form, source: string, env: NodeJS.ProcessEnv, secon
   await relay.start();
   const folder = temporaryFolder();
   const tokenFile = join(folder.path, 'token');
-  writeFileSync(tokenFile, remember('pub_bench'), { mode: 0o600 });
+  writeFileSync(tokenFile, 'pub_bench', { mode: 0o600 });
   const startedMs = performance.now();
-  const program = startProgram(
+  const program = new MeasuredProgram(
     programFile('device', form),
     ['--relay', relay.url, '--room', 'aula', '--token-file', tokenFile, '--data-dir', folder.path, '--source', source],
     env,
@@ -53,7 +54,7 @@ async function measure(form: Form, source: string, env: NodeJS.ProcessEnv, secon
     await relay.until(() => relay.frames.length > 0, 'the first frame');
     const firstFrameMs = (relay.frames[0]?.atMs ?? Number.NaN) - startedMs;
     await new Promise((resolve) => setTimeout(resolve, warmUpMs));
-    return { ...(await watchUsage(program.child.pid ?? 0, seconds)), firstFrameMs };
+    return { ...(await watchUsage(program.pid, seconds)), firstFrameMs };
   } finally {
     await program.stop();
     await relay.stop();

@@ -70,7 +70,7 @@ class Kit {
         this.#lateness.push(machineMs() - dueMs());
         this.#send();
       }
-      this.#timer = setTimeout(beat, dueMs() - machineMs());
+      this.#timer = setTimeout(beat, Math.max(0, dueMs() - machineMs()));
     };
     beat();
   }

@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { RunningProgram, remember, root, temporaryFolder } from '../harness/programs.ts';
+import { root, temporaryFolder } from '../harness/programs.ts';
 import type { Target } from './load.ts';
-import { pin, serverCore } from './machine.ts';
+import { MeasuredProgram } from './program.ts';
 
 /** `installed`: compiled to JavaScript, as on the machines of an event; `source`: the TypeScript itself. */
 export type Form = 'installed' | 'source';
@@ -18,24 +18,14 @@ export function build(): void {
   execFileSync(process.execPath, [join(root, 'provisioning/build.ts')], { stdio: 'ignore' });
 }
 
-/** A program that does not outlive this process, on the programs' core once it has begun. */
-export function startProgram(file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): RunningProgram {
-  const program = new RunningProgram(file, args, env);
-  pin(program.child.pid ?? 0, serverCore);
-  const kill = () => program.kill();
-  process.once('exit', kill);
-  program.child.once('exit', () => process.off('exit', kill));
-  return program;
-}
-
 /** A relay, or what stands in for one, in a process of its own on the programs' core. */
 export class RunningTarget implements Target {
-  readonly program: RunningProgram;
+  readonly program: MeasuredProgram;
   readonly address: string;
   readonly #admin: string;
   readonly #folder: { remove(): void } | null;
 
-  private constructor(program: RunningProgram, url: string, admin: string, folder: { remove(): void } | null) {
+  private constructor(program: MeasuredProgram, url: string, admin: string, folder: { remove(): void } | null) {
     this.program = program;
     this.address = url.replace(/^http/, 'ws');
     this.#admin = admin;
@@ -45,11 +35,11 @@ export class RunningTarget implements Target {
   /** @param env of the relay, beside the harness's own */
   static async relay(form: Form, env: NodeJS.ProcessEnv = {}): Promise<RunningTarget> {
     const folder = temporaryFolder();
-    const admin = remember(`adm_${randomBytes(24).toString('base64url')}`);
+    const admin = `adm_${randomBytes(24).toString('base64url')}`;
     const tokenFile = join(folder.path, 'admin-token');
     writeFileSync(tokenFile, admin, { mode: 0o600 });
     const settings = ['--listen', '127.0.0.1:0', '--data-dir', folder.path, '--admin-token-file', tokenFile];
-    const program = startProgram(
+    const program = new MeasuredProgram(
       programFile('relay', form),
       [...settings, '--engine', 'script:load', '--log-level', 'info'],
       env,
@@ -58,21 +48,21 @@ export class RunningTarget implements Target {
   }
 
   static floor(): Promise<RunningTarget> {
-    return RunningTarget.#open(startProgram('test/bench/floor.js', []), '', null);
+    return RunningTarget.#open(new MeasuredProgram('test/bench/floor.js', []), '', null);
   }
 
   static async #open(
-    program: RunningProgram,
+    program: MeasuredProgram,
     admin: string,
     folder: { remove(): void } | null,
   ): Promise<RunningTarget> {
     const { url } = await program.event('listening');
-    pin(program.child.pid ?? 0, serverCore); // also the threads it has made since
+    program.pin();
     return new RunningTarget(program, String(url), admin, folder);
   }
 
   get pid(): number {
-    return this.program.child.pid ?? 0;
+    return this.program.pid;
   }
 
   async room(name: string): Promise<{ publish: string; read: string }> {
@@ -88,7 +78,7 @@ export class RunningTarget implements Target {
 
   async #token(room: string, right: 'publish' | 'read'): Promise<string> {
     const { token }: { token: string } = JSON.parse(await this.#call('POST', `/api/rooms/${room}/tokens`, { right }));
-    return remember(token);
+    return token;
   }
 
   async #call(method: string, path: string, body: object): Promise<string> {
