@@ -16,6 +16,7 @@ export function viewOf(room: LiveRoom) {
     language: settings.language,
     engine: settings.engine,
     public: settings.public,
+    source: settings.source,
     log: room.log.id,
     seq: room.log.seq,
     live: { ...live, counters: { ...live.counters } },
@@ -49,12 +50,13 @@ export function addRoomCalls(app: OpenAPIHono, rooms: LiveRooms, access: Access)
     }),
     (context) => {
       const name = context.req.valid('param').room;
-      const { name: title, language, engine, public: open } = context.req.valid('json');
+      const { name: title, language, engine, public: open, source } = context.req.valid('json');
       const change: Partial<RoomSettings> = {
         ...(title === undefined ? {} : { title }),
         ...(language === undefined ? {} : { language }),
         ...(engine === undefined ? {} : { engine }),
         ...(open === undefined ? {} : { public: open }),
+        ...(source === undefined ? {} : { source }),
       };
       const existed = rooms.get(name) !== undefined;
       const view = viewOf(rooms.put(name, change));

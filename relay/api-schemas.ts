@@ -22,6 +22,7 @@ export const roomChange = z
     language: language.optional().describe('BCP 47'),
     engine: engineName.nullable().optional().describe("null: the relay's default engine"),
     public: z.boolean().optional().describe('Captions and transcript need no token'),
+    source: z.string().min(1).max(128).nullable().optional().describe('Pins the device that may send audio; null: any'),
   })
   .openapi('RoomChange');
 
@@ -41,6 +42,7 @@ export const roomView = z
     language: z.string(),
     engine: z.string().nullable(),
     public: z.boolean(),
+    source: z.string().nullable().describe('The pinned device'),
     log: z.string().describe('Id of the caption log'),
     seq: z.number().int().describe('Newest seq of the log'),
     live: z.object({
@@ -51,6 +53,7 @@ export const roomView = z
       lagMs: z.number(),
       backlogMs: z.number(),
       backfillMs: z.number(),
+      storage: z.string(),
       lastAudioMs: age,
       lastCaptionMs: age,
       counters: z.record(z.string(), z.number()),

@@ -1,5 +1,6 @@
 import type { Engine, EngineFailure, EngineResult, EngineSession, SessionSettings, Word } from './engines/engine.ts';
 import { bytesPerSample, frameSamples, intersect, type RangeSet, sampleRate, subtract, union } from './protocol.js';
+import type { Lease } from './quota.ts';
 import { type Place, TimeMap } from './time-map.ts';
 
 /** A result in the stream's own terms, its foreign words taken out. */
@@ -41,12 +42,21 @@ export class Attempt {
   readonly #owned = new Map<string, RangeSet>();
   readonly #listener: AttemptListener;
   readonly #session: EngineSession;
+  readonly #lease: Lease | null;
   #done = 0;
   #openSegment = false;
   #over = false;
   #ready = false;
 
-  constructor(engine: Engine, settings: SessionSettings, nowMs: number, listener: AttemptListener) {
+  /** @param lease its place in the quota, given back when it is over */
+  constructor(
+    engine: Engine,
+    settings: SessionSettings,
+    nowMs: number,
+    listener: AttemptListener,
+    lease: Lease | null,
+  ) {
+    this.#lease = lease;
     this.language = settings.language;
     this.engineName = engine.name;
     this.openedAtMs = nowMs;
@@ -128,12 +138,14 @@ export class Attempt {
 
   abort(): void {
     this.#over = true;
+    this.#lease?.release();
     this.#session.abort();
   }
 
   #end(tell: () => void): void {
     if (this.#over) return;
     this.#over = true;
+    this.#lease?.release();
     if (this.#openSegment) this.#listener.partial(null);
     tell();
   }

@@ -1,10 +1,12 @@
 import type { Logger } from '../systemd/log.ts';
 import { Attempt, type Heard } from './attempt.ts';
 import { toMono } from './audio.ts';
+import type { DailyBudget } from './budget.ts';
 import type { Engine } from './engines/engine.ts';
 import type { Governing } from './governing.ts';
 import { Pace } from './pace.ts';
 import { frameSamples, intersect, type RangeSet, runEnd, sampleRate, size, subtract, union } from './protocol.js';
+import type { EngineQuota } from './quota.ts';
 import { EngineRetry } from './retry.ts';
 import type { Spool, SpoolStream } from './spool.ts';
 
@@ -54,6 +56,8 @@ const samples = (ms: number) => Math.round((ms * sampleRate) / 1000);
 export class Backfill {
   readonly #spool: Spool;
   readonly #governing: Governing;
+  readonly #quota: EngineQuota;
+  readonly #budget: DailyBudget;
   readonly #log: Logger;
   readonly #limits: BackfillLimits;
   readonly #now: () => number;
@@ -67,12 +71,17 @@ export class Backfill {
   constructor(options: {
     spool: Spool;
     governing: Governing;
+    quota: EngineQuota;
+    /** Of paid engines. */
+    budget: DailyBudget;
     log: Logger;
     limits?: BackfillLimits;
     now?: () => number;
   }) {
     this.#spool = options.spool;
     this.#governing = options.governing;
+    this.#quota = options.quota;
+    this.#budget = options.budget;
     this.#log = options.log;
     this.#limits = options.limits ?? backfillLimits;
     this.#now = options.now ?? (() => performance.now());
@@ -104,6 +113,11 @@ export class Backfill {
       (set, { stream, from, to }) => (stream.id === streamId ? union(set, [[from, to]]) : set),
       [],
     );
+  }
+
+  /** Why nothing is filled in at the moment; empty when nothing stands against it. */
+  get standstill(): string {
+    return this.#budget.isSpent ? 'The daily limit of filling in missed captions is reached.' : '';
   }
 
   /** Audio of a room that waits for its captions, in ms. */
@@ -162,10 +176,16 @@ export class Backfill {
     const { room, stream, from, to } = stretch;
     const governing = this.#governing.at(stream, from);
     if (!governing) return;
+    const engine = room.engineFor(governing.assignment.engine);
+    const lease = engine.paid && !this.#budget.isSpent ? this.#quota.take('backfill') : null;
+    if (engine.paid && !lease) {
+      this.#putOff(room.name, 'capacity', 0);
+      return;
+    }
     const over = Promise.withResolvers<'ended' | 'failed'>();
     const startedMs = this.#now();
     const attempt: Attempt = new Attempt(
-      room.engineFor(governing.assignment.engine),
+      engine,
       { room: room.name, language: governing.assignment.language },
       startedMs,
       {
@@ -178,6 +198,7 @@ export class Backfill {
           over.resolve('failed');
         },
       },
+      lease,
     );
     this.#running.set(stretch, () => {
       attempt.abort();
@@ -186,7 +207,9 @@ export class Backfill {
     attempt.own(stream.id, [[from, to]]);
     const fedTo = await this.#feed(attempt, stretch);
     attempt.finish(this.#limits.finishTimeoutMs);
-    if ((await over.promise) === 'failed' || this.#stopped) return;
+    const outcome = await over.promise;
+    if (engine.paid) this.#budget.spend((this.#now() - startedMs) / 1000);
+    if (outcome === 'failed' || this.#stopped) return;
     this.#retry.delete(room.name);
     // Whatever of it held no words is done, too.
     room.backfilled(null, new Map([[stream.id, [[from, Math.min(fedTo, to)]]]]));

@@ -14,6 +14,7 @@ const freeAfterMs = 10_000;
 export class Charge {
   readonly #now: () => number;
   #holder: Publisher | null = null;
+  #pinned: string | null = null;
   #last: { device: string; leftAtMs: number } | null = null;
 
   constructor(now: () => number = () => performance.now()) {
@@ -24,8 +25,18 @@ export class Charge {
     return this.#holder;
   }
 
+  /** From now on only this device may be in charge; null: any may. */
+  pin(device: string | null): void {
+    this.#pinned = device;
+    const holder = this.#holder;
+    if (device === null || !holder || holder.device === device) return;
+    this.#holder = null;
+    holder.replaced(device);
+  }
+
   /** Puts `publisher` in charge; one that only asks (`takeover` false) is refused while another has the room or had it just now. */
   take(publisher: Publisher, takeover: boolean): boolean {
+    if (this.#pinned !== null && publisher.device !== this.#pinned) return false;
     const holder = this.#holder;
     const isOther = (device: string) => device !== publisher.device;
     if (!takeover && holder && isOther(holder.device)) return false;

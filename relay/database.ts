@@ -48,6 +48,7 @@ const migrations: readonly string[] = [
     ended INTEGER NOT NULL,
     stored TEXT NOT NULL,                 -- range set: synced audio and declared holes
     captioned TEXT NOT NULL,              -- range set: behind published finals, silence or holes
+    removed TEXT NOT NULL DEFAULT '[]',   -- range set: audio deleted by retention
     heard_ms REAL NOT NULL,               -- room time of the last sign of it
     placed_ms REAL,                       -- room time of position 0, once fixed without anchors of its own
     time_uncertain INTEGER NOT NULL DEFAULT 0
@@ -135,6 +136,21 @@ export function openDatabase(dataDir: string): Database {
 export function relayId(db: Database): string {
   db.prepare(`INSERT INTO meta (key, value) VALUES ('relay', ?) ON CONFLICT DO NOTHING`).run(randomUUID());
   return String(db.prepare(`SELECT value FROM meta WHERE key = 'relay'`).pluck().get());
+}
+
+/** Whether the disk is the cause: full, read-only or failing. Captions go on without it. */
+export const isDiskFault = (error: unknown) => /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN)/.test(codeOf(error));
+
+/** Runs a write that captions can do without: false where the disk does not take it. Foreign keys fail with it where the
+ * row they refer to could not be written either. */
+export function tryWrite(write: () => void): boolean {
+  try {
+    write();
+    return true;
+  } catch (error) {
+    if (isDiskFault(error) || codeOf(error) === 'SQLITE_CONSTRAINT_FOREIGNKEY') return false;
+    throw error;
+  }
 }
 
 function migrate(db: Database, path: string): void {

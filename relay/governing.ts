@@ -1,4 +1,4 @@
-import type { Database } from './database.ts';
+import { type Database, tryWrite } from './database.ts';
 import type { RoomTime } from './room-time.ts';
 import type { Assignment, Rooms } from './rooms.ts';
 import type { SpoolStream } from './spool.ts';
@@ -33,11 +33,13 @@ export class Governing {
       // A later assignment that begins no later takes the earlier one's place.
       while ((known.at(-1)?.position ?? -1) >= position) known.pop();
       known.push({ position, assignment });
-      this.#db
-        .prepare(
-          'INSERT INTO boundaries (stream, position, assignment) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET assignment = excluded.assignment',
-        )
-        .run(stream.id, position, assignment.id);
+      tryWrite(() =>
+        this.#db
+          .prepare(
+            'INSERT INTO boundaries (stream, position, assignment) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET assignment = excluded.assignment',
+          )
+          .run(stream.id, position, assignment.id),
+      );
     }
     this.#cache.set(stream.id, known);
     return known;

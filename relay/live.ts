@@ -33,6 +33,8 @@ export interface RoomLive {
   /** Audio the device holds and the relay has not received, as far as it is known. */
   readonly backlogMs: number;
   readonly backfillMs: number;
+  /** What the relay's own disk does not take at the moment, in words; empty when all is well. */
+  readonly storage: string;
   /** Ages of the last success, null before the first. */
   readonly lastAudioMs: number | null;
   readonly lastCaptionMs: number | null;

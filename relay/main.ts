@@ -11,6 +11,7 @@ import { SystemdNotifier } from '../systemd/notify.ts';
 import { type Program, type Running, run } from '../systemd/program.ts';
 import { createApi } from './api.ts';
 import { Backfill } from './backfill.ts';
+import { DailyBudget } from './budget.ts';
 import { openDatabase, relayId } from './database.ts';
 import { Doors, httpServerOptions } from './doors.ts';
 import { Engines } from './engines/registry.ts';
@@ -23,12 +24,15 @@ import { createMetricsApp, Metrics } from './metrics.ts';
 import { checkOptions, type RelayOptions, relayOptions } from './options.ts';
 import { checkPages } from './pages.ts';
 import { Readers } from './publish.ts';
+import { EngineQuota } from './quota.ts';
+import { Retention } from './retention.ts';
 import type { Room } from './room.ts';
 import { RoomTime } from './room-time.ts';
 import { Rooms } from './rooms.ts';
 import { RunningRooms } from './running-rooms.ts';
 import { Spool } from './spool.ts';
 import { Tokens } from './tokens.ts';
+import { UnsavedMark } from './unsaved-mark.ts';
 import { Uplink } from './uplink.ts';
 
 /** Of the 10 s a program has to end, what engines get for their last words and readers for theirs. */
@@ -53,11 +57,14 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
 
   const db = openDatabase(options.dataDir);
   const rooms = new Rooms(db, { language: options.language, engine: options.engine });
+  const unsavedMark = new UnsavedMark(options.dataDir);
   const spool = new Spool(db, options.dataDir, logs('spool'));
   const time = new RoomTime(db);
   const governing = new Governing(db, rooms, time);
   const engines = new Engines({ ...options, execPath: process.execPath }, logs);
-  const backfill = new Backfill({ spool, governing, log: logs('backfill') });
+  const quota = new EngineQuota(options.maxEngineSessions, options.engineSessionReserve);
+  const budget = new DailyBudget(db, 'backfill', options.maxBackfillHours * 3600);
+  const backfill = new Backfill({ spool, governing, quota, budget, log: logs('backfill') });
   const running = new RunningRooms({
     db,
     rooms,
@@ -66,10 +73,12 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     governing,
     backfill,
     engineFor: (name) => engines.get(name),
+    quota,
     log: logs('feed'),
     defaultEngine: options.engine,
-    retainHours: options.retainHours,
+    unsavedMark,
   });
+  const retention = new Retention(spool, options, logs('retention'));
   const tokens = new Tokens(db);
   const readers = new Readers();
   const legacyReaders = new LegacyReaders(readers);
@@ -119,6 +128,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   time.start();
   running.start();
   backfill.start();
+  retention.start();
   const server = createServer(httpServerOptions, getRequestListener(api.fetch));
   server.on('upgrade', (request, socket, head) => doors.upgrade(request, socket, head));
   const metricsServer =
@@ -141,8 +151,10 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
       setTimeout(resolve, Math.min(readerStopMs, doors.count('read') > 0 ? readerStopMs : 0)),
     );
     await Promise.all([doors.closeAll(), close(server), metricsServer && close(metricsServer)]);
+    await retention.stop();
     await spool.stop();
     db.close();
+    unsavedMark.close();
     log.info({ event: 'stopped' }, 'The relay has stopped');
   };
   let stopped: Promise<void> | undefined;

@@ -21,7 +21,29 @@ export const relayOptions = z.object({
   language: language.prefault('en-US').meta(text('language of a room nobody has assigned one [en-US]', 'TAG')),
   adminTokenFile: file.meta(text("file with the organizers' token, at least 16 characters", 'FILE')),
   metricsListen: address.optional().meta(text('serve /metrics there without a token', 'HOST:PORT')),
-  retainHours: z.coerce.number().positive().default(24).meta(text('how long captioned audio is kept', 'HOURS')),
+  retain: z
+    .enum(['captioned', 'hours', 'archive'])
+    .default('hours')
+    .meta(text('keep audio until it is captioned, for --retain-hours, or until the space is used', 'HOW')),
+  retainHours: z.coerce.number().positive().default(24).meta(text('how long audio is kept', 'HOURS')),
+  maxSpoolBytes: z.coerce
+    .number()
+    .int()
+    .min(100_000_000)
+    .default(20e9)
+    .meta(text('space for audio; the oldest captioned goes first', 'BYTES')),
+  maxEngineSessions: count(25).meta(text("concurrent sessions that the account's quota allows", 'COUNT')),
+  engineSessionReserve: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(3)
+    .meta(text('sessions kept free for changing over and filling in', 'COUNT')),
+  maxBackfillHours: z.coerce
+    .number()
+    .min(0)
+    .default(10)
+    .meta(text('paid engine time a day for filling in what live captions missed', 'HOURS')),
   maxReaders: count(defaultDoorLimits.maxReaders).meta(text('readers of all rooms together', 'COUNT')),
   maxReadersPerRoom: count(defaultDoorLimits.maxReadersPerRoom).meta(text('readers of one room', 'COUNT')),
   maxAudioSocketsPerRoom: count(defaultDoorLimits.maxAudioSocketsPerRoom).meta(

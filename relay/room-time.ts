@@ -1,4 +1,4 @@
-import type { Database } from './database.ts';
+import { type Database, tryWrite } from './database.ts';
 import { type Anchor, sampleRate } from './protocol.js';
 
 /** Two readings of two clocks at one moment; `x` increases. */
@@ -71,20 +71,23 @@ export class RoomTime {
     const isNew = this.#keep(streamId, anchor);
     const isBest = roomMs !== null && this.#stamp(anchor.bootId, anchor.monotonicMs, roomMs);
     if (!isNew && !isBest) return;
-    this.#db
-      .prepare(
-        `INSERT INTO anchors (stream, position, boot_id, monotonic_ms, wall_ms, wall_synced, room_ms) VALUES (?, ?, ?, ?, ?, ?, ?)
+    // Without it, times after a restart rest on fewer anchors.
+    tryWrite(() =>
+      this.#db
+        .prepare(
+          `INSERT INTO anchors (stream, position, boot_id, monotonic_ms, wall_ms, wall_synced, room_ms) VALUES (?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT DO UPDATE SET room_ms = coalesce(excluded.room_ms, room_ms)`,
-      )
-      .run(
-        streamId,
-        anchor.position,
-        anchor.bootId,
-        anchor.monotonicMs,
-        anchor.wallMs,
-        anchor.wallSynced ? 1 : 0,
-        isBest ? roomMs : null,
-      );
+        )
+        .run(
+          streamId,
+          anchor.position,
+          anchor.bootId,
+          anchor.monotonicMs,
+          anchor.wallMs,
+          anchor.wallSynced ? 1 : 0,
+          isBest ? roomMs : null,
+        ),
+    );
   }
 
   /** A reading of a kit's monotonic clock without a stream: a `hello`. */
@@ -110,10 +113,10 @@ export class RoomTime {
     return { ms: fallback.ms - (fallback.position - position) / samplesPerMs, uncertain: true };
   }
 
-  /** Whether the stream's kit has been connected in the same boot, so that its times hold for good. */
-  isAnchored(streamId: string): boolean {
+  /** The boot of the stream's kit if that was connected, so that its times hold for good; else null. */
+  anchoredBoot(streamId: string): string | null {
     const stream = this.#streams.get(streamId);
-    return stream !== undefined && stream.pairs.length > 0 && this.#boots.has(stream.bootId);
+    return stream && stream.pairs.length > 0 && this.#boots.has(stream.bootId) ? stream.bootId : null;
   }
 
   /** Fixes the placement of a stream whose times rest on less than its own boot's stamps: its first caption is out. */
@@ -122,9 +125,11 @@ export class RoomTime {
     if (stream.placedMs !== null) return;
     stream.placedMs = zeroMs;
     stream.timeUncertain = uncertain;
-    this.#db
-      .prepare('UPDATE streams SET placed_ms = ?, time_uncertain = ? WHERE id = ?')
-      .run(zeroMs, uncertain ? 1 : 0, streamId);
+    tryWrite(() =>
+      this.#db
+        .prepare('UPDATE streams SET placed_ms = ?, time_uncertain = ? WHERE id = ?')
+        .run(zeroMs, uncertain ? 1 : 0, streamId),
+    );
   }
 
   /** The first position of the stream with that room time or a later one; may lie before 0 or past its end. */

@@ -16,6 +16,7 @@ import {
   type Status,
   sampleRate,
 } from './protocol.js';
+import type { EngineQuota } from './quota.ts';
 import type { RoomMoment, RoomTime } from './room-time.ts';
 import type { RoomRecord } from './rooms.ts';
 import type { Spool, SpoolStream } from './spool.ts';
@@ -28,6 +29,7 @@ export interface RoomParts {
   readonly governing: Governing;
   readonly backfill: Backfill;
   readonly engineFor: (name: string) => Engine;
+  readonly quota: EngineQuota;
   readonly log: Logger;
   readonly feedLimits?: FeedLimits;
 }
@@ -57,12 +59,14 @@ export class Room implements LiveRoom, BackfillRoom {
   constructor(record: RoomRecord, parts: RoomParts) {
     this.#record = record;
     this.#parts = parts;
+    this.charge.pin(record.settings.source);
     this.log = new CaptionLog(parts.db, record.name, record.logId);
     this.#feed = new Feed({
       spool: parts.spool,
       governing: parts.governing,
       room: record.name,
       engineFor: parts.engineFor,
+      quota: parts.quota,
       taken: (stream) => parts.backfill.taken(stream),
       log: parts.log,
       ...(parts.feedLimits ? { limits: parts.feedLimits } : {}),
@@ -102,6 +106,7 @@ export class Room implements LiveRoom, BackfillRoom {
   /** New settings are in force: the feed changes over at the position they begin at. */
   update(record: RoomRecord): void {
     this.#record = record;
+    this.charge.pin(record.settings.source);
     for (const listener of this.#listeners) listener.settings?.(record.settings);
     this.#feed.advance();
     this.refresh();
@@ -151,6 +156,7 @@ export class Room implements LiveRoom, BackfillRoom {
   /** Once a second: progress in silence is noted, and states that follow from the passing of time are seen. */
   tick(): void {
     this.#feed.settle();
+    this.log.flush();
     this.refresh();
   }
 
@@ -182,6 +188,10 @@ export class Room implements LiveRoom, BackfillRoom {
       },
       lagMs: Math.round(this.#feed.lagMs),
       backlogMs: this.#health?.buffer?.backlogMs ?? 0,
+      storage:
+        this.log.unsaved > 0
+          ? `${this.log.unsaved} captions wait in memory for the relay's disk.`
+          : this.#parts.spool.fault,
       backfillMs: Math.round(this.#parts.backfill.pendingMs(this.name)),
       lastAudioMs: ageOf(this.#lastAudioMs),
       lastCaptionMs: ageOf(this.#lastCaptionMs),
@@ -256,15 +266,15 @@ export class Room implements LiveRoom, BackfillRoom {
       to: heard.to,
       ...(from.uncertain ? { timeUncertain: true } : {}),
     };
+    settle();
     const message = this.log.append(caption, words, () => {
-      settle();
       for (const id of done.keys()) {
         const stream = spool.get(id);
         if (stream) spool.save(stream);
       }
     });
     // Times that rest on less than the kit's own connected clock hold from now on.
-    if (!this.#parts.time.isAnchored(heard.stream))
+    if (this.#parts.time.anchoredBoot(heard.stream) === null)
       this.#parts.time.fix(heard.stream, from.ms - heard.from / 16, from.uncertain);
     if (late) this.#lateCaptions++;
     else this.#captions++;

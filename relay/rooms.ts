@@ -12,6 +12,8 @@ export interface RoomSettings {
   readonly engine: string | null;
   /** Readable without a token. */
   readonly public: boolean;
+  /** The only device that may be in charge; null: whichever comes. */
+  readonly source: string | null;
   /** False until an organizer chose the language; the predecessor's `lang` counts only then. */
   readonly languageAssigned: boolean;
 }
@@ -59,6 +61,12 @@ export class Rooms {
     for (const { name, settings } of this.all()) this.#assign(name, settings);
   }
 
+  /** Gives every caption log a new id: what readers hold of the old ones is void. */
+  renewLogs(): void {
+    for (const { name } of this.all())
+      this.#db.prepare('UPDATE rooms SET log = ? WHERE name = ?').run(randomUUID(), name);
+  }
+
   all(): RoomRecord[] {
     return this.#rows('SELECT name, log, settings FROM rooms ORDER BY name');
   }
@@ -76,6 +84,7 @@ export class Rooms {
         language: this.#defaults.language,
         engine: null,
         public: false,
+        source: null,
         languageAssigned: false,
       };
       const settings: RoomSettings = {

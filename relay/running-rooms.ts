@@ -2,22 +2,21 @@ import { SalaError } from '../systemd/errors.ts';
 import type { LiveRooms } from './live.ts';
 import { Room, type RoomParts } from './room.ts';
 import type { RoomRecord, RoomSettings, Rooms } from './rooms.ts';
+import type { UnsavedMark } from './unsaved-mark.ts';
 
 const tickMs = 1000;
-const hourMs = 3_600_000;
 
 export interface RunningRoomsParts extends RoomParts {
   readonly rooms: Rooms;
   readonly defaultEngine: string;
-  /** Streams that were last heard of longer ago are deleted with their audio. */
-  readonly retainHours: number;
+  readonly unsavedMark: UnsavedMark;
 }
 
 /** The rooms that run in this relay, and what they share. */
 export class RunningRooms implements LiveRooms {
   readonly #parts: RunningRoomsParts;
   readonly #running = new Map<string, Room>();
-  #timers: NodeJS.Timeout[] = [];
+  #timer: NodeJS.Timeout | undefined;
   #unlisten: () => void = () => {};
 
   constructor(parts: RunningRoomsParts) {
@@ -25,6 +24,7 @@ export class RunningRooms implements LiveRooms {
   }
 
   start(): void {
+    if (this.#parts.unsavedMark.wasSet) this.#parts.rooms.renewLogs();
     for (const record of this.#parts.rooms.all()) this.#run(record);
     this.#unlisten = this.#parts.spool.listen({
       written: (stream, _position, audio) =>
@@ -32,17 +32,15 @@ export class RunningRooms implements LiveRooms {
       changed: (stream) => this.#running.get(stream.room)?.changed(),
       stored: () => {},
     });
-    this.#timers = [
-      setInterval(() => {
-        for (const room of this.#running.values()) room.tick();
-      }, tickMs),
-      setInterval(() => void this.#forgetOld(), hourMs),
-    ];
+    this.#timer = setInterval(() => {
+      for (const room of this.#running.values()) room.tick();
+      this.#parts.unsavedMark.set(this.all().some((room) => room.log.unsaved > 0));
+    }, tickMs);
   }
 
   /** Ends every engine session; the last finals are in the log when this resolves. */
   async stop(timeoutMs: number): Promise<void> {
-    for (const timer of this.#timers) clearInterval(timer);
+    clearInterval(this.#timer);
     await Promise.all([...this.#running.values()].map((room) => room.stop(timeoutMs)));
     this.#unlisten();
   }
@@ -94,13 +92,6 @@ export class RunningRooms implements LiveRooms {
     const language = change.language ?? before?.language ?? this.#parts.rooms.defaultLanguage;
     const conflict = this.#parts.engineFor(engine).check({ room: name, language });
     if (conflict) throw new SalaError(conflict.message, { code: 'settings-conflict', hint: conflict.hint });
-  }
-
-  async #forgetOld(): Promise<void> {
-    const { spool, retainHours } = this.#parts;
-    for (const room of this.#running.values())
-      for (const stream of spool.streamsOf(room.name))
-        if (Date.now() - stream.heardMs > retainHours * hourMs) await this.#forget(stream.id);
   }
 
   async #forget(id: string): Promise<void> {

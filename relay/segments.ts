@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { sampleRate } from './protocol.js';
 
 /** Ten minutes of positions a file: 19.2 MB of mono. */
-const segmentSamples = 600 * sampleRate;
+export const segmentSamples = 600 * sampleRate;
 const maxOpenFiles = 4;
 
 export interface Piece {
@@ -40,6 +40,15 @@ export class Segments {
 
   close(): Promise<void> {
     return this.#inTurn(() => this.#close());
+  }
+
+  /** Deletes the file of `[index * segmentSamples, (index + 1) * segmentSamples)`. */
+  removeSegment(index: number): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#open.get(index)?.close();
+      this.#open.delete(index);
+      await rm(this.#path(index), { force: true });
+    });
   }
 
   /** Deletes the files. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { messageOf } from '../systemd/errors.ts';
 import type { Logger } from '../systemd/log.ts';
-import type { Database } from './database.ts';
+import { type Database, tryWrite } from './database.ts';
 import {
   bytesPerSample,
   frameSamples,
@@ -14,7 +14,7 @@ import {
   subtract,
   union,
 } from './protocol.js';
-import { type Piece, Segments } from './segments.ts';
+import { type Piece, Segments, segmentSamples } from './segments.ts';
 
 export interface SpoolLimits {
   /** How long written audio may wait for its sync; `stored` is late by as much. */
@@ -45,6 +45,7 @@ interface StreamRow {
   ended: number;
   stored: string;
   captioned: string;
+  removed: string;
   heard_ms: number;
 }
 
@@ -63,6 +64,8 @@ export class SpoolStream {
   stored: RangeSet;
   /** Behind published finals, silence or holes: the feed is done with it. */
   captioned: RangeSet;
+  /** Deleted by retention; it still counts as stored. */
+  removed: RangeSet;
   holes: Hole[];
   heardMs: number;
   /** Written and not synced yet. */
@@ -79,6 +82,7 @@ export class SpoolStream {
     this.stored = JSON.parse(row.stored);
     this.received = subtract(this.stored, []);
     this.captioned = JSON.parse(row.captioned);
+    this.removed = JSON.parse(row.removed);
     this.holes = holes;
     this.heardMs = row.heard_ms;
     this.segments = new Segments(folder, row.channels);
@@ -86,6 +90,11 @@ export class SpoolStream {
 
   get bytesPerFrame(): number {
     return bytesPerSample * this.channels;
+  }
+
+  /** Positions whose audio is on disk. */
+  get audio(): RangeSet {
+    return subtract(subtract(this.stored, this.holeRanges), this.removed);
   }
 
   /** Positions that no one will ever have. */
@@ -138,6 +147,8 @@ export class Spool {
   #stopped = false;
   /** Why nothing is stored at the moment, in words; empty when all is well. */
   fault = '';
+  /** Set by retention: nothing more is stored until there is room again; the devices keep it. */
+  isFull = false;
   droppedSamples = 0;
 
   constructor(
@@ -202,14 +213,10 @@ export class Spool {
       ended: 0,
       stored: '[]',
       captioned: '[]',
+      removed: '[]',
       heard_ms: this.#now(),
     };
-    this.#db
-      .prepare(
-        `INSERT INTO streams (id, room, device, channels, edge, ended, stored, captioned, heard_ms)
-         VALUES (@id, @room, @device, @channels, @edge, @ended, @stored, @captioned, @heard_ms)`,
-      )
-      .run(row);
+    tryWrite(() => this.#insert(row)); // else the next sync does
     const stream = new SpoolStream(row, [], join(this.#folder, room, id));
     this.#streams.set(id, stream);
     return stream;
@@ -266,12 +273,37 @@ export class Spool {
     this.#db.prepare('UPDATE streams SET captioned = ? WHERE id = ?').run(JSON.stringify(stream.captioned), stream.id);
   }
 
+  /** Every stream there is. */
+  all(): SpoolStream[] {
+    return [...this.#streams.values()];
+  }
+
+  /** Deletes the audio of one segment; it goes on counting as stored. */
+  async removeSegment(stream: SpoolStream, index: number): Promise<void> {
+    await stream.segments.removeSegment(index);
+    const segment: RangeSet = [[index * segmentSamples, (index + 1) * segmentSamples]];
+    stream.removed = union(stream.removed, intersect(segment, stream.stored));
+    stream.captioned = union(stream.captioned, stream.removed);
+    this.#touch(stream);
+  }
+
   /** Forgets a stream and deletes its audio. */
   async remove(stream: SpoolStream): Promise<void> {
     this.#streams.delete(stream.id);
     this.#dirty.delete(stream);
     this.#db.prepare('DELETE FROM streams WHERE id = ?').run(stream.id);
     await stream.segments.remove();
+  }
+
+  #insert(row: StreamRow): void {
+    this.#db
+      .prepare(
+        `INSERT INTO streams (id, room, device, channels, edge, ended, stored, captioned, removed, heard_ms)
+         VALUES (@id, @room, @device, @channels, @edge, @ended, @stored, @captioned, @removed, @heard_ms)
+         ON CONFLICT DO UPDATE SET edge = excluded.edge, ended = excluded.ended, stored = excluded.stored,
+           captioned = excluded.captioned, removed = excluded.removed, heard_ms = excluded.heard_ms`,
+      )
+      .run(row);
   }
 
   #touch(stream: SpoolStream): void {
@@ -321,16 +353,18 @@ export class Spool {
   }
 
   #commit(stream: SpoolStream, stored: RangeSet): void {
-    this.#db
-      .prepare('UPDATE streams SET edge = ?, ended = ?, stored = ?, captioned = ?, heard_ms = ? WHERE id = ?')
-      .run(
-        stream.edge,
-        stream.ended ? 1 : 0,
-        JSON.stringify(stored),
-        JSON.stringify(stream.captioned),
-        stream.heardMs,
-        stream.id,
-      );
+    this.#insert({
+      id: stream.id,
+      room: stream.room,
+      device: stream.device,
+      channels: stream.channels,
+      edge: stream.edge,
+      ended: stream.ended ? 1 : 0,
+      stored: JSON.stringify(stored),
+      captioned: JSON.stringify(stream.captioned),
+      removed: JSON.stringify(stream.removed),
+      heard_ms: stream.heardMs,
+    });
     if (stream.holes.length === 0) return;
     const insert = this.#db.prepare(
       'INSERT INTO holes (stream, from_position, to_position, reason) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
@@ -355,9 +389,9 @@ export class Spool {
     }
   }
 
-  /** Bytes of audio held, for metrics. */
+  /** Bytes of audio held. */
   get bytes(): number {
-    return [...this.#streams.values()].reduce((sum, stream) => sum + size(stream.stored) * stream.bytesPerFrame, 0);
+    return this.all().reduce((sum, stream) => sum + size(stream.audio) * stream.bytesPerFrame, 0);
   }
 }
 

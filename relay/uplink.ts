@@ -2,11 +2,13 @@ import type { WebSocket } from 'ws';
 import type { Logger } from '../systemd/log.ts';
 import { bytesOf } from './audio.ts';
 import type { Publisher } from './charge.ts';
+import { coveredByOthers } from './coverage.ts';
 import {
   closeCodes,
   type DeviceMessage,
   decodeAudioFrame,
   type Hello,
+  intersect,
   parseDeviceMessage,
   type RangeSet,
   type RelayMessage,
@@ -241,6 +243,9 @@ export class Uplink implements Publisher {
       const lost = subtract(subtract([[0, report.edge]], report.ranges), stream.received);
       for (const [from, to] of lost) spool.declareHole(stream, { from, to, reason: 'killed' });
     }
+    // Another kit was in charge while this one kept its audio: that time is captioned.
+    const covered = intersect(subtract(report.ranges, stream.received), coveredByOthers(stream, spool, time));
+    for (const [from, to] of covered) spool.declareHole(stream, { from, to, reason: 'other-source' });
     const channel: Channel = {
       index: report.index,
       stream,

@@ -70,6 +70,7 @@ export class FakeRoom implements LiveRoom {
       lagMs: 250,
       backlogMs: 0,
       backfillMs: 0,
+      storage: '',
       lastAudioMs: null,
       lastCaptionMs: 4000,
       counters: { captions: this.log.seq, audioSecondsStored: 12 },

@@ -10,8 +10,9 @@ import { bearerPrefix, type CaptionsMessage, captionsProtocol } from '../../rela
 import { until } from './until.ts';
 
 export const root = resolve(import.meta.dirname, '../..');
-/** Everything the programs print in a test run, and every token they were given: leaks.ts compares the two. */
-export const evidenceDir = join(root, '.cache/test-evidence');
+/** Everything the programs print in a test run, and every token they were given: leaks.ts, which names the folder,
+ * compares the two. */
+export const evidenceDir = process.env.SALA_TEST_EVIDENCE ?? join(root, '.cache/test-evidence');
 
 export function remember(token: string): string {
   mkdirSync(evidenceDir, { recursive: true });

@@ -1,0 +1,55 @@
+import { type Database, tryWrite } from './database.ts';
+
+/** The service bills at least this much a session. */
+const minBilledSeconds = 15;
+
+/** Paid engine time of a day (UTC) for one purpose, kept over restarts. */
+export class DailyBudget {
+  readonly #db: Database;
+  readonly #purpose: string;
+  readonly #maxSeconds: number;
+  readonly #now: () => number;
+  #day = '';
+  #seconds = 0;
+
+  constructor(db: Database, purpose: string, maxSeconds: number, now: () => number = Date.now) {
+    this.#db = db;
+    this.#purpose = purpose;
+    this.#maxSeconds = maxSeconds;
+    this.#now = now;
+  }
+
+  /** Seconds billed today. */
+  get spent(): number {
+    this.#turn();
+    return this.#seconds;
+  }
+
+  get isSpent(): boolean {
+    return this.spent >= this.#maxSeconds;
+  }
+
+  /** Notes a session of that length. */
+  spend(seconds: number): void {
+    this.#turn();
+    this.#seconds += Math.max(minBilledSeconds, Math.ceil(seconds));
+    tryWrite(() =>
+      this.#db
+        .prepare('INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value')
+        .run(this.#key(), JSON.stringify({ day: this.#day, seconds: this.#seconds })),
+    );
+  }
+
+  #key(): string {
+    return `budget-${this.#purpose}`;
+  }
+
+  #turn(): void {
+    const day = new Date(this.#now()).toISOString().slice(0, 10);
+    if (day === this.#day) return;
+    this.#day = day;
+    const row = this.#db.prepare<[string], { value: string }>('SELECT value FROM meta WHERE key = ?').get(this.#key());
+    const saved: { day: string; seconds: number } = row ? JSON.parse(row.value) : { day: '', seconds: 0 };
+    this.#seconds = saved.day === day ? saved.seconds : 0;
+  }
+}

@@ -1,0 +1,107 @@
+import type { Logger } from '../systemd/log.ts';
+import { intersect, type RangeSet, sampleRate, size, subtract } from './protocol.js';
+import { segmentSamples } from './segments.ts';
+import type { Spool, SpoolStream } from './spool.ts';
+
+export interface RetentionSettings {
+  /** `captioned`: until captions are made of it; `hours`: for so long; `archive`: until the space is used. */
+  readonly retain: 'captioned' | 'hours' | 'archive';
+  readonly retainHours: number;
+  readonly maxSpoolBytes: number;
+}
+
+interface Segment {
+  readonly stream: SpoolStream;
+  readonly index: number;
+  readonly bytes: number;
+  readonly captioned: boolean;
+  /** Room time of its newest audio. */
+  readonly newestMs: number;
+}
+
+const hourMs = 3_600_000;
+const intervalMs = 60_000;
+
+/** Deletes audio that has served: ten minutes at a time, by age or once it is captioned, and the oldest when space ends. */
+export class Retention {
+  readonly #spool: Spool;
+  readonly #settings: RetentionSettings;
+  readonly #log: Logger;
+  readonly #now: () => number;
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> = Promise.resolve();
+  /** Audio that was deleted before captions could be made of it. */
+  lostSeconds = 0;
+
+  constructor(spool: Spool, settings: RetentionSettings, log: Logger, now: () => number = Date.now) {
+    this.#spool = spool;
+    this.#settings = settings;
+    this.#log = log;
+    this.#now = now;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => {
+      this.#running = this.run().catch((error) => this.#log.error({ err: error }, 'Old audio cannot be deleted'));
+    }, intervalMs);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#running;
+  }
+
+  /** One pass. */
+  async run(): Promise<void> {
+    const { retain, retainHours, maxSpoolBytes } = this.#settings;
+    const segments = this.#spool.all().flatMap((stream) => this.#segments(stream));
+    const isOld = ({ newestMs }: Segment) => this.#now() - newestMs > retainHours * hourMs;
+    for (const segment of segments)
+      if ((retain === 'captioned' && segment.captioned) || (retain !== 'archive' && isOld(segment)))
+        await this.#remove(segment);
+
+    let bytes = this.#spool.bytes;
+    const oldest = segments.filter(({ captioned }) => captioned).sort((a, b) => a.newestMs - b.newestMs);
+    for (const segment of oldest) {
+      if (bytes <= maxSpoolBytes) break;
+      if (await this.#remove(segment)) bytes -= segment.bytes;
+    }
+    this.#spool.isFull = bytes > maxSpoolBytes;
+    for (const stream of this.#spool.all())
+      if (stream.ended && size(stream.audio) === 0 && this.#now() - stream.heardMs > Math.max(24, retainHours) * hourMs)
+        await this.#spool.remove(stream);
+  }
+
+  /** The segments of a stream that nothing will be added to. */
+  #segments(stream: SpoolStream): Segment[] {
+    const { audio } = stream;
+    const last = Math.floor(stream.edge / segmentSamples);
+    return Array.from({ length: last + 1 }, (_, index): Segment => {
+      const range: RangeSet = [[index * segmentSamples, (index + 1) * segmentSamples]];
+      const held = intersect(audio, range);
+      const newest = held.at(-1)?.[1] ?? 0;
+      return {
+        stream,
+        index,
+        bytes: size(held) * stream.bytesPerFrame,
+        captioned: subtract(held, stream.captioned).length === 0,
+        newestMs: stream.heardMs - ((stream.edge - newest) * 1000) / sampleRate,
+      };
+    }).filter(({ index, bytes }) => bytes > 0 && (stream.ended || index < last));
+  }
+
+  async #remove({ stream, index, captioned, bytes }: Segment): Promise<boolean> {
+    const range: RangeSet = [[index * segmentSamples, (index + 1) * segmentSamples]];
+    const held = intersect(stream.audio, range);
+    if (held.length === 0) return false;
+    if (!captioned) {
+      this.lostSeconds += size(subtract(held, stream.captioned)) / sampleRate;
+      this.#log.warn(
+        { room: stream.room, stream: stream.id, bytes },
+        'Audio without captions is too old and is deleted',
+      );
+    }
+    await this.#spool.removeSegment(stream, index);
+    return true;
+  }
+}
