@@ -233,7 +233,9 @@ export class Spool {
     for (const [from, to] of fresh) {
       const part = audio.subarray((from - position) * stream.bytesPerFrame, (to - position) * stream.bytesPerFrame);
       stream.pending.push({ position: from, audio: part });
-      if (last && last[1] === from) last[1] = to;
+      // The common case, audio at the edge, costs nothing.
+      const edge = stream.received.at(-1);
+      if (edge && edge[1] === from) edge[1] = to;
       else stream.received = union(stream.received, [[from, to]]);
       for (const listener of this.#listeners) listener.written(stream, from, part);
     }
@@ -329,6 +331,7 @@ export class Spool {
     const storedBefore = new Map(batch.map((stream) => [stream, stream.stored]));
     const receivedThen = new Map(batch.map((stream) => [stream, subtract(stream.received, [])]));
     try {
+      if (this.isFull) throw new Error('the audio uses all the space it was given, and none of it is captioned');
       await Promise.all(
         batch.map((stream) => stream.segments.store(joined([...(taken.get(stream) ?? [])], stream.bytesPerFrame))),
       );

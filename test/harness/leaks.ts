@@ -1,10 +1,9 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** Around the whole test run: whatever the programs printed, none of the tokens they were given may be in it. */
 export function setup(): () => void {
-  mkdirSync(tmpdir(), { recursive: true });
   const folder = mkdtempSync(join(tmpdir(), 'sala-evidence-'));
   process.env.SALA_TEST_EVIDENCE = folder; // the test processes inherit it
   return () => {

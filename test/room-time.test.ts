@@ -1,0 +1,128 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type Database, openDatabase } from '../relay/database.ts';
+import { RoomTime } from '../relay/room-time.ts';
+import { Rooms } from '../relay/rooms.ts';
+import { Spool } from '../relay/spool.ts';
+import { createLog } from '../systemd/log.ts';
+import { temporaryFolder } from './harness/programs.ts';
+
+const log = createLog('silent')('test');
+const boot = randomUUID();
+const nowMs = Date.UTC(2026, 5, 1, 9);
+const unknown = { position: 0, ms: 0 };
+
+let folder: ReturnType<typeof temporaryFolder>;
+let db: Database;
+let spool: Spool;
+let time: RoomTime;
+
+beforeEach(() => {
+  folder = temporaryFolder();
+  db = openDatabase(folder.path);
+  new Rooms(db, { language: 'en-US', engine: 'script:load' }).put('hall', {});
+  spool = new Spool(db, folder.path, log);
+  time = new RoomTime(db);
+});
+
+afterEach(async () => {
+  await spool.stop();
+  db.close();
+  folder.remove();
+});
+
+function stream(): string {
+  const id = randomUUID();
+  spool.open(id, 'hall', 'kit', 1);
+  return id;
+}
+
+/** An anchor of a kit whose monotonic clock stood at 1,000,000 ms at `nowMs`, told with `delayMs` of delay. */
+function anchor(
+  id: string,
+  second: number,
+  { delayMs = 0, live = true, bootId = boot, wallMs = 0, wallSynced = false } = {},
+): void {
+  const monotonicMs = 1_000_000 + second * 1000;
+  time.anchor(
+    id,
+    { position: second * 16_000, bootId, monotonicMs, wallMs, wallSynced },
+    live ? nowMs + second * 1000 + delayMs : null,
+  );
+}
+
+describe('room time', () => {
+  test('is the relay’s clock at the moment a position was spoken, whatever the kit’s wall clock says', () => {
+    const id = stream();
+    anchor(id, 0, { wallMs: 0 });
+    anchor(id, 10, { wallMs: 56 * 365 * 86_400_000, wallSynced: true });
+    expect(time.at(id, 5 * 16_000, unknown)).toEqual({ ms: nowMs + 5000, uncertain: false });
+  });
+
+  test('rests on the least delayed anchor of each minute', () => {
+    const id = stream();
+    for (let second = 0; second <= 60; second += 10) anchor(id, second, { delayMs: second === 30 ? 20 : 800 });
+    expect(Math.abs(time.at(id, 30 * 16_000, unknown).ms - (nowMs + 30_000))).toBeLessThan(100);
+  });
+
+  test('absorbs the drift of a sound card', () => {
+    const id = stream();
+    // 100 ppm fast: after an hour the card has delivered 5,760 samples more than the clock says.
+    for (let second = 0; second <= 3600; second += 60)
+      time.anchor(
+        id,
+        {
+          position: Math.round(second * 16_001.6),
+          bootId: boot,
+          monotonicMs: 1_000_000 + second * 1000,
+          wallMs: 0,
+          wallSynced: false,
+        },
+        nowMs + second * 1000,
+      );
+    expect(Math.abs(time.at(id, 3600 * 16_001.6, unknown).ms - (nowMs + 3_600_000))).toBeLessThan(5);
+  });
+
+  test('places a stream that never connected by another one of the same boot', () => {
+    const before = stream();
+    anchor(before, 0, { live: false });
+    anchor(before, 20, { live: false });
+    const connected = stream();
+    anchor(connected, 100);
+    expect(time.at(before, 16_000, unknown)).toEqual({ ms: nowMs + 1000, uncertain: false });
+  });
+
+  test('places a stream of an unknown boot by the kit’s wall clock if it was synced, else before its next sign, uncertain', () => {
+    const synced = stream();
+    anchor(synced, 0, { live: false, bootId: randomUUID(), wallMs: nowMs - 3_600_000, wallSynced: true });
+    expect(time.at(synced, 16_000, unknown)).toEqual({ ms: nowMs - 3_600_000 + 1000, uncertain: false });
+    const lost = stream();
+    anchor(lost, 0, { live: false, bootId: randomUUID() });
+    const edge = { position: 160_000, ms: nowMs };
+    expect(time.at(lost, 0, edge)).toEqual({ ms: nowMs - 10_000, uncertain: true });
+  });
+
+  test('fixes an uncertain placement once it was published, also over a restart', () => {
+    const id = stream();
+    time.fix(id, nowMs, true);
+    const again = new RoomTime(db);
+    again.start();
+    for (const each of [time, again])
+      expect(each.at(id, 16_000, { position: 0, ms: 1 })).toEqual({ ms: nowMs + 1000, uncertain: true });
+  });
+
+  test('is the same after a restart', () => {
+    const id = stream();
+    for (let second = 0; second <= 300; second += 10) anchor(id, second, { delayMs: (second * 7) % 50 });
+    const again = new RoomTime(db);
+    again.start();
+    for (const position of [0, 1_000_000, 4_000_000])
+      expect(Math.abs(again.at(id, position, unknown).ms - time.at(id, position, unknown).ms)).toBeLessThan(1);
+  });
+
+  test('finds the position of a time', () => {
+    const id = stream();
+    for (let second = 0; second <= 300; second += 10) anchor(id, second);
+    expect(time.positionAt(id, nowMs + 123_456, unknown)).toBe(Math.round(123.456 * 16_000));
+  });
+});
