@@ -101,7 +101,7 @@ async function start(settings: DeviceSettings, env: NodeJS.ProcessEnv): Promise<
     token: () => readToken(settings.tokenFile),
     buffer,
     device: {
-      id: hostname().slice(0, 128) || 'device',
+      id: settings.deviceId ?? (hostname().slice(0, 128) || 'device'),
       version: version(),
       bootId: clocks.bootId,
       sinceBootMs: clocks.sinceBootMs,

@@ -69,6 +69,11 @@ export const deviceSettings = z.object({
     .string()
     .regex(roomPattern, 'must be a room name: small letters, digits and dashes, at most 64')
     .meta({ description: 'the room whose sound this is', placeholder: 'ROOM' }),
+  deviceId: z
+    .string()
+    .regex(/^[\w.-]{1,128}$/, 'must be letters, digits, dots, dashes or underscores, at most 128')
+    .optional()
+    .meta({ description: 'how the relay names this kit [the host name]', placeholder: 'NAME' }),
   tokenFile: checked(tokenProblem).meta({ description: 'holds the publish token of the room', placeholder: 'FILE' }),
   dataDir: checked(folderProblem).meta({ description: 'where sound waits for the relay', placeholder: 'DIR' }),
   source: z
