@@ -1,5 +1,6 @@
 import {
   type Anchor,
+  bytesPerSample,
   type DeviceMessage,
   encodeAudioFrame,
   frameSamples,
@@ -100,7 +101,8 @@ export class UplinkSession {
   readonly #channels = new Map<string, Channel>();
   readonly #byIndex: Channel[] = [];
   #flights: Flight[] = [];
-  #window = new BacklogWindow({ minBytes: 2 * frameSamples * 2 });
+  /** On the slowest lines that carry live audio one frame at a time is all that is left over. */
+  readonly #window = new BacklogWindow({ minBytes: frameSamples * bytesPerSample });
   #bucket: TokenBucket | null = null;
   #maxBacklogRate = 0;
   #timer: NodeJS.Timeout | undefined;

@@ -1,5 +1,5 @@
 export interface WindowOptions {
-  /** Two frames of 100 ms. */
+  /** One frame of 100 ms: on a line of 400 kbit/s that live audio nearly fills, two would be 350 ms of what is left over. */
   readonly minBytes: number;
   readonly maxBytes?: number;
   /** Queueing that the backlog may add for the live audio behind it. */
