@@ -30,6 +30,8 @@ export function temporaryFolder(): { path: string; remove(): void } {
 export class RunningProgram {
   readonly child: ChildProcess;
   readonly lines: string[] = [];
+  /** When each line came, by this process's monotonic clock. */
+  readonly lineTimes: number[] = [];
   readonly exit: Promise<{ status: number | null; signal: NodeJS.Signals | null }>;
 
   constructor(file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
@@ -43,6 +45,7 @@ export class RunningProgram {
       if (!stream) continue;
       createInterface({ input: stream }).on('line', (line) => {
         this.lines.push(line);
+        this.lineTimes.push(performance.now());
         appendFileSync(join(evidenceDir, 'output'), `${line}\n`);
       });
     }
@@ -67,6 +70,16 @@ export class RunningProgram {
       },
       { timeoutMs, what: `event ${name} of ${this.child.spawnargs[1]}` },
     );
+  }
+
+  /** Log lines with these fields, and when they came. */
+  entries(fields: Record<string, unknown>): { atMs: number; entry: Record<string, unknown> }[] {
+    return this.lines.flatMap((line, i) => {
+      if (!line.startsWith('{')) return [];
+      const entry: Record<string, unknown> = JSON.parse(line);
+      const matches = Object.entries(fields).every(([name, value]) => entry[name] === value);
+      return matches ? [{ atMs: this.lineTimes[i] ?? 0, entry }] : [];
+    });
   }
 
   kill(signal: NodeJS.Signals = 'SIGKILL'): void {
@@ -220,23 +233,41 @@ export function startDevice({
 export class TestReader {
   readonly messages: { atMs: number; message: CaptionsMessage }[] = [];
   readonly #address: () => string;
-  readonly #token: string;
+  readonly #token: () => string;
   readonly #query: string;
   #socket: WebSocket | undefined;
   #log = '';
   #seq = 0;
   #closed = false;
 
-  /** @param address the relay's ws:// address, asked anew for each connection */
-  constructor(address: () => string, room: string, token: string, query: { partial?: boolean; late?: boolean } = {}) {
+  /** @param address the relay's ws:// address, asked anew for each connection; `token` too where it is a function */
+  constructor(
+    address: () => string,
+    room: string,
+    token: string | (() => string),
+    query: { partial?: boolean; late?: boolean } = {},
+  ) {
     this.#address = () => `${address()}/api/rooms/${room}/captions`;
-    this.#token = token;
+    this.#token = typeof token === 'string' ? () => token : token;
     this.#query = `partial=${query.partial === true}&late=${query.late !== false}`;
     this.#connect();
   }
 
   captions() {
     return this.messages.flatMap(({ message }) => (message.type === 'caption' ? [message] : []));
+  }
+
+  /** How often it was told that all it has is void. */
+  get resets(): number {
+    return this.messages.filter(({ message }) => message.type === 'reset').length;
+  }
+
+  /** What it shows now: the captions since the last reset, each with its arrival. */
+  shown() {
+    const from = this.messages.findLastIndex(({ message }) => message.type === 'reset') + 1;
+    return this.messages
+      .slice(from)
+      .flatMap(({ atMs, message }) => (message.type === 'caption' ? [{ atMs, caption: message }] : []));
   }
 
   /** All words of all captions, in the order spoken. */
@@ -256,7 +287,7 @@ export class TestReader {
     const since = `&since=${this.#seq}${this.#log ? `&log=${this.#log}` : ''}`;
     const socket = new WebSocket(`${this.#address()}?${this.#query}${since}`, [
       captionsProtocol,
-      `${bearerPrefix}${this.#token}`,
+      `${bearerPrefix}${this.#token()}`,
     ]);
     this.#socket = socket;
     socket.on('error', () => {});

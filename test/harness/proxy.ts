@@ -18,6 +18,7 @@ export class FaultyProxy {
   #server: Server;
   #refusing = false;
   #blackHole = false;
+  #held = false;
   #bytesPerSecond = Number.POSITIVE_INFINITY;
   #delayMs = 0;
   readonly #up: Line = { freeAtMs: 0 };
@@ -78,6 +79,17 @@ export class FaultyProxy {
     this.#delayMs = ms;
   }
 
+  /** A pulled cable: no byte passes, nothing is closed and nothing is lost; all of it arrives when called with false, as TCP
+   * sees to by sending again. New connections stand and hear nothing meanwhile. */
+  hold(on: boolean): void {
+    this.#held = on;
+    for (const sockets of this.#pairs)
+      for (const socket of sockets) {
+        if (on) socket.pause();
+        else socket.resume();
+      }
+  }
+
   /** Ends only the direction from the client: a half-closed connection. */
   halfClose(): void {
     for (const [client, upstream] of this.#pairs) {
@@ -102,6 +114,7 @@ export class FaultyProxy {
       this.#pairs.add(pair);
       const lanes = [this.#lane(client, upstream, this.#up), this.#lane(upstream, client, this.#down)];
       for (const socket of pair) {
+        if (this.#held) socket.pause();
         socket.on('error', () => {});
         socket.on('close', async (hadError) => {
           this.#pairs.delete(pair);
@@ -123,7 +136,7 @@ export class FaultyProxy {
     const send = (bytes: Buffer) => {
       if (to.write(bytes)) return;
       from.pause();
-      to.once('drain', () => from.resume());
+      to.once('drain', () => this.#held || from.resume());
     };
     const pump = () => {
       timer = undefined;
@@ -141,7 +154,7 @@ export class FaultyProxy {
         // A timer that fires late is made up for, a line that was idle is not.
         line.freeAtMs = Math.max(line.freeAtMs, now - 2 * sliceMs) + (slice.length / this.#bytesPerSecond) * 1000;
         if (!this.#blackHole && !to.destroyed) send(slice);
-        if (queued < maxQueuedBytes && from.isPaused() && !to.writableNeedDrain) from.resume();
+        if (queued < maxQueuedBytes && from.isPaused() && !to.writableNeedDrain && !this.#held) from.resume();
       }
       for (const resolve of waiting.splice(0)) resolve();
     };

@@ -1,6 +1,9 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Caption } from '../../relay/protocol.js';
 import { TranscribeStandIn } from '../stand-ins/transcribe.ts';
 import { standInEnvironment } from '../stand-ins/transcribe-environment.ts';
+import { type Lag, lagsOf } from './lag.ts';
 import { numberedBlocks } from './numbered-signal.ts';
 import { type RunningProgram, startDevice, TestReader, TestRelay, temporaryFolder } from './programs.ts';
 import { FaultyProxy } from './proxy.ts';
@@ -12,6 +15,12 @@ export interface TalkOptions {
   readonly numbers: number;
   readonly language?: string;
   readonly deviceArgs?: readonly string[];
+  readonly deviceEnv?: NodeJS.ProcessEnv;
+  /** Words in a final of the stand-in. With few of them a word is final soon after it was spoken, and lag can be measured. */
+  readonly segmentWords?: number;
+  readonly relayArgs?: readonly string[];
+  /** A folder of the test's own, e.g. on a small disk; else one that goes with the talk. */
+  readonly relayDir?: string;
 }
 
 /**
@@ -19,11 +28,11 @@ export interface TalkOptions {
  * real relay, the real SDK, the stand-in for the service, and a reader that comes back like the page.
  */
 export class Talk {
-  readonly standIn = new TranscribeStandIn();
+  readonly standIn: TranscribeStandIn;
   readonly numbers: number;
   readonly #folder = temporaryFolder();
-  readonly #language: string;
-  readonly #deviceArgs: readonly string[];
+  readonly #options: TalkOptions;
+  #relayDir: string;
   #parts:
     | {
         relay: TestRelay;
@@ -36,19 +45,27 @@ export class Talk {
       }
     | undefined;
 
-  constructor({ numbers, language = 'en-US', deviceArgs = [] }: TalkOptions) {
-    this.numbers = numbers;
-    this.#language = language;
-    this.#deviceArgs = deviceArgs;
+  constructor(options: TalkOptions) {
+    const { segmentWords, relayDir } = options;
+    this.numbers = options.numbers;
+    this.#options = options;
+    this.#relayDir = relayDir ?? this.path('relay');
+    this.standIn = new TranscribeStandIn({
+      limits: segmentWords === undefined ? {} : { maxSegmentWords: segmentWords, unstableWords: 1 },
+    });
   }
 
   async start(): Promise<this> {
     const { url } = await this.standIn.start();
     const relay = await this.#startRelay(url, 0);
-    const { publish, read } = await relay.room('hall', { language: this.#language });
+    const { publish, read } = await relay.room('hall', this.#settings);
     const proxy = await new FaultyProxy({ host: '127.0.0.1', port: relay.port }).start();
-    const reader = new TestReader(() => `ws://127.0.0.1:${relay.port}`, 'hall', read);
-    writeWav(this.#path('talk.wav'), numberedBlocks(0, this.numbers));
+    const reader = new TestReader(
+      () => `ws://127.0.0.1:${relay.port}`,
+      'hall',
+      () => this.#parts?.read ?? read,
+    );
+    writeWav(this.path('talk.wav'), numberedBlocks(0, this.numbers));
     const device = this.#startDevice(proxy.port, publish);
     this.#parts = { relay, proxy, device, reader, publish, read, url };
     return this;
@@ -70,6 +87,27 @@ export class Talk {
     );
   }
 
+  /** When the first sample was played: the device says so before it begins, and the file's pace does the rest. */
+  startedAtMs(): number {
+    const [first] = this.parts.device.entries({ ns: 'source', state: 'capturing' });
+    if (!first) throw new Error('the device has not begun to play');
+    return first.atMs;
+  }
+
+  /** How late each number was with the reader, in the order spoken. */
+  lags(): Lag[] {
+    return lagsOf(this.parts.reader.shown(), this.startedAtMs());
+  }
+
+  /** Waits until the device is connected to the relay again; when that was. */
+  async connected(sinceMs: number, timeoutMs = 30_000): Promise<number> {
+    const { atMs } = await until(
+      () => this.parts.device.entries({ ns: 'uplink', state: 'connected' }).find((each) => each.atMs > sinceMs),
+      { timeoutMs, what: 'a new connection' },
+    );
+    return atMs;
+  }
+
   /** Waits until the device has played the file and all of it is stored: it ends by itself. */
   async played(timeoutMs: number): Promise<number | null> {
     const timer = setTimeout(() => this.parts.device.kill(), timeoutMs);
@@ -80,7 +118,7 @@ export class Talk {
 
   /** Waits until every number from 0 to the last is in the transcript's captions, or nothing new has come for long. */
   async captioned(timeoutMs = 60_000): Promise<void> {
-    const all = () => new Set(this.parts.reader.words()).size >= this.numbers || undefined;
+    const all = () => new Set(this.shown()).size >= this.numbers || undefined;
     await until(all, { timeoutMs, what: 'every number' }).catch(() => {});
   }
 
@@ -89,6 +127,31 @@ export class Talk {
     relay.program.kill(signal);
     await relay.program.exit;
     this.parts.relay = await this.#startRelay(url, relay.port);
+  }
+
+  /** Another relay in its place: an empty disk, the same room, new tokens. The link must be down meanwhile. */
+  async replaceRelay(): Promise<void> {
+    const { relay, url, device } = this.parts;
+    relay.program.kill('SIGKILL');
+    await relay.program.exit;
+    this.#relayDir = this.path(`relay-${Date.now()}`);
+    const made = await this.#startRelay(url, relay.port);
+    const { publish, read } = await made.room('hall', this.#settings);
+    writeFileSync(join(this.path('device'), 'token'), publish, { mode: 0o600 });
+    this.#parts = { ...this.parts, relay: made, device, publish, read };
+  }
+
+  /** The room as organizers see it. */
+  room<
+    T = { live: { state: string; message: string; backfillMs: number; source: { device: string } | null } },
+  >(): Promise<T> {
+    return this.parts.relay.call<T>('GET', '/api/rooms/hall');
+  }
+
+  /** The captions as they stand in the transcript. */
+  async transcript(): Promise<Caption[]> {
+    const path = '/api/rooms/hall/transcript.json?limit=20000';
+    return (await this.parts.relay.call<{ captions: Caption[] }>('GET', path)).captions;
   }
 
   async restartDevice(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
@@ -103,9 +166,9 @@ export class Talk {
     return this.standIn.sessions.flatMap((session) => [...session.numbers]);
   }
 
-  /** Numbers as the reader was told them, in the order spoken. */
+  /** Numbers as the reader was told them since its last reset, in the order spoken. */
   shown(): number[] {
-    return this.parts.reader.words().map((word) => Number(word.replace(/^n/, '')));
+    return inOrderSpoken(this.parts.reader.shown().map(({ caption }) => caption));
   }
 
   async stop(): Promise<void> {
@@ -117,12 +180,23 @@ export class Talk {
     this.#folder.remove();
   }
 
-  #path(name: string): string {
+  /** A place in the folder that goes with the talk. */
+  path(name: string): string {
     return join(this.#folder.path, name);
   }
 
+  get #settings() {
+    return { language: this.#options.language ?? 'en-US' };
+  }
+
   #startRelay(url: string, port: number): Promise<TestRelay> {
-    return TestRelay.start({ dataDir: this.#path('relay'), engine: 'transcribe', port, env: standInEnvironment(url) });
+    return TestRelay.start({
+      dataDir: this.#relayDir,
+      engine: 'transcribe',
+      port,
+      args: this.#options.relayArgs ?? [],
+      env: standInEnvironment(url),
+    });
   }
 
   #startDevice(port: number, token: string): RunningProgram {
@@ -130,11 +204,19 @@ export class Talk {
       relay: `ws://127.0.0.1:${port}`,
       room: 'hall',
       token,
-      dataDir: this.#path('device'),
-      source: `wav:${this.#path('talk.wav')}`,
-      args: this.#deviceArgs,
+      dataDir: this.path('device'),
+      source: `wav:${this.path('talk.wav')}`,
+      args: this.#options.deviceArgs ?? [],
+      env: this.#options.deviceEnv ?? {},
     });
   }
+}
+
+/** The numbers of captions, sorted by (start, seq). */
+export function inOrderSpoken(captions: readonly Caption[]): number[] {
+  return captions
+    .toSorted((a, b) => a.start - b.start || a.seq - b.seq)
+    .flatMap(({ text }) => text.split(/\s+/).map((word) => Number(word.replace(/^n/, ''))));
 }
 
 /** Numbers missing from `0 … count-1`, numbers that stand there twice, and places where they go backwards. */
