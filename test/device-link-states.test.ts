@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { union } from '../relay/protocol.js';
 import { DeviceCore, eventually, temporaryFolder } from './harness/device-core.ts';
 import { FakeRelay } from './harness/fake-relay.ts';
 
@@ -91,6 +92,39 @@ test('a device whose room was taken keeps capturing, and asks every 30 s without
   await pass(30_500);
   await seen(() => device.uplink.health().state === 'connected', 'the room again');
   expect(relay.hellos[2]?.hello.takeover).toBe(false);
+});
+
+test('what another source covered is stored without having been sent: it is forgotten, and what follows is sent', async () => {
+  device.start();
+  await seen(() => device.uplink.health().state === 'connected', 'a connection');
+  device.capture(10);
+  await seen(() => device.buffer.health().backlogMs === 0, 'all stored');
+  const [id = ''] = relay.streams.keys();
+  relay.close(4409);
+  await seen(() => device.uplink.health().state === 'other-source', 'the other source');
+  device.capture(30);
+  expect(device.buffer.health().backlogMs).toBe(3000);
+  // The other source was in charge for two of the three seconds; the relay declared them as holes of this one.
+  const known = relay.streams.get(id);
+  if (!known) throw new Error('no stream');
+  known.received = union(known.received, [[16_000, 48_000]]);
+  known.stored = known.received;
+  await pass(30_500);
+  await seen(() => device.uplink.health().state === 'connected', 'the room again');
+  await seen(() => device.buffer.health().backlogMs === 0, 'nothing waits');
+  const sent = relay.frames
+    .filter(({ connection }) => connection === 1)
+    .map(({ from, to }): [number, number] => [from, to]);
+  expect(union([], sent)).toEqual([[48_000, 64_000]]);
+  // The same in the middle of a connection, for audio that was not confirmed yet.
+  relay.receives = false;
+  device.capture(20);
+  await seen(() => device.buffer.health().backlogMs === 2000, 'two seconds wait');
+  relay.say({ type: 'stored', index: 0, ranges: [[64_000, 96_000]] });
+  await seen(() => device.buffer.health().backlogMs === 0, 'nothing waits');
+  device.buffer.end();
+  await device.buffer.settled();
+  expect(device.buffer.health().droppedMs).toBe(0);
 });
 
 test('a relay that restarts is asked again within two seconds', async () => {

@@ -74,6 +74,11 @@ export class DeviceCore {
     if (connect) this.uplink.start();
   }
 
+  /** How many blocks were captured. */
+  get captured(): number {
+    return this.#next;
+  }
+
   /** Captures the next `count` blocks at once. */
   capture(count: number): void {
     for (let i = 0; i < count; i++) {
