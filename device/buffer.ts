@@ -304,6 +304,8 @@ export class AudioBuffer {
   #tick(): void {
     for (const stream of this.#streams) this.#evict(stream);
     this.#spill.tick();
+    // The disk may only now have said what it holds, or that it cannot.
+    this.#settle();
   }
 
   /** Frees memory of audio that is old and safe elsewhere, and beyond the bound of audio that is nowhere else. */
