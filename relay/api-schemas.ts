@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { type Health, roomPattern } from './protocol.js';
+import { type Health, holeReasons, roomPattern } from './protocol.js';
 import { engineName, language } from './settings.ts';
 
 /** The shapes of the HTTP API: they check what comes in and describe it in /openapi.json. */
@@ -123,6 +123,19 @@ export const transcriptView = z
     truncated: z.boolean().describe('There are older captions than the limit let through'),
   })
   .openapi('Transcript');
+
+export const gapsView = z
+  .object({
+    room: z.string(),
+    gaps: z.array(
+      z.object({
+        start: z.number().describe('Room time in ms since 1970'),
+        end: z.number(),
+        reason: z.enum([...holeReasons, 'no-source']).describe('Why there is no audio'),
+      }),
+    ),
+  })
+  .openapi('Gaps');
 
 export const healthView = z
   .object({ status: z.enum(['ok', 'ready', 'stopping', 'failing']), message: z.string().optional() })

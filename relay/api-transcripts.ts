@@ -2,7 +2,7 @@ import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import type { Access } from './access.ts';
 import { existing, needs } from './api-access.ts';
 import { json, plain, refused, withToken } from './api-routes.ts';
-import { roomParameters, transcriptPeriod, transcriptQuery, transcriptView } from './api-schemas.ts';
+import { gapsView, roomParameters, transcriptPeriod, transcriptQuery, transcriptView } from './api-schemas.ts';
 import type { CaptionLog, TranscriptQuery } from './captions.ts';
 import { toSrt, toTxt, toVtt } from './exports.ts';
 import type { LiveRooms } from './live.ts';
@@ -43,6 +43,20 @@ export function addTranscriptCalls(app: OpenAPIHono, rooms: LiveRooms, access: A
       const room = existing(rooms, context.req.valid('param').room);
       const { captions, truncated } = read(room.log, context.req.valid('query'), maxCaptions);
       return context.json({ room: room.record.name, log: room.log.id, captions, truncated }, 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      ...reader,
+      path: '/api/rooms/{room}/gaps',
+      summary: 'The stretches of time without audio, and why',
+      request: { params: roomParameters },
+      responses: { 200: json(gapsView, 'The gaps, in order'), ...refused(400, 401, 403, 404) },
+    }),
+    (context) => {
+      const room = existing(rooms, context.req.valid('param').room);
+      return context.json({ room: room.record.name, gaps: room.gaps().map((gap) => ({ ...gap })) }, 200);
     },
   );
 

@@ -2,6 +2,7 @@
  * What the doors of the relay (HTTP, WebSockets, metrics) see of its running rooms. `room.ts` implements it.
  */
 import type { CaptionLog } from './captions.ts';
+import type { Gap } from './gaps.ts';
 import type { Health, LogMessage, Partial as PartialCaption, RoomState, Status } from './protocol.js';
 import type { RoomRecord, RoomSettings } from './rooms.ts';
 
@@ -48,6 +49,8 @@ export interface LiveRoom {
   readonly tail: PartialCaption | null;
   readonly status: Status;
   live(): RoomLive;
+  /** The stretches of its time without audio. */
+  gaps(): readonly Gap[];
   /** Returns what ends the subscription. */
   listen(listener: RoomListener): () => void;
 }

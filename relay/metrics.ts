@@ -1,5 +1,5 @@
 import { Hono } from 'hono';
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { Counter, Gauge, Registry } from 'prom-client';
 import type { ReaderCounters } from './audience.ts';
 import type { LiveRoom, LiveRooms } from './live.ts';
 
@@ -16,23 +16,42 @@ const snake = (name: string) =>
   name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`).replace(/[^a-z0-9_]/g, '_');
 const seconds = (ms: number) => ms / 1000;
 
-/** The relay in Prometheus' text format. Every drop and every refusal is in it. */
+type Prometheus = typeof import('prom-client');
+
+/**
+ * The relay in Prometheus' text format. Every drop and every refusal is in it. The library, 3 MB of memory, is loaded
+ * when metrics are first asked for; what it measures itself (event loop lag, garbage collection) begins then.
+ */
 export class Metrics {
+  readonly contentType = 'text/plain; version=0.0.4; charset=utf-8';
   readonly #sources: MetricsSources;
-  readonly #registry = new Registry();
-  readonly #gauges = new Map<string, Gauge>();
-  readonly #counters = new Map<string, Counter>();
+  #page: Promise<MetricsPage> | undefined;
 
   constructor(sources: MetricsSources) {
     this.#sources = sources;
-    collectDefaultMetrics({ register: this.#registry }); // the process's memory, CPU and event loop lag among them
-  }
-
-  get contentType(): string {
-    return this.#registry.contentType;
   }
 
   async text(): Promise<string> {
+    this.#page ??= import('prom-client').then((prometheus) => new MetricsPage(prometheus, this.#sources));
+    return (await this.#page).text();
+  }
+}
+
+class MetricsPage {
+  readonly #prometheus: Prometheus;
+  readonly #sources: MetricsSources;
+  readonly #registry: Registry;
+  readonly #gauges = new Map<string, Gauge>();
+  readonly #counters = new Map<string, Counter>();
+
+  constructor(prometheus: Prometheus, sources: MetricsSources) {
+    this.#prometheus = prometheus;
+    this.#sources = sources;
+    this.#registry = new prometheus.Registry();
+    prometheus.collectDefaultMetrics({ register: this.#registry }); // memory, CPU and event loop lag among them
+  }
+
+  text(): Promise<string> {
     // A room that is gone must not leave its last figures behind.
     for (const metric of [...this.#gauges.values(), ...this.#counters.values()]) metric.reset();
     const { rooms, readers, doors, spoolBytes } = this.#sources;
@@ -73,6 +92,7 @@ export class Metrics {
 
   #set(name: string, help: string, value: number, labels: Record<string, string> = {}): void {
     const known = this.#gauges.get(name);
+    const { Gauge } = this.#prometheus;
     const gauge = known ?? new Gauge({ name, help, labelNames: Object.keys(labels), registers: [this.#registry] });
     this.#gauges.set(name, gauge);
     gauge.set(labels, value);
@@ -81,6 +101,7 @@ export class Metrics {
   /** The parts count for themselves; a counter here only shows the total. */
   #count(name: string, help: string, total: number, labels: Record<string, string> = {}): void {
     const known = this.#counters.get(name);
+    const { Counter } = this.#prometheus;
     const counter = known ?? new Counter({ name, help, labelNames: Object.keys(labels), registers: [this.#registry] });
     this.#counters.set(name, counter);
     counter.inc(labels, Math.max(0, total));

@@ -20,6 +20,7 @@ interface Segment {
 }
 
 const hourMs = 3_600_000;
+const givenUpAfterMs = 24 * hourMs;
 const intervalMs = 60_000;
 
 /** Deletes audio that has served: ten minutes at a time, by age or once it is captioned, and the oldest when space ends. */
@@ -60,6 +61,9 @@ export class Retention {
       if ((retain === 'captioned' && segment.captioned) || (retain !== 'archive' && isOld(segment)))
         await this.#remove(segment);
 
+    for (const stream of this.#spool.all())
+      if (!stream.ended && this.#now() - stream.heardMs > givenUpAfterMs) this.#giveUp(stream);
+
     let bytes = this.#spool.bytes;
     const oldest = segments.filter(({ captioned }) => captioned).sort((a, b) => a.newestMs - b.newestMs);
     for (const segment of oldest) {
@@ -67,9 +71,22 @@ export class Retention {
       if (await this.#remove(segment)) bytes -= segment.bytes;
     }
     this.#spool.isFull = bytes > maxSpoolBytes;
-    for (const stream of this.#spool.all())
-      if (stream.ended && size(stream.audio) === 0 && this.#now() - stream.heardMs > Math.max(24, retainHours) * hourMs)
-        await this.#spool.remove(stream);
+    for (const stream of this.#spool.all()) if (this.#isOver(stream)) await this.#spool.remove(stream);
+  }
+
+  /** A stream that was not heard of for a day is over; what of it did not come is gone. */
+  #giveUp(stream: SpoolStream): void {
+    for (const [from, to] of subtract([[0, stream.edge]], stream.received))
+      this.#spool.declareHole(stream, { from, to, reason: 'closed' });
+    this.#spool.end(stream, stream.edge);
+    this.#log.info({ room: stream.room, stream: stream.id }, 'A stream was not heard of for a day and is closed');
+  }
+
+  /** Nothing of it is left, and no kit has asked for it for long. */
+  #isOver(stream: SpoolStream): boolean {
+    const oldMs = Math.max(givenUpAfterMs, this.#settings.retainHours * hourMs);
+    const isStored = subtract(stream.received, stream.stored).length === 0;
+    return stream.ended && isStored && size(stream.audio) === 0 && this.#now() - stream.heardMs > oldMs;
   }
 
   /** The segments of a stream that nothing will be added to. */

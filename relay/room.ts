@@ -6,6 +6,7 @@ import { Charge } from './charge.ts';
 import type { Database } from './database.ts';
 import type { Engine } from './engines/engine.ts';
 import { Feed, type FeedLimits } from './feed.ts';
+import { type Gap, gapsOf } from './gaps.ts';
 import type { Governing } from './governing.ts';
 import type { LiveRoom, RoomListener, RoomLive } from './live.ts';
 import {
@@ -202,6 +203,10 @@ export class Room implements LiveRoom, BackfillRoom {
         ...this.#feed.counters,
       },
     };
+  }
+
+  gaps(): Gap[] {
+    return gapsOf(this.name, this.#parts.spool, this.#parts.time);
   }
 
   /** Works out the state again and tells readers when it changed. */

@@ -4,6 +4,7 @@ import { DailyBudget } from '../relay/budget.ts';
 import { Charge, type Publisher } from '../relay/charge.ts';
 import { coveredByOthers } from '../relay/coverage.ts';
 import { type Database, openDatabase } from '../relay/database.ts';
+import { gapsOf } from '../relay/gaps.ts';
 import { EngineQuota } from '../relay/quota.ts';
 import { RoomTime } from '../relay/room-time.ts';
 import { Rooms } from '../relay/rooms.ts';
@@ -118,6 +119,35 @@ describe('time that another kit covered', () => {
     expect(coveredByOthers(stream(randomUUID(), 2000), spool, time)).toEqual([]);
     expect(coveredByOthers(stream(boot, 0), spool, time)).toEqual([]);
     expect(coveredByOthers(stream(randomUUID(), 0, false), spool, time)).toEqual([]);
+  });
+});
+
+describe('the gaps of a room', () => {
+  test('are what was declared, and the time between streams', async () => {
+    const folder = temporaryFolder();
+    const db = openDatabase(folder.path);
+    new Rooms(db, { language: 'en-US', engine: 'script:load' }).put('hall', {});
+    const spool = new Spool(db, folder.path, createLog('silent')('test'));
+    const time = new RoomTime(db);
+    const nowMs = Date.UTC(2026, 5, 1, 9);
+    const bootId = randomUUID();
+    for (const startMs of [0, 30_000]) {
+      const stream = spool.open(randomUUID(), 'hall', 'kit', 1);
+      if (!stream) throw new Error('no stream');
+      const anchor = { position: 0, bootId, monotonicMs: 1000 + startMs, wallMs: 0, wallSynced: false };
+      time.anchor(stream.id, anchor, nowMs + startMs);
+      spool.declareHole(stream, { from: 16_000, to: 48_000, reason: 'source-lost' });
+      spool.write(stream, 48_000, Buffer.alloc(32_000));
+      spool.end(stream, 64_000);
+    }
+    expect(gapsOf('hall', spool, time)).toEqual([
+      { start: nowMs + 1000, end: nowMs + 3000, reason: 'source-lost' },
+      { start: nowMs + 4000, end: nowMs + 30_000, reason: 'no-source' },
+      { start: nowMs + 31_000, end: nowMs + 33_000, reason: 'source-lost' },
+    ]);
+    await spool.stop();
+    db.close();
+    folder.remove();
   });
 });
 

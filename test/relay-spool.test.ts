@@ -218,6 +218,15 @@ describe('retention', () => {
     await stored(next, [[0, 1600]]);
   });
 
+  test('closes a stream that was not heard of for a day: what did not come is a hole', async () => {
+    const stream = open();
+    spool.write(stream, 16_000, audio(0, 1600));
+    await new Retention(spool, { ...settings, retain: 'archive' }, log, () => Date.now() + 25 * hourMs).run();
+    expect(stream.ended).toBe(true);
+    expect(stream.holes).toEqual([{ from: 0, to: 16_000, reason: 'closed' }]);
+    await stored(stream, [[0, 17_600]]);
+  });
+
   test('forgets a stream a day after its end, when nothing of it is left', async () => {
     const stream = await halfHour(3);
     const tomorrow = new Retention(spool, settings, log, () => Date.now() + 25 * hourMs);

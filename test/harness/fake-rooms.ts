@@ -77,6 +77,10 @@ export class FakeRoom implements LiveRoom {
     };
   }
 
+  gaps() {
+    return [];
+  }
+
   listen(listener: RoomListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
