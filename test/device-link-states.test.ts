@@ -111,6 +111,7 @@ test('what another source covered is stored without having been sent: it is forg
   known.stored = known.received;
   await pass(30_500);
   await seen(() => device.uplink.health().state === 'connected', 'the room again');
+  for (let i = 0; i < 5; i++) await pass(500);
   await seen(() => device.buffer.health().backlogMs === 0, 'nothing waits');
   const sent = relay.frames
     .filter(({ connection }) => connection === 1)
