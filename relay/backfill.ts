@@ -8,7 +8,8 @@ import { Pace } from './pace.ts';
 import { frameSamples, intersect, type RangeSet, runEnd, sampleRate, size, subtract, union } from './protocol.js';
 import type { EngineQuota } from './quota.ts';
 import { EngineRetry } from './retry.ts';
-import type { Spool, SpoolStream } from './spool.ts';
+import type { Spool } from './spool.ts';
+import type { SpoolStream } from './spool-stream.ts';
 
 export interface BackfillLimits {
   /** Engine sessions for backfill in the whole relay, beside the rooms' own. */

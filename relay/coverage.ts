@@ -1,6 +1,7 @@
 import { type RangeSet, subtract, union } from './protocol.js';
 import type { RoomTime } from './room-time.ts';
-import type { Spool, SpoolStream } from './spool.ts';
+import type { Spool } from './spool.ts';
+import type { SpoolStream } from './spool-stream.ts';
 
 /**
  * The positions of a stream whose time another kit's audio already covers in the same room: one talk is captioned once,

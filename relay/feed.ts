@@ -8,7 +8,8 @@ import { frameSamples, type RangeSet, runEnd, sampleRate, subtract, union } from
 import type { EngineQuota } from './quota.ts';
 import type { Assignment } from './rooms.ts';
 import { Sessions } from './sessions.ts';
-import type { Spool, SpoolStream } from './spool.ts';
+import type { Spool } from './spool.ts';
+import type { SpoolStream } from './spool-stream.ts';
 
 export interface FeedLimits {
   /** Behind the edge by more than this, the feed jumps to it and leaves the stretch to backfill. */

@@ -1,7 +1,7 @@
 import { type Database, tryWrite } from './database.ts';
 import type { RoomTime } from './room-time.ts';
 import type { Assignment, Rooms } from './rooms.ts';
-import type { SpoolStream } from './spool.ts';
+import type { SpoolStream } from './spool-stream.ts';
 
 export interface Boundary {
   /** Governs from here on. */

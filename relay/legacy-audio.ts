@@ -5,7 +5,8 @@ import type { Publisher } from './charge.ts';
 import { bytesPerSample, closeCodes, frameSamples, sampleRate } from './protocol.js';
 import type { Room } from './room.ts';
 import type { RoomTime } from './room-time.ts';
-import type { Spool, SpoolStream } from './spool.ts';
+import type { Spool } from './spool.ts';
+import type { SpoolStream } from './spool-stream.ts';
 
 export interface LegacyAudioParts {
   readonly spool: Spool;

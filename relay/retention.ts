@@ -1,7 +1,8 @@
 import type { Logger } from '../systemd/log.ts';
 import { intersect, type RangeSet, sampleRate, size, subtract } from './protocol.js';
 import { segmentSamples } from './segments.ts';
-import type { Spool, SpoolStream } from './spool.ts';
+import type { Spool } from './spool.ts';
+import type { SpoolStream } from './spool-stream.ts';
 
 export interface RetentionSettings {
   /** `captioned`: until captions are made of it; `hours`: for so long; `archive`: until the space is used. */

@@ -20,7 +20,8 @@ import {
 import type { EngineQuota } from './quota.ts';
 import type { RoomMoment, RoomTime } from './room-time.ts';
 import type { RoomRecord } from './rooms.ts';
-import type { Spool, SpoolStream } from './spool.ts';
+import type { Spool } from './spool.ts';
+import type { SpoolStream } from './spool-stream.ts';
 import { statusOf } from './status.ts';
 
 export interface RoomParts {

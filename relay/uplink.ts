@@ -21,7 +21,8 @@ import {
 } from './protocol.js';
 import type { Room } from './room.ts';
 import type { RoomTime } from './room-time.ts';
-import type { Spool, SpoolStream } from './spool.ts';
+import type { Spool } from './spool.ts';
+import type { SpoolStream } from './spool-stream.ts';
 
 export interface UplinkLimits {
   /** A live edge may advance this much faster than the relay's own clock: crystals differ, attackers more. */

@@ -8,7 +8,8 @@ import { gapsOf } from '../relay/gaps.ts';
 import { EngineQuota } from '../relay/quota.ts';
 import { RoomTime } from '../relay/room-time.ts';
 import { Rooms } from '../relay/rooms.ts';
-import { Spool, type SpoolStream } from '../relay/spool.ts';
+import { Spool } from '../relay/spool.ts';
+import type { SpoolStream } from '../relay/spool-stream.ts';
 import { createLog } from '../systemd/log.ts';
 import { temporaryFolder } from './harness/programs.ts';
 

@@ -22,9 +22,10 @@ export const refused: LinkFault = async (proxy, lengthMs) => {
 /** Every 3 s all connections are reset, and half of the time none can be made. */
 export const flapping: LinkFault = async (proxy, lengthMs) => {
   const endMs = performance.now() + lengthMs;
-  while (performance.now() < endMs) {
+  for (;;) {
     await refused(proxy, 1500);
-    if (performance.now() < endMs) await delay(1500);
+    if (performance.now() + 1500 > endMs) return;
+    await delay(1500);
   }
 };
 
