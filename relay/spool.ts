@@ -308,6 +308,3 @@ function joined(pieces: readonly Piece[], bytesPerFrame: number): Piece[] {
     audio: parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts),
   }));
 }
-
-/** The first position from `from` on that is neither here nor a hole. */
-export const heldUntil = (stream: SpoolStream, from: number) => runEnd(stream.received, from);
