@@ -1,3 +1,5 @@
+import '../systemd/memory.ts';
+
 import { mkdirSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';

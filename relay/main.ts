@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+import '../systemd/memory.ts';
+
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';

@@ -48,7 +48,7 @@ async function measure(form: Form, source: string, env: NodeJS.ProcessEnv, secon
   const program = new MeasuredProgram(
     programFile('device', form),
     ['--relay', relay.url, '--room', 'aula', '--token-file', tokenFile, '--data-dir', folder.path, '--source', source],
-    env,
+    { env },
   );
   try {
     await relay.until(() => relay.frames.length > 0, 'the first frame');

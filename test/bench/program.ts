@@ -6,6 +6,8 @@ import { root } from '../harness/programs.ts';
 import { until } from '../harness/until.ts';
 import { pin, serverCore } from './machine.ts';
 
+/** As the npm scripts and the units start the programs. */
+export const nodeOptions = ['--max-semi-space-size=2'];
 const maxLines = 200;
 const killAfterMs = 12_000;
 
@@ -15,9 +17,13 @@ export class MeasuredProgram {
   readonly #exit: Promise<unknown>;
   readonly #lines: string[] = [];
 
-  /** @param file from the root of the project, run by this Node */
-  constructor(file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-    this.#child = spawn(process.execPath, [join(root, file), ...args], {
+  /** @param file from the root of the project, run by this Node with these `options` */
+  constructor(
+    file: string,
+    args: readonly string[],
+    { env = {}, options = nodeOptions }: { env?: NodeJS.ProcessEnv; options?: readonly string[] } = {},
+  ) {
+    this.#child = spawn(process.execPath, [...options, join(root, file), ...args], {
       cwd: root,
       env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

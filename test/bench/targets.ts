@@ -42,13 +42,13 @@ export class RunningTarget implements Target {
     const program = new MeasuredProgram(
       programFile('relay', form),
       [...settings, '--engine', 'script:load', '--log-level', 'info'],
-      env,
+      { env },
     );
     return RunningTarget.#open(program, admin, folder);
   }
 
   static floor(): Promise<RunningTarget> {
-    return RunningTarget.#open(new MeasuredProgram('test/bench/floor.js', []), '', null);
+    return RunningTarget.#open(new MeasuredProgram('test/bench/floor.js', [], { options: [] }), '', null);
   }
 
   static async #open(
