@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { messageOf } from '../systemd/errors.ts';
 import type { Logger } from '../systemd/log.ts';
 import { type Database, tryWrite } from './database.ts';
-import { frameSamples, type Hole, intersect, type RangeSet, runEnd, size, subtract, union } from './protocol.js';
+import { frameSamples, type Hole, intersect, type RangeSet, size, subtract, union } from './protocol.js';
 import { type Piece, segmentSamples } from './segments.ts';
 import { SpoolStream, type StreamRow } from './spool-stream.ts';
 
