@@ -6,8 +6,6 @@
  *
  * Usage: mixer-child list | mixer-child open NAME RATE-HZ CHANNELS (0: as the mixer has it)
  */
-import '../../systemd/memory.ts';
-
 import { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { matchMixer } from './mixer-match.ts';
