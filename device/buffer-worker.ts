@@ -2,23 +2,57 @@
  * The one thread that owns the buffer's file. It serves one request after the other; a slow card slows only this
  * thread. The file is opened at the first request that finds it closed, so that a disk that comes back is used again.
  */
+import { closeSync, openSync, rmSync, statfsSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { codeOf, messageOf } from '../systemd/errors.ts';
-import { BufferDatabase, isDamage, setAside } from './database.ts';
+import { BufferDatabase, isDamage, isDetached, setAside } from './database.ts';
 import type { DiskReply, DiskRequest } from './disk.ts';
 
 const file: string = workerData.file;
 let database: BufferDatabase | null = null;
+/** Which file that is: another one of the same name, or none, means that what was written is gone. */
+let identity: string | null = null;
 
 const reply = (message: DiskReply, transfer: ArrayBuffer[] = []) => parentPort?.postMessage(message, transfer);
 
-function putAside(error: unknown): void {
-  database?.close();
+function identityOf(path: string): string | null {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found ? `${found.dev}:${found.ino}` : null;
+}
+
+/** Lets go of the file; the next request opens it anew. A close writes, and may fail like any write. */
+function letGo(): void {
+  try {
+    database?.close();
+  } catch {
+    // It was let go of because it does not work.
+  }
   database = null;
+}
+
+/** What a bare input-output error is about, where the disk itself can tell. */
+function causeOf(error: unknown): string {
+  const code = codeOf(error);
+  if (!/^SQLITE_(IOERR|CANTOPEN)/.test(code)) return code;
+  try {
+    // A file system that an error made read-only does not say so until it is written to.
+    closeSync(openSync(`${file}-probe`, 'w'));
+    rmSync(`${file}-probe`);
+    const { bavail, bsize } = statfsSync(dirname(file));
+    return bavail * bsize < 65_536 ? 'ENOSPC' : code;
+  } catch (reason) {
+    return codeOf(reason) || code;
+  }
+}
+
+function putAside(error: unknown): void {
+  letGo();
   reply({ type: 'damaged', file: setAside(file, Date.now()), message: messageOf(error) });
 }
 
 function opened(): BufferDatabase {
+  if (database && identityOf(file) !== identity) letGo();
   if (!database) {
     try {
       database = new BufferDatabase(file);
@@ -27,6 +61,7 @@ function opened(): BufferDatabase {
       putAside(error);
       database = new BufferDatabase(file);
     }
+    identity = identityOf(file);
     reply({ type: 'opened', streams: database.list(), bytes: database.bytes() });
   }
   return database;
@@ -62,9 +97,10 @@ parentPort?.on('message', (request: DiskRequest) => {
     let shown = error;
     try {
       if (isDamage(error)) putAside(error);
+      else if (isDetached(error)) letGo();
     } catch (second) {
       shown = second;
     }
-    reply({ type: 'failed', seq: request.seq, code: codeOf(shown), message: messageOf(shown) });
+    reply({ type: 'failed', seq: request.seq, code: causeOf(shown), message: messageOf(shown) });
   }
 });

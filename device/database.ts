@@ -54,7 +54,10 @@ type ChunkRow = Address & { id: number; crc32: number; audio: Buffer<ArrayBuffer
 const rangeOf = ({ position, samples }: Address): [number, number] => [position, position + samples];
 
 /** The code of `error` means that the file itself is no good, not the disk under it. */
-export const isDamage = (error: unknown) => /^SQLITE_(CORRUPT|NOTADB)/.test(codeOf(error));
+export const isDamage = (error: unknown) => /^SQLITE_(CORRUPT|NOTADB|IOERR_SHORT_READ)/.test(codeOf(error));
+
+/** The code of `error` means that the file can no longer be used through the handles that are open. */
+export const isDetached = (error: unknown) => /^SQLITE_(IOERR|READONLY|CANTOPEN)/.test(codeOf(error));
 
 /** The buffer's file. Every change is one synced commit: what `write` returned for is there after a power cut. */
 export class BufferDatabase {
@@ -152,7 +155,7 @@ export class BufferDatabase {
         pieces.push({ position: row.position, samples: row.samples, audio: new Uint8Array(row.audio) });
       } else {
         damaged = union(damaged, [rangeOf(row)]);
-        this.#db.prepare('DELETE FROM chunk WHERE id = ?').run(row.id);
+        this.#discard(row.id);
       }
     }
     return { pieces, damaged };
@@ -175,6 +178,15 @@ export class BufferDatabase {
     this.#db
       .prepare('INSERT INTO chunk (stream, position, samples, crc32, audio) VALUES (?, ?, ?, ?, ?)')
       .run(seq, position, samples, crc32(audio), Buffer.from(audio.buffer, audio.byteOffset, audio.byteLength));
+  }
+
+  /** Not being able to delete a bad chunk, on a full or read-only disk, must not keep the good ones from being read. */
+  #discard(chunkId: number): void {
+    try {
+      this.#db.prepare('DELETE FROM chunk WHERE id = ?').run(chunkId);
+    } catch (error) {
+      if (isDamage(error)) throw error;
+    }
   }
 
   #trim(id: string, ranges: RangeSet): RangeSet {

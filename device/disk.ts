@@ -46,7 +46,7 @@ function diskError(code: string, message: string): SalaError {
   const known: [RegExp, string, string, string][] = [
     [/^SQLITE_FULL|^ENOSPC/, 'disk-full', 'The disk is full', 'Free some space on it, or lower --max-buffer-bytes.'],
     [
-      /^SQLITE_READONLY|^SQLITE_CANTOPEN|^EROFS|^EACCES/,
+      /^SQLITE_READONLY|^SQLITE_CANTOPEN|^EROFS|^EACCES|^ENOENT/,
       'disk-read-only',
       'The data folder cannot be written',
       'A worn-out SD card turns read-only: replace it, or check the rights of the folder.',

@@ -189,7 +189,9 @@ export class Spill implements DiskListener {
   }
 
   #run(all: boolean): Promise<Outcome> {
-    const batch = this.#batch(all);
+    // After a failure every second attempt only makes room: on a full disk that is what can still work.
+    const onlyRoom = this.#failures % 2 === 1 && !all;
+    const batch = (onlyRoom ? this.#batch(all, true) : null) ?? this.#batch(all, false);
     if (!batch) return Promise.resolve('nothing');
     const running = this.#disk.write(batch).then<Outcome, Outcome>(
       (written) => {
@@ -207,12 +209,11 @@ export class Spill implements DiskListener {
     return running;
   }
 
-  #batch(all: boolean): DiskBatch | null {
+  /** @param onlyRoom without audio; null where there is nothing else to do */
+  #batch(all: boolean, onlyRoom: boolean): DiskBatch | null {
     const now = this.#now();
     const streams = this.#owner.streams();
-    // After a failure every second attempt only makes room: on a full disk that is what can still work.
-    const chunks =
-      this.#failures % 2 === 1 && !all ? [] : this.#due(streams, all ? Infinity : now - this.#limits.spillAfterMs);
+    const chunks = onlyRoom ? [] : this.#due(streams, all ? Infinity : now - this.#limits.spillAfterMs);
     const writing = new Set([
       ...this.#dirty,
       ...chunks.map(({ id }) => id).filter((id) => !this.#known.has(id) || this.#stale.has(id)),

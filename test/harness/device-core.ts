@@ -6,6 +6,7 @@ import Database from 'better-sqlite3';
 import { AudioBuffer, type BufferLimits, type Clocks } from '../../device/buffer.ts';
 import { WorkerDisk } from '../../device/disk.ts';
 import { Uplink, type UplinkWaits } from '../../device/uplink.ts';
+import { size } from '../../relay/protocol.js';
 import { createLog } from '../../systemd/log.ts';
 import { blockSamples, NumberedSignalDecoder, numberedBlocks } from './numbered-signal.ts';
 
@@ -77,6 +78,14 @@ export class DeviceCore {
   /** How many blocks were captured. */
   get captured(): number {
     return this.#next;
+  }
+
+  inMemorySamples(): number {
+    return this.buffer.offered().reduce((sum, { ram }) => sum + size(ram), 0);
+  }
+
+  onDiskSamples(): number {
+    return this.buffer.offered().reduce((sum, { disk }) => sum + size(disk), 0);
   }
 
   /** Captures the next `count` blocks at once. */
