@@ -14,6 +14,10 @@ export interface TalkOptions {
   /** Numbers to be said, ten a second. */
   readonly numbers: number;
   readonly language?: string;
+  /** What the device listens to, instead of playing the talk itself. */
+  readonly source?: string;
+  /** The kit starts while the relay's address refuses connections. */
+  readonly startsOffline?: boolean;
   readonly deviceArgs?: readonly string[];
   readonly deviceEnv?: NodeJS.ProcessEnv;
   /** Words in a final of the stand-in. With few of them a word is final soon after it was spoken, and lag can be measured. */
@@ -60,6 +64,7 @@ export class Talk {
     const relay = await this.#startRelay(url, 0);
     const { publish, read } = await relay.room('hall', this.#settings);
     const proxy = await new FaultyProxy({ host: '127.0.0.1', port: relay.port }).start();
+    if (this.#options.startsOffline) await proxy.refuse(true);
     const reader = new TestReader(
       () => `ws://127.0.0.1:${relay.port}`,
       'hall',
@@ -141,6 +146,22 @@ export class Talk {
     this.#parts = { ...this.parts, relay: made, device, publish, read };
   }
 
+  /** Waits until nothing but a running mixer's newest audio is left to be sent or captioned, for 3 s. */
+  async settled(timeoutMs = 60_000): Promise<void> {
+    let count = -1;
+    let sinceMs = 0;
+    await until(
+      async () => {
+        const { live } = await this.room<{ live: { backfillMs: number; backlogMs: number } }>();
+        const now = this.parts.reader.captions().length;
+        if (live.backfillMs > 0 || live.backlogMs > 2000 || now !== count) sinceMs = performance.now();
+        count = now;
+        return performance.now() - sinceMs > 3000 || undefined;
+      },
+      { timeoutMs, everyMs: 200, what: 'the end of backlog and backfill' },
+    );
+  }
+
   /** The room as organizers see it. */
   room<
     T = { live: { state: string; message: string; backfillMs: number; source: { device: string } | null } },
@@ -205,7 +226,7 @@ export class Talk {
       room: 'hall',
       token,
       dataDir: this.path('device'),
-      source: `wav:${this.path('talk.wav')}`,
+      source: this.#options.source ?? `wav:${this.path('talk.wav')}`,
       args: this.#options.deviceArgs ?? [],
       env: this.#options.deviceEnv ?? {},
     });

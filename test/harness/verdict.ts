@@ -1,15 +1,32 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { worstLag } from './lag.ts';
-import { evidenceDir } from './programs.ts';
+import { root } from './programs.ts';
 import { inOrderSpoken, judge, type Talk } from './talk.ts';
+
+const keptDir = join(root, '.cache/faults');
 
 /** What a talk with nothing wrong comes to. */
 export const whole = {
-  reader: { lost: [], repeated: [], backwards: [] },
-  transcript: { lost: [], repeated: [], backwards: [] },
-  engine: { lost: [] },
+  reader: { lost: '', repeated: '', backwards: '' },
+  transcript: { lost: '', repeated: '', backwards: '' },
+  engine: { lost: '' },
 };
+
+/** Numbers as their runs: `40-52 61`. */
+function runs(numbers: readonly number[]): string {
+  const out: [number, number][] = [];
+  for (const number of [...numbers].sort((a, b) => a - b)) {
+    const last = out.at(-1);
+    if (last && last[1] === number - 1) last[1] = number;
+    else out.push([number, number]);
+  }
+  return out.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(' ');
+}
+
+function inWords(judged: ReturnType<typeof judge>): typeof whole.reader {
+  return { lost: runs(judged.lost), repeated: runs(judged.repeated), backwards: runs(judged.backwards) };
+}
 
 /** Plays a talk to its end: the device ends by itself once all is stored, and all that was said is captioned. */
 export async function finished(talk: Talk, timeoutMs: number): Promise<number | null> {
@@ -22,35 +39,32 @@ export async function finished(talk: Talk, timeoutMs: number): Promise<number | 
  * What was lost, repeated or out of order of a talk: at the engine's input (over all sessions; a part of it is heard twice
  * by design, where sessions overlap), at the reader's end and in the transcript. What is not whole is kept as evidence.
  */
-export async function verdictOf(talk: Talk, name: string): Promise<typeof whole | object> {
+export async function verdictOf(talk: Talk, name: string): Promise<typeof whole> {
   const transcript = await talk.transcript();
   const verdict = {
-    reader: judge(talk.shown(), talk.numbers),
-    transcript: judge(inOrderSpoken(transcript), talk.numbers),
-    engine: { lost: judge(talk.heard(), talk.numbers).lost },
+    reader: inWords(judge(talk.shown(), talk.numbers)),
+    transcript: inWords(judge(inOrderSpoken(transcript), talk.numbers)),
+    engine: { lost: runs(judge(talk.heard(), talk.numbers).lost) },
   };
-  if (JSON.stringify(verdict) !== JSON.stringify(whole)) {
-    const file = join(evidenceDir, `${name.replace(/\W+/g, '-')}.json`);
-    mkdirSync(evidenceDir, { recursive: true });
-    const sessions = talk.standIn.sessions.map((session) => session.report());
-    writeFileSync(
-      file,
-      JSON.stringify(
-        {
-          verdict,
-          messages: talk.parts.reader.messages,
-          transcript,
-          sessions,
-          relay: talk.parts.relay.program.lines,
-          device: talk.parts.device.lines,
-        },
-        null,
-        1,
-      ),
-    );
-    process.stderr.write(`kept: ${file}\n`);
-  }
+  if (JSON.stringify(verdict) !== JSON.stringify(whole)) await keepEvidence(talk, name, verdict);
   return verdict;
+}
+
+/** Writes down all that the programs, the engine and the reader said, for whoever looks into a red test. */
+export async function keepEvidence(talk: Talk, name: string, found: unknown): Promise<void> {
+  const { relay, device, reader } = talk.parts;
+  const file = join(keptDir, `${name.replace(/\W+/g, '-')}.json`);
+  mkdirSync(keptDir, { recursive: true });
+  const evidence = {
+    found,
+    transcript: await talk.transcript(),
+    messages: reader.messages,
+    sessions: talk.standIn.sessions.map((session) => session.report()),
+    relay: relay.program.lines,
+    device: device.lines,
+  };
+  writeFileSync(file, JSON.stringify(evidence, null, 1));
+  process.stderr.write(`kept: ${file}\n`);
 }
 
 /** One line of figures about a fault, printed at the end of its long form. */
