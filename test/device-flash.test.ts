@@ -1,0 +1,165 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { AudioBuffer } from '../device/buffer.ts';
+import type { DiskBatch, DiskRead, DiskWritten } from '../device/database.ts';
+import type { Disk, DiskListener } from '../device/disk.ts';
+import { type RangeSet, union } from '../relay/protocol.js';
+import { createLog } from '../systemd/log.ts';
+import { blockBytes, eventually, temporaryFolder } from './harness/device-core.ts';
+import { FakeRelay } from './harness/fake-relay.ts';
+import { MachineFaults } from './harness/machine-faults.ts';
+import { outage } from './harness/outage-run.ts';
+import { type RunningProgram, startDevice } from './harness/programs.ts';
+
+let relay: FakeRelay;
+let folder: ReturnType<typeof temporaryFolder>;
+const programs: RunningProgram[] = [];
+
+beforeEach(async () => {
+  relay = new FakeRelay();
+  await relay.start();
+  folder = temporaryFolder();
+});
+
+afterEach(async () => {
+  await Promise.all(programs.splice(0).map((program) => program.stop()));
+  await relay.stop();
+  folder.remove();
+});
+
+function device(env: NodeJS.ProcessEnv = {}): RunningProgram {
+  const program = startDevice({
+    relay: relay.url,
+    room: 'aula',
+    token: 'secret-of-this-test',
+    dataDir: join(folder.path, 'data'),
+    source: 'tone',
+    env,
+  });
+  programs.push(program);
+  return program;
+}
+
+/** Gaps between frames as they arrive, in ms, and whether each begins where the one before ended. */
+function arrivals(from: number): { gaps: number[]; ordered: boolean } {
+  const frames = relay.frames.slice(from);
+  return {
+    gaps: frames.slice(1).map(({ atMs }, i) => atMs - (frames[i]?.atMs ?? 0)),
+    ordered: frames.slice(1).every((frame, i) => frame.from === frames[i]?.to),
+  };
+}
+
+const faults = MachineFaults.make(join(temporaryFolder().path, 'faults'));
+
+test.skipIf(faults === null)(
+  'with a card that takes 2 s for each sync no frame is late, lost or out of order',
+  async () => {
+    relay.stores = false;
+    device(faults?.env);
+    await relay.until(() => relay.frames.length >= 20);
+    faults?.syncTakes(2000);
+    const from = relay.frames.length;
+    await relay.until(() => relay.frames.length >= from + 100, 'ten seconds more');
+    const { gaps, ordered } = arrivals(from);
+    process.stderr.write(`syncs of 2 s: at most ${Math.round(Math.max(...gaps))} ms between two frames\n`);
+    expect(ordered).toBe(true);
+    expect(Math.max(...gaps)).toBeLessThan(500);
+    faults?.syncTakes(0);
+  },
+);
+
+test('while the relay stores what it gets, next to nothing is written', async () => {
+  const program = device();
+  await relay.until(() => relay.frames.length >= 50);
+  const written = () => Number(/^write_bytes: (\d+)/m.exec(readFileSync(`/proc/${program.child.pid}/io`, 'utf8'))?.[1]);
+  const before = written();
+  const frames = relay.frames.length;
+  await relay.until(() => relay.frames.length >= frames + 150, '15 s more');
+  const perHour = (written() - before) * 240;
+  process.stderr.write(`a healthy hour writes ${(perHour / 1e6).toFixed(2)} MB\n`);
+  expect(perHour).toBeLessThanOrEqual(5e6);
+});
+
+test('ten minutes without a relay are all on disk, written at most 3 times over, in memory that does not grow', async () => {
+  const { flash, megabytes, heldMs, droppedMs } = await outage(600);
+  expect({ heldMs, droppedMs }).toEqual({ heldMs: 600_000, droppedMs: 0 });
+  expect(flash).toBeLessThan(3);
+  expect(Math.max(...megabytes)).toBeLessThan((megabytes[2] ?? 0) + 50);
+});
+
+/** A disk that answers when it is told to. */
+class StallingDisk implements Disk {
+  stalls = false;
+  readonly batches: DiskBatch[] = [];
+  #resume: (() => void)[] = [];
+
+  start(listener: DiskListener): void {
+    listener.opened([], 0);
+  }
+
+  async write(batch: DiskBatch): Promise<DiskWritten> {
+    if (this.stalls) await new Promise<void>((resolve) => this.#resume.push(resolve));
+    this.batches.push(batch);
+    return { removed: [], bytes: 0 };
+  }
+
+  goOn(): void {
+    this.stalls = false;
+    for (const resolve of this.#resume.splice(0)) resolve();
+  }
+
+  async read(): Promise<DiskRead> {
+    return { pieces: [], damaged: [] };
+  }
+  async probe(): Promise<void> {}
+  async stop(): Promise<void> {}
+}
+
+test('a disk that stalls has one batch to do and no queue; then all of it is written, once and in order', async () => {
+  const disk = new StallingDisk();
+  let now = 0;
+  const buffer = new AudioBuffer({
+    room: 'aula',
+    channels: 1,
+    disk,
+    clocks: {
+      now: () => now,
+      sinceBootMs: 0,
+      bootId: '00000000-0000-4000-8000-000000000000',
+      wallMs: () => 0,
+      wallSynced: () => false,
+    },
+    log: createLog('silent')('test'),
+  });
+  const given: number[] = [];
+  const ignore = () => {};
+  buffer.start({
+    started: ignore,
+    frame: (_, position) => given.push(position),
+    ended: ignore,
+    hole: ignore,
+    anchor: ignore,
+    revived: ignore,
+  });
+  disk.stalls = true;
+  for (let block = 0; block < 600; block++) {
+    now += 100;
+    buffer.frame(block * 1600, blockBytes(block));
+  }
+  expect(given).toEqual(Array.from({ length: 600 }, (_, i) => i * 1600));
+  now += 5000;
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  expect(disk.batches).toEqual([]);
+  disk.goOn();
+  const written = () =>
+    disk.batches.flatMap(({ chunks }) => chunks.map(({ position, samples }) => [position, samples]));
+  await eventually(() => written().length >= 60, 'all written');
+  expect(written()).toEqual(Array.from({ length: 60 }, (_, i) => [i * 16_000, 16_000]));
+  const held: RangeSet = union(
+    [],
+    buffer.offered().flatMap(({ disk: onDisk }) => onDisk),
+  );
+  expect(held).toEqual([[0, 960_000]]);
+  await buffer.stop();
+});
