@@ -57,3 +57,24 @@ describe('the structure of the house', () => {
     expect(offenders).toEqual([]);
   });
 });
+
+describe('the lock file', () => {
+  const lock: { packages: Record<string, { gypfile?: boolean; optionalDependencies?: Record<string, string> }> } =
+    JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
+
+  // npm 10 reads this from the lock alone and would compile it; npm drops the line whenever it writes the file anew.
+  test('says that better-sqlite3 brings its binaries along, so that a relay compiles nothing', () => {
+    expect(lock.packages['node_modules/better-sqlite3']?.gypfile).toBe(false);
+  });
+
+  // npm leaves out the platforms a registry lacks, and then refuses its own file.
+  test('names every platform that its packages name', () => {
+    const named = Object.values(lock.packages).flatMap(({ optionalDependencies = {} }) =>
+      Object.keys(optionalDependencies),
+    );
+    const missing = named.filter(
+      (name) => !Object.keys(lock.packages).some((path) => path.endsWith(`node_modules/${name}`)),
+    );
+    expect(missing).toEqual([]);
+  });
+});
