@@ -16,7 +16,7 @@ const settings = z.object({
     .refine((name) => names.includes(name), `must be one of ${names.join(', ')}`)
     .optional()
     .meta({ description: 'one of them alone', placeholder: names.join('|') }),
-  seconds: z.coerce.number().int().min(3).max(3600).default(10).meta({
+  seconds: z.coerce.number().int().min(3).max(3600).default(8).meta({
     description: 'length of a measured run; five minutes and more show what memory grows to',
     placeholder: 'N',
   }),
@@ -25,8 +25,8 @@ const settings = z.object({
     .int()
     .min(1)
     .max(100)
-    .optional()
-    .meta({ description: 'runs of each case [3 of the relay, 2 of the others]', placeholder: 'N' }),
+    .default(2)
+    .meta({ description: 'runs of each case', placeholder: 'N' }),
 });
 
 const program: Program<typeof settings> = {
@@ -40,13 +40,13 @@ const program: Program<typeof settings> = {
     }),
 };
 
-async function measure(only: string | undefined, seconds: number, rounds: number | undefined): Promise<void> {
+async function measure(only: string | undefined, seconds: number, rounds: number): Promise<void> {
   const noise = new MachineNoise(pin(process.pid, loadCore));
   const aims: Aim[] = [];
   const tell = (line: string) => process.stderr.write(`${line}\n`);
   for (const bench of benches) {
     if (only !== undefined && bench.name !== only) continue;
-    const report = await bench.run({ seconds, rounds: rounds ?? (bench === relay ? 3 : 2), tell });
+    const report = await bench.run({ seconds, rounds, tell });
     for (const table of report.tables) process.stdout.write(`\n${tableText(table)}`);
     aims.push(...report.aims);
   }
