@@ -53,7 +53,7 @@ const program: Program<typeof settings> = {
         [
           `"${app}" is captured (${moved} ${moved === 1 ? 'sound' : 'sounds'}). Start the device with`,
           '',
-          `  PULSE_SOURCE=${monitorName} npm run device -- --source mixer:${alsaCard} …`,
+          `  PULSE_SOURCE=${monitorName} npm run device -- --source mixer:${alsaCard} --source-channels 1 …`,
           '',
           ...(hasCard ? [] : [alsaSnippet]),
           'npm run loopback -- --clean undoes this.',

@@ -56,7 +56,12 @@ export async function listSources(options: MixerProcessOptions): Promise<string>
 /** Quoted for a shell: the names of sound cards are full of spaces and brackets. */
 const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 
+/** ALSA's own cards carry their place; what has none is made of software, and takes as many channels as it is asked for. */
+const isVirtual = (name: string) => !/\(hw:\d+,\d+\)/.test(name);
+const maxRealChannels = 8;
+
 function describe({ name, maxInputChannels, defaultSampleRate }: Mixer): string[] {
   const channels = maxInputChannels === 1 ? '1 channel' : `${maxInputChannels} channels`;
-  return [`${name}   (${channels}, ${defaultSampleRate} Hz)`, `  --source ${quoted(`mixer:${name}`)}`];
+  const bare = isVirtual(name) && maxInputChannels > maxRealChannels ? ' --source-channels 1' : '';
+  return [`${name}   (${channels}, ${defaultSampleRate} Hz)`, `  --source ${quoted(`mixer:${name}`)}${bare}`];
 }

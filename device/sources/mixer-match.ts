@@ -30,7 +30,9 @@ export function matchMixer<M extends Mixer>(all: readonly M[], name: string): { 
       fault: {
         code: 'mixer-ambiguous',
         message: `${matches.length} mixers are called "${name.slice(0, maxNameLength)}": ${listed(matches)}.`,
-        hint: 'Give more of the name, up to the whole of it as it stands above.',
+        hint: matches.every(({ name: other }) => other === mixer.name)
+          ? 'They cannot be told apart by name: unplug all but one.'
+          : 'Give more of the name, up to the whole of it as it stands above, or unplug all but one.',
       },
     };
   return {

@@ -123,8 +123,11 @@ export class MixerProcess {
         else {
           const said = parsed(packet.text);
           if (said) listener.message(said);
-          else
+          else {
             log.error({ text: packet.text.slice(0, maxNoiseLineLength) }, 'the capture process said what is unknown');
+            child.kill('SIGKILL');
+            return;
+          }
         }
       }
     });

@@ -1,6 +1,7 @@
 import type { Explained } from '../../systemd/errors.ts';
 import type { Logger } from '../../systemd/log.ts';
 import { type ChildMessage, MixerProcess, type MixerProcessOptions } from './mixer-process.ts';
+import { PaceGuard } from './pace-guard.ts';
 import type { Source, SourceFormat, SourceListener, SourceState } from './source.ts';
 
 export interface MixerOptions extends MixerProcessOptions {
@@ -14,6 +15,12 @@ export interface MixerOptions extends MixerProcessOptions {
 const timing = {
   /** From the start of the child, or its last word, to the first audio. */
   startTimeoutMs: 5000,
+  /** However much it says meanwhile, unless that no mixer is there. */
+  maxStartMs: 15_000,
+  /** Audio is held back this long, to see that it comes no faster than time passes. */
+  probationMs: 200,
+  /** The same for one that failed that before: no more of its audio gets through. */
+  suspectProbationMs: 2000,
   /** An unplugged mixer gives no error, no close and no end: only its silence shows it. */
   audioTimeoutMs: 1000,
   watchIntervalMs: 100,
@@ -31,6 +38,12 @@ export class MixerSource implements Source {
   #format: SourceFormat | null = null;
   #deviceName: string;
   #capturingSince: number | null = null;
+  #pace = new PaceGuard();
+  /** The first audio of a process, until it has shown its pace; null from then on. */
+  #probation: { readonly audio: Buffer; readonly capturedAtMs: number }[] | null = [];
+  /** The last process gave sound too fast. */
+  #suspect = false;
+  #startedAt = 0;
   #heardAt = 0;
   #attempt = 0;
   #shown = '';
@@ -70,7 +83,10 @@ export class MixerSource implements Source {
     this.#process = process;
     this.#format = null;
     this.#capturingSince = null;
-    this.#heardAt = performance.now();
+    this.#pace = new PaceGuard();
+    this.#probation = [];
+    this.#startedAt = performance.now();
+    this.#heardAt = this.#startedAt;
     // A process that was given up may still speak until it is gone: it is not listened to.
     const current = () => this.#process === process;
     process.start({
@@ -95,6 +111,7 @@ export class MixerSource implements Source {
         this.#format = { rateHz: message.rateHz, channels: message.channels };
         break;
       case 'searching':
+        this.#startedAt = this.#heardAt;
         this.#attempt = 0;
         this.#fault(message.fault);
         break;
@@ -112,12 +129,29 @@ export class MixerSource implements Source {
     if (!format) return;
     const now = performance.now();
     this.#heardAt = now;
-    if (this.#capturingSince === null) {
-      this.#capturingSince = now;
-      this.#show({ state: 'capturing', name: this.#deviceName, format });
+    this.#capturingSince ??= now;
+    if (!this.#pace.allows((audio.length / 2 / format.channels / format.rateHz) * 1000, capturedAtMs)) {
+      this.#suspect = true;
+      this.#again({
+        code: 'mixer-too-fast',
+        message: `"${this.#deviceName}" gives sound faster than time passes (${format.rateHz} Hz, ${format.channels} channels).`,
+        hint: 'Give its own rate with --source-rate, or choose another sound input; --list-sources shows them.',
+      });
+      return;
     }
     if (now - this.#capturingSince >= timing.healthyAfterMs) this.#attempt = 0;
-    this.#listener?.audio(audio, format, capturedAtMs);
+    if (this.#probation === null) {
+      this.#listener?.audio(audio, format, capturedAtMs);
+      return;
+    }
+    this.#probation.push({ audio, capturedAtMs });
+    const probationMs = this.#suspect ? timing.suspectProbationMs : timing.probationMs;
+    if (capturedAtMs - (this.#probation[0]?.capturedAtMs ?? capturedAtMs) < probationMs) return;
+    const held = this.#probation;
+    this.#probation = null;
+    this.#suspect = false;
+    this.#show({ state: 'capturing', name: this.#deviceName, format });
+    for (const each of held) this.#listener?.audio(each.audio, format, each.capturedAtMs);
   }
 
   #check(): void {
@@ -134,8 +168,10 @@ export class MixerSource implements Source {
   }
 
   #isSilent(): boolean {
-    const limit = this.#capturingSince === null ? timing.startTimeoutMs : timing.audioTimeoutMs;
-    return this.#process !== null && performance.now() - this.#heardAt > limit;
+    if (this.#process === null) return false;
+    const now = performance.now();
+    if (this.#capturingSince !== null) return now - this.#heardAt > timing.audioTimeoutMs;
+    return now - this.#heardAt > timing.startTimeoutMs || now - this.#startedAt > timing.maxStartMs;
   }
 
   /** Gives the process up and opens a new one a little later. */

@@ -1,0 +1,171 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Framer } from '../device/framer.ts';
+import { createSource } from '../device/sources/index.ts';
+import { matchMixer } from '../device/sources/mixer-match.ts';
+import { PaceGuard } from '../device/sources/pace-guard.ts';
+import type { Source } from '../device/sources/source.ts';
+import type { Logger } from '../systemd/log.ts';
+import { SourceRecorder } from './harness/source-recorder.ts';
+import { until } from './harness/until.ts';
+
+const program = fileURLToPath(new URL('./harness/fake-mixer-child.ts', import.meta.url));
+let folder = '';
+let heard: SourceRecorder;
+let logged = 0;
+const sources: Source[] = [];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sala-child-'));
+  writeFileSync(join(folder, 'starts'), '');
+  heard = new SourceRecorder();
+  logged = 0;
+});
+
+afterEach(async () => {
+  await Promise.all(sources.splice(0).map((source) => source.stop()));
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const count = () => {
+  logged++;
+};
+const log: Logger = { error: count, warn: count, info: count, debug: count };
+const starts = () => readFileSync(join(folder, 'starts'), 'utf8').split('\n').length - 1;
+const seconds = (wait: number) => new Promise((resolve) => setTimeout(resolve, wait * 1000));
+
+function mixer(name: string): Source {
+  const env = { ...process.env, SALA_TEST_STARTS: join(folder, 'starts') };
+  const source = createSource(`mixer:${name}`, { log, execPath: process.execPath, env, program });
+  sources.push(source);
+  return source;
+}
+
+test('a capture process that crashes at once, again and again, is tried ever more slowly and shown once', async () => {
+  mixer('crashes').start(heard);
+  await heard.untilState('capture-failed');
+  await seconds(5);
+  expect(heard.states.map(({ state }) => state)).toEqual(['starting', 'fault']);
+  expect(starts()).toBeGreaterThanOrEqual(3);
+  expect(starts()).toBeLessThanOrEqual(6);
+  expect(logged).toBeLessThanOrEqual(6);
+});
+
+test('a capture process that spins without a word is replaced', async () => {
+  mixer('spins').start(heard);
+  const startedMs = performance.now();
+  await heard.untilState('mixer-silent');
+  expect(performance.now() - startedMs).toBeLessThan(7500);
+  await until(() => starts() === 2 || undefined, { what: 'a second process' });
+});
+
+test('a capture process that begins to spin while it captures is given up within 1.5 s', async () => {
+  mixer('spins-later').start(heard);
+  await heard.untilState('capturing');
+  await heard.untilState('mixer-silent');
+  const last = heard.chunks.at(-1)?.arrivedAtMs ?? 0;
+  expect(performance.now() - last).toBeLessThan(1500);
+  await until(() => starts() === 2 || undefined, { what: 'a second process' });
+});
+
+test('signs of life without audio do not count for ever', { timeout: 40_000 }, async () => {
+  mixer('chatters').start(heard);
+  await heard.untilState('mixer-silent', 0, 25_000);
+});
+
+test.each(['babbles', 'lies'])('a capture process that %s is ended, and logged a few times only', async (name) => {
+  mixer(name).start(heard);
+  await heard.untilState('capture-failed');
+  await seconds(2);
+  expect(logged).toBeLessThan(20);
+});
+
+test('a flood on standard error costs neither memory nor log, and capture goes on', async () => {
+  mixer('noisy').start(heard);
+  await heard.untilState('capturing');
+  await seconds(1);
+  globalThis.gc?.();
+  const before = process.memoryUsage();
+  const from = heard.chunks.length;
+  await heard.until('five seconds more', () => heard.chunks.length >= from + 100);
+  const after = process.memoryUsage();
+  expect(after.rss - before.rss).toBeLessThan(100e6);
+  expect(logged).toBeLessThan(5);
+  const gaps = heard.chunks
+    .slice(from + 1)
+    .map((chunk, i) => chunk.arrivedAtMs - (heard.chunks[from + i]?.arrivedAtMs ?? 0));
+  expect(Math.max(...gaps)).toBeLessThan(500);
+});
+
+test.each(['unpaced', 'wrong-rate'])('audio that comes faster than time passes is refused (%s)', async (name) => {
+  mixer(name).start(heard);
+  const startedMs = performance.now();
+  const state = await heard.untilState('mixer-too-fast');
+  expect(state.state === 'fault' && state.fault.hint).toMatch(/--source-rate/);
+  await seconds(4);
+  const audioMs = heard.chunks.reduce((sum, { audio }) => sum + audio.length / 16, 0);
+  expect(audioMs).toBeLessThan((performance.now() - startedMs) * 1.05);
+  expect(starts()).toBeLessThanOrEqual(6);
+  expect(heard.states.filter(({ state }) => state === 'capturing').length).toBeLessThanOrEqual(1);
+});
+
+test('the guard allows a fast clock, a standstill that is made up for, and no more', () => {
+  const guard = new PaceGuard();
+  let now = 0;
+  let refused = 0;
+  for (let i = 0; i < 36_000 * 20; i++) {
+    now += 50 / 1.001;
+    if (!guard.allows(50, now)) refused++;
+  }
+  expect(refused).toBe(0);
+  now += 2000;
+  for (let i = 0; i < 40; i++) expect(guard.allows(50, now)).toBe(true);
+  const allowed = Array.from({ length: 100 }, () => guard.allows(50, now)).filter(Boolean).length;
+  expect(allowed * 50).toBeLessThanOrEqual(3000);
+});
+
+test('a mixer that comes back at another rate and with other channels continues the same stream', {
+  timeout: 40_000,
+}, async () => {
+  const framed: { position: number; value: number; samples: number }[] = [];
+  const holes: { from: number; to: number }[] = [];
+  const framer = new Framer({
+    take: 'mix',
+    channels: 1,
+    onState: () => {},
+    listener: {
+      frame: (position, audio) =>
+        framed.push({ position, samples: audio.length / 2, value: audio.readInt16LE(audio.length / 2) }),
+      hole: (from, to) => holes.push({ from, to }),
+      anchor: () => {},
+    },
+  });
+  await framer.start();
+  mixer('changes').start(framer);
+  const heardOf = (level: number) => framed.filter(({ value }) => Math.abs(value - level) < 20);
+  await until(() => heardOf(3000).length >= 10 || undefined, { timeoutMs: 30_000, what: 'the third card' });
+  expect(heardOf(1000).length).toBeGreaterThanOrEqual(18);
+  expect(heardOf(2000).length).toBeGreaterThanOrEqual(18);
+  expect(holes).toHaveLength(2);
+  // One stream without a gap: each frame and each hole begins where the one before ended.
+  const pieces = [...framed.map(({ position, samples }) => ({ from: position, to: position + samples })), ...holes];
+  pieces.sort((a, b) => a.from - b.from);
+  expect(pieces.every(({ from }, i) => from === (pieces[i - 1]?.to ?? 0))).toBe(true);
+  framer.flush();
+});
+
+test('two mixers of one name are ambiguous, and the hint says what can be done', () => {
+  const twin = { name: 'UMC404HD', maxInputChannels: 4, defaultSampleRate: 48_000 };
+  const found = matchMixer(
+    [
+      { id: 0, ...twin },
+      { id: 1, ...twin },
+    ],
+    'UMC404HD',
+  );
+  expect(found).toMatchObject({ fault: { code: 'mixer-ambiguous' } });
+  expect('fault' in found && found.fault.hint).toMatch(/unplug/);
+});
