@@ -23,7 +23,12 @@ export async function startMixerTalk(
   const rig = await PulseRig.start(process.env);
   cleanUp(() => rig.stop());
   const deviceEnv = { ...rig.env, ...(options.kit ? kitEnvironment(options.kit) : {}) };
-  const talk = new Talk({ ...options, source: 'mixer:mixer', deviceArgs: mixerArgs, deviceEnv });
+  const talk = new Talk({
+    ...options,
+    source: 'mixer:mixer',
+    deviceArgs: [...mixerArgs, ...(options.deviceArgs ?? [])],
+    deviceEnv,
+  });
   cleanUp(() => talk.stop());
   await talk.start();
   await until(async () => (await talk.room()).live.state === 'listening' || undefined, { what: 'state listening' });

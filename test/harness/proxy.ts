@@ -14,6 +14,7 @@ const sliceMs = 10;
 /** A TCP proxy that misbehaves on command: what a venue's network does to a connection. */
 export class FaultyProxy {
   readonly #target: { host: string; port: number };
+  readonly #host: string;
   readonly #pairs = new Set<readonly [client: Socket, upstream: Socket]>();
   #server: Server;
   #refusing = false;
@@ -27,13 +28,15 @@ export class FaultyProxy {
   /** Connections accepted so far. */
   accepted = 0;
 
-  constructor(target: { host: string; port: number }) {
+  /** @param host where it listens */
+  constructor(target: { host: string; port: number }, host = '127.0.0.1') {
     this.#target = target;
+    this.#host = host;
     this.#server = this.#make();
   }
 
   async start(port = 0): Promise<this> {
-    this.#server.listen(port, '127.0.0.1');
+    this.#server.listen(port, this.#host);
     await once(this.#server, 'listening');
     const address = this.#server.address();
     this.port = typeof address === 'object' && address ? address.port : port;
