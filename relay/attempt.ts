@@ -30,6 +30,15 @@ const silence = new Uint8Array(frameSamples * bytesPerSample);
 /** In silence, what lies this far behind without an open segment is done: no engine holds audio back for longer. */
 const silenceHorizonSamples = 5 * sampleRate;
 
+/** Words this much further apart in the stream than in the session are no longer one caption. */
+const apartSamples = sampleRate;
+
+/** A run of words, and the engine time of its end. */
+interface Part {
+  readonly heard: Heard;
+  readonly end: number;
+}
+
 /**
  * One engine session and what it was fed: it maps engine time to positions, lets through only the words whose middle
  * lies in what it owns, and knows how far its audio is behind published finals.
@@ -157,7 +166,7 @@ export class Attempt {
       this.#listener.partial(null);
       return;
     }
-    const heard = this.#own(result);
+    const heard = this.#own(result).at(-1)?.heard;
     if (heard) this.#listener.partial(heard);
   }
 
@@ -165,7 +174,9 @@ export class Attempt {
     if (this.#over) return;
     this.#openSegment = false;
     // Finals of one session come in order, so all that was heard before this one's end is behind us.
-    this.#listener.final(this.#own(result), this.#advance(result.end));
+    const parts = this.#own(result);
+    for (const { heard, end } of parts.slice(0, -1)) this.#listener.final(heard, this.#advance(end));
+    if (!this.#over) this.#listener.final(parts.at(-1)?.heard ?? null, this.#advance(result.end));
   }
 
   #advance(to: number): Map<string, RangeSet> {
@@ -185,43 +196,80 @@ export class Attempt {
     );
   }
 
-  /** The result without the words of others; null when nothing of it is ours. */
-  #own(result: EngineResult): Heard | null {
+  /**
+   * The result without the words of others, one part for each run of words that lie together: a jump, another stream or a
+   * long hole may fall into one segment of the engine, and captions from both sides of it have different places in the talk.
+   */
+  #own(result: EngineResult): Part[] {
     const middle = this.#map.place((result.start + result.end) / 2);
     const spoken = result.words.filter((word) => word.kind === 'word');
-    if (spoken.length === 0) return this.#isOwned(middle) ? this.#heard(result, result.text, [], middle.stream) : null;
-    const kept: Word[] = [];
+    if (spoken.length === 0)
+      return this.#isOwned(middle)
+        ? [{ heard: this.#heard(result, result.text, [], middle.stream), end: result.end }]
+        : [];
+    const runs: { place: Place; words: Word[] }[] = [];
     let keeping = false;
+    let before: { place: Place; at: number } | null = null;
     for (const word of result.words) {
       // Punctuation belongs to the word before it.
-      if (word.kind === 'word') keeping = this.#isOwned(this.#map.place((word.start + word.end) / 2));
-      if (keeping) kept.push(word);
+      if (word.kind === 'word') {
+        const at = (word.start + word.end) / 2;
+        const place = this.#map.place(at);
+        keeping = this.#isOwned(place);
+        if (keeping && place) {
+          if (!before || isApart(before.place, place, at - before.at)) runs.push({ place, words: [] });
+          before = { place, at };
+        }
+      }
+      if (keeping) runs.at(-1)?.words.push(word);
     }
-    const first = kept.find((word) => word.kind === 'word');
-    const last = kept.findLast((word) => word.kind === 'word');
-    if (!first || !last) return null;
-    const whole = kept.length === result.words.length;
-    const text = whole
-      ? result.text
-      : kept.reduce((out, word) => (word.kind === 'word' && out ? `${out} ${word.text}` : out + word.text), '');
-    const place = this.#map.place((first.start + first.end) / 2);
-    return place ? this.#heard({ ...result, start: first.start, end: last.end }, text, kept, place.stream) : null;
+    return runs.map(({ place, words }) => {
+      const start = words[0]?.start ?? result.start;
+      const end = words.findLast((word) => word.kind === 'word')?.end ?? result.end;
+      const text = words.length === result.words.length ? result.text : textOf(words);
+      return { heard: this.#heard({ ...result, start, end }, text, words, place.stream), end };
+    });
   }
 
   #heard(result: EngineResult, text: string, words: readonly Word[], stream: string): Heard {
-    const at = (engineTime: number) => Math.max(0, Math.round(this.#map.place(engineTime)?.position ?? 0));
+    const spoken = words.filter((word) => word.kind === 'word');
+    const first = spoken[0] ?? result;
+    const last = spoken.at(-1) ?? result;
+    const from = this.#position(result.start, first);
     return {
       text,
       language: result.language,
       speaker: words.find((word) => word.speaker !== null)?.speaker ?? null,
       stream,
-      from: at(result.start),
-      to: Math.max(at(result.start), at(result.end)),
-      words: words
-        .filter((word) => word.kind === 'word')
-        .map((word) => ({ text: word.text, from: at(word.start), to: at(word.end) })),
+      from,
+      to: Math.max(from, this.#position(result.end, last)),
+      words: spoken.map((word) => ({
+        text: word.text,
+        from: this.#position(word.start, word),
+        to: this.#position(word.end, word),
+      })),
     };
   }
+
+  /** The position of an engine time at either end of `word`, on that side of a jump on which its middle lies. */
+  #position(engineTime: number, word: { readonly start: number; readonly end: number }): number {
+    const at = (word.start + word.end) / 2;
+    const middle = this.#map.place(at);
+    const place = this.#map.place(engineTime);
+    if (!middle || !place) return 0;
+    const apart = isApart(middle, place, engineTime - at);
+    return Math.max(0, Math.round(apart ? middle.position + engineTime - at : place.position));
+  }
+}
+
+function isApart(before: Place, place: Place, engineTime: number): boolean {
+  const advance = place.position - before.position;
+  return before.stream !== place.stream || advance - engineTime > apartSamples || advance < -apartSamples;
+}
+
+/** Words with spaces, punctuation without. */
+function textOf(words: readonly Word[]): string {
+  return words.reduce((out, word) => (word.kind === 'word' && out ? `${out} ${word.text}` : out + word.text), '');
 }
 
 /** Adds `more` to `into`, stream by stream. */
