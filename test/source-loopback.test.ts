@@ -54,7 +54,7 @@ test('one application is captured, and no other', async () => {
   const { status, text } = await loopback('--app', 'Browser');
   expect(status).toBe(0);
   expect(text).toContain('PULSE_SOURCE=sala-loopback.monitor');
-  expect(text).toContain('--source mixer:pulse');
+  expect(text).toContain('--source mixer:pulse --source-channels 1');
 
   const source = createSource('mixer:pulse', {
     log: createLog('silent')('test'),

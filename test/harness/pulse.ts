@@ -16,6 +16,9 @@ export interface PulseOptions {
   readonly channels?: number;
   /** Names of the ALSA cards that show the sink's monitor. */
   readonly cards?: readonly string[];
+  /** Gives sound at once when it is opened, as hardware does; a null sink that nobody listens to takes up to 2 s. Costs
+   * the players the deep buffer that carries them over a standstill of the machine. */
+  readonly prompt?: boolean;
 }
 
 const startTimeoutMs = 15_000;
@@ -23,15 +26,21 @@ const startTimeoutMs = 15_000;
 export class PulseRig {
   readonly env: NodeJS.ProcessEnv;
   readonly #folder: string;
-  readonly #rateHz: number;
-  readonly #channels: number;
+  #rateHz: number;
+  #channels: number;
+  readonly #prompt: boolean;
   #server: ChildProcess | null = null;
+  #listener: ChildProcess | null = null;
   #log = '';
 
-  private constructor(base: NodeJS.ProcessEnv, { rateHz = 16000, channels = 1, cards = ['mixer'] }: PulseOptions) {
+  private constructor(
+    base: NodeJS.ProcessEnv,
+    { rateHz = 16000, channels = 1, cards = ['mixer'], prompt = false }: PulseOptions,
+  ) {
     this.#folder = mkdtempSync(join(tmpdir(), 'sala-pulse-'));
     this.#rateHz = rateHz;
     this.#channels = channels;
+    this.#prompt = prompt;
     const runtime = join(this.#folder, 'run');
     mkdirSync(join(runtime, 'pulse'), { recursive: true, mode: 0o700 });
     this.env = {
@@ -59,7 +68,10 @@ export class PulseRig {
     writeFileSync(join(this.#folder, 'asound.conf'), `${names.map(card).join('\n')}\n`);
   }
 
-  async startServer(): Promise<void> {
+  /** Plugs the mixer in, as it was or another one. */
+  async startServer({ rateHz = this.#rateHz, channels = this.#channels } = {}): Promise<void> {
+    this.#rateHz = rateHz;
+    this.#channels = channels;
     const server = spawn(
       'pulseaudio',
       [
@@ -83,6 +95,11 @@ export class PulseRig {
     for (;;) {
       try {
         await this.pactl('set-sink-volume', 'room', '100%');
+        if (this.#prompt)
+          this.#listener = spawn('parec', ['--device=room.monitor', '--latency-msec=20'], {
+            env: this.env,
+            stdio: 'ignore',
+          });
         return;
       } catch (error) {
         if (performance.now() > deadline || server.exitCode !== null) throw error;
@@ -124,6 +141,8 @@ export class PulseRig {
   async killServer(): Promise<void> {
     const server = this.#server;
     this.#server = null;
+    this.#listener?.kill('SIGKILL');
+    this.#listener = null;
     if (!server || server.exitCode !== null || server.signalCode !== null) return;
     const gone = new Promise((resolve) => server.once('exit', resolve));
     server.kill('SIGKILL');
