@@ -29,6 +29,11 @@ const everything: RangeSet = [[0, Number.MAX_SAFE_INTEGER]];
 const silence = new Uint8Array(frameSamples * bytesPerSample);
 /** In silence, what lies this far behind without an open segment is done: no engine holds audio back for longer. */
 const silenceHorizonSamples = 5 * sampleRate;
+/** Audio that may hold words is done only with an answer, or after this long: until then a session that turns out to have
+ * been dead or mute has lost nothing. Longer than any stall takes to be noticed. */
+const maxUnansweredSamples = 60 * sampleRate;
+/** RMS below which a frame holds no words, -50 dBFS. */
+const quietRms = 104;
 
 /** Words this much further apart in the stream than in the session are no longer one caption. */
 const apartSamples = sampleRate;
@@ -54,6 +59,8 @@ export class Attempt {
   readonly #lease: Lease | null;
   #done = 0;
   #openSegment = false;
+  /** Runs of frames that may hold words and are not behind us, in engine time. */
+  #loud: { from: number; to: number }[] = [];
   #over = false;
   #ready = false;
 
@@ -117,7 +124,9 @@ export class Attempt {
   /** At most 100 ms of mono audio. */
   write(stream: string, position: number, audio: Uint8Array): void {
     if (this.#over) return;
+    const from = this.fed;
     this.#map.add(stream, position, audio.length / bytesPerSample);
+    if (!isQuiet(audio)) this.#noteLoud(from, this.fed);
     this.#session.write(audio, { stream, position });
   }
 
@@ -130,14 +139,17 @@ export class Attempt {
     }
   }
 
-  /** What of the audio fed is not behind a final or the silence horizon, by stream. */
+  /** What of the audio fed is neither behind a final nor silence, by stream. */
   undone(): Map<string, RangeSet> {
     return this.#ownedOnly(this.#map.heard(this.#done, this.fed));
   }
 
-  /** What silence has put behind us since the last call, by stream; empty while a segment is open. */
+  /** What silence, or long waiting, has put behind us since the last call, by stream; empty while a segment is open. */
   settle(): Map<string, RangeSet> {
-    const horizon = this.fed - silenceHorizonSamples;
+    const horizon = Math.max(
+      Math.min(this.fed - silenceHorizonSamples, this.#loud[0]?.from ?? this.fed),
+      this.fed - maxUnansweredSamples,
+    );
     return this.#openSegment || horizon <= this.#done ? new Map() : this.#advance(horizon);
   }
 
@@ -183,7 +195,15 @@ export class Attempt {
     const done = this.#ownedOnly(this.#map.heard(this.#done, to));
     this.#done = Math.max(this.#done, to);
     this.#map.forget(this.#done - silenceHorizonSamples);
+    while (this.#loud[0] && this.#loud[0].to <= this.#done) this.#loud.shift();
+    if (this.#loud[0]) this.#loud[0].from = Math.max(this.#loud[0].from, this.#done);
     return done;
+  }
+
+  #noteLoud(from: number, to: number): void {
+    const last = this.#loud.at(-1);
+    if (last && last.to === from) last.to = to;
+    else this.#loud.push({ from, to });
   }
 
   #ownedOnly(heard: Map<string, RangeSet>): Map<string, RangeSet> {
@@ -260,6 +280,13 @@ export class Attempt {
     const apart = isApart(middle, place, engineTime - at);
     return Math.max(0, Math.round(apart ? middle.position + engineTime - at : place.position));
   }
+}
+
+function isQuiet(audio: Uint8Array): boolean {
+  const view = new DataView(audio.buffer, audio.byteOffset, audio.byteLength);
+  let squares = 0;
+  for (let at = 0; at + 1 < audio.length; at += bytesPerSample) squares += view.getInt16(at, true) ** 2;
+  return squares * bytesPerSample < quietRms ** 2 * audio.length;
 }
 
 function isApart(before: Place, place: Place, engineTime: number): boolean {
