@@ -6,7 +6,7 @@ import { closeSync, openSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { codeOf, messageOf } from '../systemd/errors.ts';
-import { BufferDatabase, isDamage, isDetached, setAside } from './database.ts';
+import { BufferDatabase, isDamage, isDetached, makeRoom, setAside } from './database.ts';
 import type { DiskReply, DiskRequest } from './disk.ts';
 
 const file: string = workerData.file;
@@ -48,7 +48,7 @@ function causeOf(error: unknown): string {
 
 function putAside(error: unknown): void {
   letGo();
-  reply({ type: 'damaged', file: setAside(file, Date.now()), message: messageOf(error) });
+  reply({ type: 'damaged', file: setAside(file), message: messageOf(error) });
 }
 
 function opened(): BufferDatabase {
@@ -95,12 +95,19 @@ parentPort?.on('message', (request: DiskRequest) => {
     serve(request);
   } catch (error) {
     let shown = error;
+    const code = causeOf(error);
     try {
+      if (/^SQLITE_FULL|^ENOSPC/.test(code)) makeRoom(file);
       if (isDamage(error)) putAside(error);
       else if (isDetached(error)) letGo();
     } catch (second) {
       shown = second;
     }
-    reply({ type: 'failed', seq: request.seq, code: causeOf(shown), message: messageOf(shown) });
+    reply({
+      type: 'failed',
+      seq: request.seq,
+      code: shown === error ? code : codeOf(shown),
+      message: messageOf(shown),
+    });
   }
 });

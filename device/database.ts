@@ -1,5 +1,5 @@
 import { readdirSync, renameSync, rmSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import Database from 'better-sqlite3';
 import { type RangeSet, union } from '../relay/protocol.js';
@@ -8,6 +8,8 @@ import { codeOf } from '../systemd/errors.ts';
 /** Damaged files are kept for whoever wants to look, but not for ever. */
 const maxDamagedFiles = 3;
 const pageBytes = 4096;
+/** SQLite keeps up to three files. */
+const parts = ['', '-wal', '-shm'];
 
 /** One blob: at most a second of s16le audio that begins at `position`. */
 export interface Chunk {
@@ -218,22 +220,38 @@ export class BufferDatabase {
   }
 }
 
-/** Moves a damaged file out of the way, its log with it. @returns its new path */
-export function setAside(file: string, nowMs: number): string {
-  const target = `${file}.damaged-${new Date(nowMs).toISOString().replaceAll(/[:.]/g, '-')}`;
-  for (const suffix of ['', '-wal', '-shm']) {
+const damagedName = (file: string, number: number) => `${file}.damaged-${number}`;
+
+/** Which numbers damaged files have, oldest first. */
+function damagedNumbers(file: string): number[] {
+  const prefix = damagedName(basename(file), 0).slice(0, -1);
+  const numbers = readdirSync(dirname(file))
+    .filter((name) => name.startsWith(prefix))
+    .map((name) => Number.parseInt(name.slice(prefix.length), 10))
+    .filter((number) => number > 0);
+  return [...new Set(numbers)].sort((a, b) => a - b);
+}
+
+function removeDamaged(file: string, numbers: readonly number[]): void {
+  for (const number of numbers) for (const suffix of parts) rmSync(damagedName(file, number) + suffix, { force: true });
+}
+
+/** Moves a damaged file out of the way, its log with it. Numbered, because a kit's clock may be decades off. @returns its new path */
+export function setAside(file: string): string {
+  const older = damagedNumbers(file);
+  const target = damagedName(file, (older.at(-1) ?? 0) + 1);
+  for (const suffix of parts) {
     try {
       renameSync(file + suffix, target + suffix);
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw error;
     }
   }
-  const prefix = `${basename(file)}.damaged-`;
-  const older = readdirSync(dirname(file))
-    .filter((name) => name.startsWith(prefix) && !/-(wal|shm)$/.test(name))
-    .sort()
-    .slice(0, -maxDamagedFiles);
-  for (const name of older)
-    for (const suffix of ['', '-wal', '-shm']) rmSync(join(dirname(file), name + suffix), { force: true });
+  removeDamaged(file, older.slice(0, 1 - maxDamagedFiles));
   return target;
+}
+
+/** Room for sound is worth more than a damaged file that someone might want to look at: deletes the oldest, if any. */
+export function makeRoom(file: string): void {
+  removeDamaged(file, damagedNumbers(file).slice(0, 1));
 }

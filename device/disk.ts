@@ -1,4 +1,5 @@
 import { extname } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { messageOf, SalaError } from '../systemd/errors.ts';
 import type { Logger } from '../systemd/log.ts';
@@ -77,6 +78,8 @@ export interface WorkerDiskOptions {
   readonly file: string;
   readonly log: Logger;
   readonly restartDelayMs?: number;
+  /** A card that hangs must not keep the program from ending: all that was promised is synced already. */
+  readonly closeTimeoutMs?: number;
 }
 
 /** The disk behind a worker thread. A thread that dies is replaced; what it was doing has failed. */
@@ -84,6 +87,7 @@ export class WorkerDisk implements Disk {
   readonly #file: string;
   readonly #log: Logger;
   readonly #restartDelayMs: number;
+  readonly #closeTimeoutMs: number;
   readonly #waiting = new Map<number, Waiting>();
   #listener: DiskListener | null = null;
   #worker: Worker | null = null;
@@ -91,10 +95,11 @@ export class WorkerDisk implements Disk {
   #seq = 0;
   #stopping: Promise<void> | null = null;
 
-  constructor({ file, log, restartDelayMs = 2000 }: WorkerDiskOptions) {
+  constructor({ file, log, restartDelayMs = 2000, closeTimeoutMs = 2000 }: WorkerDiskOptions) {
     this.#file = file;
     this.#log = log;
     this.#restartDelayMs = restartDelayMs;
+    this.#closeTimeoutMs = closeTimeoutMs;
   }
 
   start(listener: DiskListener): void {
@@ -134,8 +139,9 @@ export class WorkerDisk implements Disk {
     const worker = this.#worker;
     if (!worker) return;
     const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
-    await this.#ask({ type: 'close', seq: ++this.#seq }).catch(() => undefined);
-    await Promise.race([exited, worker.terminate()]);
+    const expired = delay(this.#closeTimeoutMs, undefined, { ref: false });
+    await Promise.race([this.#ask({ type: 'close', seq: ++this.#seq }).catch(() => undefined), expired]);
+    await Promise.race([exited, worker.terminate(), expired]);
   }
 
   #spawn(): void {

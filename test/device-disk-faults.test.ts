@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, openSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -146,6 +156,19 @@ test('garbage that the next start finds is kept for whoever wants to look, and s
   await accounted(32_000);
 });
 
+test('of damaged files the newest three are kept, whatever the clock says', async () => {
+  for (let round = 1; round <= 5; round++) {
+    writeFileSync(file(), noise(round, 20_000));
+    const device = deviceWith();
+    device.start({ connect: false });
+    await eventually(() => device.buffer.health().damagedFile !== null, 'the damage is shown');
+    await device.stop();
+  }
+  const kept = readdirSync(folder.path).filter((name) => /damaged-\d+$/.test(name));
+  expect(kept.sort()).toEqual([3, 4, 5].map((number) => `buffer.db.damaged-${number}`));
+  expect(readFileSync(join(folder.path, 'buffer.db.damaged-5'))).toEqual(Buffer.from(noise(5, 20_000)));
+});
+
 test('the bound in bytes forces the oldest out, as a declared and counted hole', async () => {
   const device = deviceWith({ limits: { maxBufferBytes: 1_000_000, keepSeconds: 2 } });
   device.start({ connect: false });
@@ -197,6 +220,23 @@ test.skipIf(!isRoot)('a full disk is a state; captions go on, and it heals when 
   relay.storeAll();
   await eventually(() => device.buffer.health().backlogMs === 0, 'nothing waits');
   expect((await accounted(220 * 1600)).holes).toEqual([]);
+});
+
+test.skipIf(!isRoot)('a disk that damaged files have filled makes room by itself', async () => {
+  const disk = join(folder.path, 'disk');
+  mkdirSync(disk);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', disk]);
+  mounts.push(disk);
+  writeFileSync(join(disk, 'buffer.db.damaged-7'), noise(1, 600_000));
+  writeFileSync(join(disk, 'buffer.db.damaged-8'), noise(1, 300_000));
+  const device = deviceWith({ dataDir: disk, limits: { retryDelayMs: 200 } });
+  device.start({ connect: false });
+  await eventually(() => device.buffer.ready || problem(device) === 'disk-full', 'a first attempt');
+  device.capture(100);
+  device.aheadMs += 5000;
+  await eventually(() => device.onDiskSamples() === 160_000, 'all on disk');
+  expect(problem(device)).toBeUndefined();
+  expect(readdirSync(disk)).toContain('buffer.db.damaged-8');
 });
 
 test.skipIf(!isRoot)('a disk that is full at the start is the same state', async () => {

@@ -34,6 +34,8 @@ export interface CoreOptions {
   readonly limits?: Partial<BufferLimits>;
   readonly bootId?: string;
   readonly waits?: Partial<UplinkWaits>;
+  /** The kit's wall clock; the true one where left out. */
+  readonly wallMs?: () => number;
 }
 
 /** Everything of a device from captured frames on, with frames given by hand and a clock that can be pushed forward. */
@@ -45,12 +47,20 @@ export class DeviceCore {
   aheadMs = 0;
   #next = 0;
 
-  constructor({ relay, dataDir, room = 'aula', limits = {}, bootId = randomUUID(), waits = {} }: CoreOptions) {
+  constructor({
+    relay,
+    dataDir,
+    room = 'aula',
+    limits = {},
+    bootId = randomUUID(),
+    waits = {},
+    wallMs = Date.now,
+  }: CoreOptions) {
     this.clocks = {
       now: () => performance.now() + this.aheadMs,
       sinceBootMs: 0,
       bootId,
-      wallMs: () => Date.now(),
+      wallMs,
       wallSynced: () => false,
     };
     const disk = new WorkerDisk({ file: join(dataDir, 'buffer.db'), log });
