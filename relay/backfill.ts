@@ -220,8 +220,8 @@ export class Backfill {
   async #feed(attempt: Attempt, { stream, from, to }: Stretch): Promise<number> {
     const pace = new Pace();
     const overlap = samples(this.#limits.overlapMs);
-    let cursor = Math.max(0, from - overlap);
-    if (runEnd(subtract(stream.received, stream.holeRanges), cursor) < from) cursor = from;
+    const before = subtract(stream.received, stream.holeRanges).find(([begin, end]) => begin < from && from <= end);
+    let cursor = Math.max(before?.[0] ?? from, from - overlap);
     let waitedSinceMs = this.#now();
     while (cursor < to + overlap && !attempt.over && !this.#stopped) {
       const hole = stream.holes.find((each) => each.from <= cursor && cursor < each.to);
