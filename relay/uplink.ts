@@ -84,7 +84,8 @@ export class Uplink implements Publisher {
   readonly #limits: UplinkLimits;
   readonly #channels = new Map<number, Channel>();
   #device = '';
-  #rttMs = 0;
+  /** The least of this connection: a peer that was busy when a ping came would set its clock too early for good. */
+  #rttMs: number | null = null;
   #backlogMs = 0;
   #messages = 0;
   #allowanceAtMs = performance.now();
@@ -123,7 +124,7 @@ export class Uplink implements Publisher {
     });
     this.#socket.on('pong', (data) => {
       const rttMs = performance.now() - Number(data.toString('latin1'));
-      if (rttMs >= 0 && rttMs < wire.deadAfterMs) this.#rttMs = rttMs;
+      if (rttMs >= 0 && rttMs < wire.deadAfterMs) this.#rttMs = Math.min(rttMs, this.#rttMs ?? rttMs);
     });
     this.#socket.once('close', () => {
       clearTimeout(hello);
@@ -182,7 +183,7 @@ export class Uplink implements Publisher {
       return;
     }
     if (hello.device.monotonicMs !== undefined)
-      this.#parts.time.heard(hello.device.bootId, hello.device.monotonicMs, Date.now() - this.#rttMs / 2);
+      this.#parts.time.heard(hello.device.bootId, hello.device.monotonicMs, Date.now() - (this.#rttMs ?? 0) / 2);
     const channels = hello.streams.map((report) => this.#open(report));
     const { settings, name } = this.#room.record;
     this.#say({
@@ -326,7 +327,7 @@ export class Uplink implements Publisher {
 
   /** The room time of a kit's monotonic reading, made `sent - monotonic` before the message left. */
   #stamp(monotonicMs: number, sentMonotonicMs = monotonicMs): number {
-    return Date.now() - this.#rttMs / 2 - Math.max(0, sentMonotonicMs - monotonicMs);
+    return Date.now() - (this.#rttMs ?? 0) / 2 - Math.max(0, sentMonotonicMs - monotonicMs);
   }
 
   #say(message: RelayMessage): void {
