@@ -4,26 +4,27 @@ import { Talk } from './harness/talk.ts';
 import { finished, verdictOf, whole } from './harness/verdict.ts';
 import type { Fault } from './stand-ins/transcribe-faults.ts';
 
-/** From the failure on: noticing it, another session, and what was not answered in order again. */
+/** A live caption comes no later than this once the failure has been noticed. */
 const maxLagMs = 5000;
 
-const faults: [string, Fault][] = [
-  [
-    'with an exception',
-    { kind: 'exception', name: 'InternalFailureException', message: 'A problem occurred.', when: 'start' },
-  ],
-  ['with a reset', { kind: 'reset', when: 'start' }],
-  ['with its connection', { kind: 'destroy', when: 'start' }],
-  ['by an end nobody asked for', { kind: 'end', when: 'start' }],
-  ['by taking no more audio', { kind: 'stop-reading', when: 'start' }],
-  ['by saying nothing more', { kind: 'silent', when: 'start' }],
+const failure = { kind: 'exception', name: 'InternalFailureException', message: 'A problem occurred.' } as const;
+/** A fault, and how long it may take to be noticed. */
+const faults: [name: string, fault: Fault, maxNoticeMs: number][] = [
+  ['with an exception', { ...failure, when: 'start' }, 2000],
+  ['with a reset', { kind: 'reset', when: 'start' }, 2000],
+  ['with its connection', { kind: 'destroy', when: 'start' }, 2000],
+  ['by an end nobody asked for', { kind: 'end', when: 'start' }, 2000],
+  // The SDK reads 8.7 s ahead, and the kernel takes some more, before anything stalls.
+  ['by taking no more audio', { kind: 'stop-reading', when: 'start' }, 20_000],
+  // Nothing tells a mute service from a silent room until the session's end: late captions, none lost.
+  ['by saying nothing more', { kind: 'silent', when: 'start' }, Number.POSITIVE_INFINITY],
 ];
 
 describe.concurrent('a talk whose engine session fails', { timeout: 150_000 }, () => {
   test.for(faults)(
     '%s is whole, each word once, and captions are back',
-    async ([name, fault], { expect, onTestFinished }) => {
-      const talk = new Talk({ numbers: 250, segmentWords: 5 });
+    async ([name, fault, maxNoticeMs], { expect, onTestFinished }) => {
+      const talk = new Talk({ numbers: 280, segmentWords: 5 });
       onTestFinished(() => talk.stop());
       await talk.start();
       await talk.said(40);
@@ -32,7 +33,7 @@ describe.concurrent('a talk whose engine session fails', { timeout: 150_000 }, (
       expect(await finished(talk, 60_000)).toBe(0);
       expect(await verdictOf(talk, `engine ${name}`)).toEqual(whole);
       expect(talk.standIn.sessions.length).toBeGreaterThan(1);
-      expect(worstLag(talk.lags(), failedAtMs + 10_000)).toBeLessThan(maxLagMs);
+      expect(worstLag(talk.lags(), failedAtMs + maxNoticeMs)).toBeLessThan(maxLagMs);
     },
   );
 });

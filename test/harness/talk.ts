@@ -201,6 +201,11 @@ export class Talk {
     this.#folder.remove();
   }
 
+  /** Where the relay keeps its data now. */
+  get relayDir(): string {
+    return this.#relayDir;
+  }
+
   /** A place in the folder that goes with the talk. */
   path(name: string): string {
     return join(this.#folder.path, name);

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { worstLag } from './lag.ts';
 import { root } from './programs.ts';
 import { inOrderSpoken, judge, type Talk } from './talk.ts';
@@ -58,6 +59,7 @@ export async function keepEvidence(talk: Talk, name: string, found: unknown): Pr
   const evidence = {
     found,
     transcript: await talk.transcript(),
+    spool: spoolOf(talk),
     messages: reader.messages,
     sessions: talk.standIn.sessions.map((session) => session.report()),
     relay: relay.program.lines,
@@ -65,6 +67,16 @@ export async function keepEvidence(talk: Talk, name: string, found: unknown): Pr
   };
   writeFileSync(file, JSON.stringify(evidence, null, 1));
   process.stderr.write(`kept: ${file}\n`);
+}
+
+/** The relay's own book of its streams. */
+function spoolOf(talk: Talk): unknown {
+  const db = new Database(join(talk.relayDir, 'relay.db'), { readonly: true });
+  try {
+    return ['streams', 'holes', 'anchors'].map((table) => db.prepare(`SELECT * FROM ${table}`).all());
+  } finally {
+    db.close();
+  }
 }
 
 /** One line of figures about a fault, printed at the end of its long form. */
