@@ -1,5 +1,3 @@
-import '../systemd/memory.ts';
-
 import { mkdirSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';

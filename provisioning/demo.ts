@@ -12,6 +12,9 @@ const root = resolve(import.meta.dirname, '..');
 const room = 'demo';
 const maxPortsTried = 50;
 
+/** As the npm scripts start them; see systemd/README.md. */
+const nodeOptions = ['--max-semi-space-size=2', '--v8-pool-size=1'];
+
 export interface DemoOptions {
   readonly listen: { readonly host: string; readonly port: number };
   /** The bundled speech where absent. */
@@ -117,6 +120,7 @@ export class Demo {
       name,
       execPath,
       args: [
+        ...nodeOptions,
         join(root, name, `main${extname(import.meta.filename)}`),
         ...Object.entries(settings).flatMap(([key, value]) => [`--${key}`, value]),
       ],

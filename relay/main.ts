@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import '../systemd/memory.ts';
 
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';

@@ -7,7 +7,7 @@ import { until } from '../harness/until.ts';
 import { pin, serverCore } from './machine.ts';
 
 /** As the npm scripts and the units start the programs. */
-export const nodeOptions = ['--max-semi-space-size=2'];
+export const nodeOptions = ['--max-semi-space-size=2', '--v8-pool-size=1'];
 const maxLines = 200;
 const killAfterMs = 12_000;
 
