@@ -56,7 +56,7 @@ test.skipIf(faults === null)(
   'with a card that takes 2 s for each sync no frame is late, lost or out of order',
   async () => {
     relay.stores = false;
-    device(faults?.env);
+    const program = device(faults?.env);
     await relay.until(() => relay.frames.length >= 20);
     faults?.syncTakes(2000);
     const from = relay.frames.length;
@@ -65,6 +65,12 @@ test.skipIf(faults === null)(
     process.stderr.write(`syncs of 2 s: at most ${Math.round(Math.max(...gaps))} ms between two frames\n`);
     expect(ordered).toBe(true);
     expect(Math.max(...gaps)).toBeLessThan(500);
+    // It ends in time all the same, with what is unstored on the disk; and as late as that shows that the card was slow.
+    const stoppedMs = performance.now();
+    expect(await program.stop()).toBe(0);
+    const tookMs = performance.now() - stoppedMs;
+    expect(tookMs).toBeGreaterThan(1900);
+    expect(tookMs).toBeLessThan(10_000);
     faults?.syncTakes(0);
   },
 );
