@@ -8,6 +8,10 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { codeOf, messageOf } from '../systemd/errors.ts';
 import { BufferDatabase, isDamage, isDetached, makeRoom, setAside } from './database.ts';
 import type { DiskReply, DiskRequest } from './disk.ts';
+import { type Salvaged, salvage } from './salvage.ts';
+
+/** The watchdog asks whether this thread answers, and waits 5 s. */
+const maxSalvageMs = 3000;
 
 const file: string = workerData.file;
 let database: BufferDatabase | null = null;
@@ -46,25 +50,32 @@ function causeOf(error: unknown): string {
   }
 }
 
-function putAside(error: unknown): void {
+function use(fresh: BufferDatabase, lost: Salvaged['lost'] = []): BufferDatabase {
+  database = fresh;
+  identity = identityOf(file);
+  reply({ type: 'opened', streams: fresh.list(), bytes: fresh.bytes(), lost });
+  return fresh;
+}
+
+/** Begins a new file with what can be read of the damaged one. */
+function replace(error: unknown): BufferDatabase {
   letGo();
-  reply({ type: 'damaged', file: setAside(file), message: messageOf(error) });
+  const aside = setAside(file);
+  const fresh = new BufferDatabase(file);
+  const { chunks, lost } = salvage(aside, fresh, maxSalvageMs);
+  reply({ type: 'damaged', file: aside, message: messageOf(error), salvaged: chunks });
+  return use(fresh, lost);
 }
 
 function opened(): BufferDatabase {
   if (database && identityOf(file) !== identity) letGo();
-  if (!database) {
-    try {
-      database = new BufferDatabase(file);
-    } catch (error) {
-      if (!isDamage(error)) throw error;
-      putAside(error);
-      database = new BufferDatabase(file);
-    }
-    identity = identityOf(file);
-    reply({ type: 'opened', streams: database.list(), bytes: database.bytes() });
+  if (database) return database;
+  try {
+    return use(new BufferDatabase(file));
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    return replace(error);
   }
-  return database;
 }
 
 function serve(request: DiskRequest): void {
@@ -98,7 +109,7 @@ parentPort?.on('message', (request: DiskRequest) => {
     const code = causeOf(error);
     try {
       if (/^SQLITE_FULL|^ENOSPC/.test(code)) makeRoom(file);
-      if (isDamage(error)) putAside(error);
+      if (isDamage(error)) replace(error);
       else if (isDetached(error)) letGo();
     } catch (second) {
       shown = second;

@@ -55,8 +55,9 @@ type ChunkRow = Address & { id: number; crc32: number; audio: Buffer<ArrayBuffer
 
 const rangeOf = ({ position, samples }: Address): [number, number] => [position, position + samples];
 
-/** The code of `error` means that the file itself is no good, not the disk under it. */
-export const isDamage = (error: unknown) => /^SQLITE_(CORRUPT|NOTADB|IOERR_SHORT_READ)/.test(codeOf(error));
+/** The code of `error` means that the file itself is no good, or a place of it that cannot be read. */
+export const isDamage = (error: unknown) =>
+  /^SQLITE_(CORRUPT|NOTADB|IOERR_(SHORT_READ|READ|CORRUPTFS))/.test(codeOf(error));
 
 /** The code of `error` means that the file can no longer be used through the handles that are open. */
 export const isDetached = (error: unknown) => /^SQLITE_(IOERR|READONLY|CANTOPEN)/.test(codeOf(error));

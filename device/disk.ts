@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { messageOf, SalaError } from '../systemd/errors.ts';
 import type { Logger } from '../systemd/log.ts';
 import type { DiskBatch, DiskRead, DiskWritten, StoredStream } from './database.ts';
+import type { Salvaged } from './salvage.ts';
 
 export type DiskRequest = { readonly seq: number } & (
   | { readonly type: 'open' | 'probe' | 'close' }
@@ -12,17 +13,23 @@ export type DiskRequest = { readonly seq: number } & (
 );
 
 export type DiskReply =
-  | { readonly type: 'opened'; readonly streams: readonly StoredStream[]; readonly bytes: number }
-  | { readonly type: 'damaged'; readonly file: string; readonly message: string }
+  | {
+      readonly type: 'opened';
+      readonly streams: readonly StoredStream[];
+      readonly bytes: number;
+      readonly lost: Salvaged['lost'];
+    }
+  | { readonly type: 'damaged'; readonly file: string; readonly message: string; readonly salvaged: number }
   | { readonly type: 'written'; readonly seq: number; readonly written: DiskWritten }
   | { readonly type: 'read'; readonly seq: number; readonly read: DiskRead }
   | { readonly type: 'done'; readonly seq: number }
   | { readonly type: 'failed'; readonly seq: number; readonly code: string; readonly message: string };
 
 export interface DiskListener {
-  /** The file was opened, at the start or again; this is all that is in it. */
-  opened(streams: readonly StoredStream[], bytes: number): void;
-  /** The file was no good and is now called `file`; an empty one takes its place. */
+  /** The file was opened, at the start or again; this is all that is in it.
+   * @param lost what a damaged file had, by stream */
+  opened(streams: readonly StoredStream[], bytes: number, lost?: Salvaged['lost']): void;
+  /** The file was no good and is now called `file`; another takes its place, and `opened` follows. */
   damaged(file: string): void;
 }
 
@@ -62,7 +69,7 @@ function diskError(code: string, message: string): SalaError {
       /^SQLITE_(CORRUPT|NOTADB)/,
       'buffer-damaged',
       'The buffer file was damaged',
-      'It was set aside and an empty one began; if this happens again, replace the SD card.',
+      'It was set aside, and what can be read of it is kept; if this happens again, replace the SD card.',
     ],
   ];
   const match = known.find(([pattern]) => pattern.test(code));
@@ -167,11 +174,12 @@ export class WorkerDisk implements Disk {
 
   #answer(reply: DiskReply): void {
     if (reply.type === 'opened') {
-      this.#listener?.opened(reply.streams, reply.bytes);
+      this.#listener?.opened(reply.streams, reply.bytes, reply.lost);
       return;
     }
     if (reply.type === 'damaged') {
-      this.#log.error({ file: reply.file, error: reply.message }, 'the buffer file was damaged and is set aside');
+      const { file, message: error, salvaged } = reply;
+      this.#log.error({ file, error, salvaged }, 'the buffer file was damaged and is set aside');
       this.#listener?.damaged(reply.file);
       return;
     }

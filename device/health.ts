@@ -82,7 +82,7 @@ export class HealthMonitor {
     if (buffer.damagedFile)
       return {
         code: 'buffer-damaged',
-        message: 'The buffer file was damaged and an empty one began',
+        message: 'The buffer file was damaged and another one began with what could be read of it',
         hint: `Nothing need be done now. The damaged file is kept as ${buffer.damagedFile}; replace the SD card after the event.`,
       };
     return null;

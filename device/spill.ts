@@ -3,6 +3,7 @@ import { type Explained, SalaError } from '../systemd/errors.ts';
 import type { Logger } from '../systemd/log.ts';
 import type { DiskBatch, DiskRead, DiskWritten, StoredStream } from './database.ts';
 import type { Disk, DiskListener } from './disk.ts';
+import type { Salvaged } from './salvage.ts';
 import { CapturedStream, streamRecord } from './streams.ts';
 
 export interface SpillLimits {
@@ -148,7 +149,7 @@ export class Spill implements DiskListener {
     return read;
   }
 
-  opened(streams: readonly StoredStream[], bytes: number): void {
+  opened(streams: readonly StoredStream[], bytes: number, lost: Salvaged['lost'] = []): void {
     this.#opened = true;
     this.#bytes = bytes;
     const revived: CapturedStream[] = [];
@@ -158,7 +159,9 @@ export class Spill implements DiskListener {
       this.#known.add(id);
       const known = inMemory.get(id);
       if (known) {
+        const gone = subtract(known.disk, ranges);
         known.disk = ranges;
+        if (gone.length > 0) this.#owner.lost(known, gone, 'damaged');
         continue;
       }
       const parsed = streamRecord.safeParse(parseJson(record));
@@ -173,12 +176,14 @@ export class Spill implements DiskListener {
     }
     this.#owner.revived(revived);
     for (const stream of inMemory.values()) if (!this.#known.has(stream.id)) this.#forsake(stream);
+    for (const { id, ranges } of lost) {
+      const stream = this.#owner.streams().find((each) => each.id === id);
+      if (stream) this.#owner.lost(stream, ranges, 'damaged');
+    }
   }
 
   damaged(file: string): void {
     this.#damagedFile = file;
-    this.#known.clear();
-    for (const stream of this.#owner.streams()) this.#forsake(stream);
   }
 
   #forsake(stream: CapturedStream): void {

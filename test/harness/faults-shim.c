@@ -1,16 +1,22 @@
-/* Faults of a machine, switched while a program runs. Loaded by LD_PRELOAD; SALA_TEST_FAULTS names a file of two 64-bit
- * integers, which the test writes: how long a sync takes, in ms, and how far the wall clock is off, in ms. */
+/* Faults of a machine, switched while a program runs. Loaded by LD_PRELOAD; SALA_TEST_FAULTS names a file of three 64-bit
+ * integers, which the test writes: how long a sync takes, in ms; how far the wall clock is off, in ms; and which byte of
+ * the first file called *.db cannot be read (0: none). */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
-struct faults { int64_t sync_ms, wall_ms; };
+struct faults { int64_t sync_ms, wall_ms, bad_byte; };
 static const volatile struct faults none;
 static const volatile struct faults *faults = &none;
 
@@ -72,3 +78,27 @@ time_t time(time_t *at) {
   if (at) *at = exact.tv_sec;
   return exact.tv_sec;
 }
+
+/* The bad place belongs to the file, also under another name, and not to the next one. */
+static int is_bad(int fd, off_t offset, size_t length) {
+  static ino_t bad_file;
+  int64_t bad = faults->bad_byte;
+  struct stat at;
+  if (bad == 0 || bad < offset || bad >= (int64_t)(offset + length) || fstat(fd, &at) != 0) return 0;
+  if (bad_file == 0) {
+    char link[32], path[PATH_MAX];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t size = readlink(link, path, sizeof path);
+    if (size > 3 && memcmp(path + size - 3, ".db", 3) == 0) bad_file = at.st_ino;
+  }
+  return at.st_ino == bad_file;
+}
+
+#define PREAD(name)                                                   \
+  ssize_t name(int fd, void *bytes, size_t length, off_t offset) {    \
+    REAL(ssize_t, name, int, void *, size_t, off_t);                  \
+    if (is_bad(fd, offset, length)) return errno = EIO, -1;           \
+    return real(fd, bytes, length, offset);                           \
+  }
+PREAD(pread)
+PREAD(pread64)

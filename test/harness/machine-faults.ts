@@ -1,7 +1,7 @@
 import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { compiledShim } from './shim.ts';
 
-/** Makes the machine under a program misbehave: slow syncs, a wall clock that is off. Null where there is no C compiler. */
+/** Makes the machine under a program misbehave: slow syncs, a wall clock that is off, a bad sector. Null where there is no C compiler. */
 export class MachineFaults {
   /** The program's environment needs these. */
   readonly env: NodeJS.ProcessEnv;
@@ -10,7 +10,7 @@ export class MachineFaults {
   private constructor(library: string, file: string) {
     this.#file = file;
     this.env = { LD_PRELOAD: library, SALA_TEST_FAULTS: file };
-    writeFileSync(file, Buffer.alloc(16));
+    writeFileSync(file, Buffer.alloc(24));
   }
 
   /** @param file where the faults are told to the program; it need not exist */
@@ -27,6 +27,11 @@ export class MachineFaults {
   /** The wall clock is so far off from now on. */
   wallClockOff(ms: number): void {
     this.#set(8, ms);
+  }
+
+  /** This byte of the database file cannot be read from now on; 0: all can. */
+  badByte(offset: number): void {
+    this.#set(16, offset);
   }
 
   #set(offset: number, value: number): void {
