@@ -33,6 +33,7 @@ export interface CoreOptions {
   readonly room?: string;
   readonly limits?: Partial<BufferLimits>;
   readonly bootId?: string;
+  readonly token?: string;
   readonly waits?: Partial<UplinkWaits>;
   /** The kit's wall clock; the true one where left out. */
   readonly wallMs?: () => number;
@@ -53,6 +54,7 @@ export class DeviceCore {
     room = 'aula',
     limits = {},
     bootId = randomUUID(),
+    token = 'secret',
     waits = {},
     wallMs = Date.now,
   }: CoreOptions) {
@@ -68,7 +70,7 @@ export class DeviceCore {
     this.uplink = new Uplink({
       relay,
       room,
-      token: () => 'secret',
+      token: () => token,
       buffer: this.buffer,
       device: { id: 'kit', version: '0', bootId, sinceBootMs: 0 },
       health: () => ({ state: 'ok', message: '' }),

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FaultyProxy } from './proxy.ts';
-import { Talk } from './talk.ts';
+import { Talk, type TalkOptions } from './talk.ts';
 
 /** Something that happens to the link between kit and relay for that long; resolves when the link is back for good. */
 export type LinkFault = (proxy: FaultyProxy, lengthMs: number) => Promise<void>;
@@ -36,14 +36,25 @@ export interface FaultyTalk {
   readonly returnedAtMs: number;
 }
 
-/** Starts a talk and, once it is captioned, has that happen to its link; `afterMs` of talk follow. */
+export interface TalkThroughOptions {
+  /** So much of the talk follows. */
+  readonly afterMs: number;
+  readonly cleanUp: (step: () => Promise<void>) => void;
+  readonly line?: NonNullable<TalkOptions['line']>;
+}
+
+/** Starts a talk and, once it is captioned, has that happen to its link. */
 export async function talkThrough(
   fault: LinkFault,
   lengthMs: number,
-  { afterMs, cleanUp }: { afterMs: number; cleanUp: (step: () => Promise<void>) => void },
+  { afterMs, cleanUp, line }: TalkThroughOptions,
 ): Promise<FaultyTalk> {
   // Two words a final: what is spoken is final within 0.2 s, so the finals' arrivals are the lag.
-  const talk = new Talk({ numbers: Math.ceil((5000 + lengthMs + afterMs) / 100), segmentWords: 2 });
+  const talk = new Talk({
+    numbers: Math.ceil((5000 + lengthMs + afterMs) / 100),
+    segmentWords: 2,
+    ...(line && { line }),
+  });
   cleanUp(() => talk.stop());
   await talk.start();
   await talk.said(30);

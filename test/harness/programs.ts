@@ -34,8 +34,10 @@ export class RunningProgram {
   readonly lineTimes: number[] = [];
   readonly exit: Promise<{ status: number | null; signal: NodeJS.Signals | null }>;
 
-  constructor(file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-    this.child = spawn(process.execPath, [join(root, file), ...args], {
+  /** @param through a command that runs the program in its own place, e.g. in another network namespace */
+  constructor(file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}, through: readonly string[] = []) {
+    const [command = process.execPath, ...rest] = [...through, process.execPath];
+    this.child = spawn(command, [...rest, join(root, file), ...args], {
       cwd: root,
       env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -193,6 +195,7 @@ export interface DeviceOptions {
   readonly source: string;
   readonly args?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
+  readonly through?: readonly string[];
 }
 
 /** The real device in a process of its own. */
@@ -204,6 +207,7 @@ export function startDevice({
   source,
   args = [],
   env = {},
+  through = [],
 }: DeviceOptions): RunningProgram {
   mkdirSync(dataDir, { recursive: true });
   const file = join(dataDir, 'token');
@@ -226,6 +230,7 @@ export function startDevice({
       ...args,
     ],
     env,
+    through,
   );
 }
 

@@ -20,6 +20,8 @@ export interface TalkOptions {
   readonly startsOffline?: boolean;
   readonly deviceArgs?: readonly string[];
   readonly deviceEnv?: NodeJS.ProcessEnv;
+  /** The network the kit is in, instead of this machine's own loopback. */
+  readonly line?: { readonly hostAddress: string; readonly through: readonly string[] };
   /** Words in a final of the stand-in. With few of them a word is final soon after it was spoken, and lag can be measured. */
   readonly segmentWords?: number;
   readonly relayArgs?: readonly string[];
@@ -63,7 +65,10 @@ export class Talk {
     const { url } = await this.standIn.start();
     const relay = await this.#startRelay(url, 0);
     const { publish, read } = await relay.room('hall', this.#settings);
-    const proxy = await new FaultyProxy({ host: '127.0.0.1', port: relay.port }).start();
+    const proxy = await new FaultyProxy(
+      { host: '127.0.0.1', port: relay.port },
+      this.#options.line?.hostAddress,
+    ).start();
     if (this.#options.startsOffline) await proxy.refuse(true);
     const reader = new TestReader(
       () => `ws://127.0.0.1:${relay.port}`,
@@ -227,7 +232,8 @@ export class Talk {
 
   #startDevice(port: number, token: string): RunningProgram {
     return startDevice({
-      relay: `ws://127.0.0.1:${port}`,
+      relay: `ws://${this.#options.line?.hostAddress ?? '127.0.0.1'}:${port}`,
+      through: this.#options.line?.through ?? [],
       room: 'hall',
       token,
       dataDir: this.path('device'),
