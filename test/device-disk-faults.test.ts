@@ -139,6 +139,8 @@ test.each([
   device.aheadMs += 20_000;
   await eventually(() => device.onDiskSamples() >= 90 * 1600, 'spilled again');
   await eventually(() => problem(device) === undefined, 'no problem left');
+  await device.stop();
+  expect(onDisk(folder.path).samples).toBeGreaterThanOrEqual(90 * 1600);
 });
 
 test('garbage that the next start finds is kept for whoever wants to look, and shown', async () => {
