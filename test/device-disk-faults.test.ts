@@ -115,7 +115,7 @@ test.each([
       for (const path of [file(), `${file()}-wal`]) rmSync(path, { force: true });
     },
   ],
-])('a buffer file %s in the middle of a run: what is gone is declared, and everything goes on', async (_, harm) => {
+])('a buffer file %s in the middle of a run: what is gone is declared, and everything goes on', async (what, harm) => {
   const device = deviceWith({ limits: { keepSeconds: 2, retryDelayMs: 200 } });
   device.start({ connect: false });
   await eventually(() => device.buffer.ready, 'an open buffer');
@@ -140,7 +140,11 @@ test.each([
   await eventually(() => device.onDiskSamples() >= 90 * 1600, 'spilled again');
   await eventually(() => problem(device) === undefined, 'no problem left');
   await device.stop();
-  expect(onDisk(folder.path).samples).toBeGreaterThanOrEqual(90 * 1600);
+  // Bytes that something else overwrote are noticed when they are read, at the latest by the next start; it begins all the same.
+  if (what === 'deleted') expect(onDisk(folder.path).samples).toBeGreaterThanOrEqual(90 * 1600);
+  const next = deviceWith();
+  next.start({ connect: false });
+  await eventually(() => next.buffer.ready && problem(next) === undefined, 'an open buffer');
 });
 
 test('garbage that the next start finds is kept for whoever wants to look, and shown', async () => {
