@@ -76,7 +76,8 @@ async function start(settings: DeviceSettings, env: NodeJS.ProcessEnv): Promise<
       anchor: (position, monotonicMs) => buffer.anchor(position, monotonicMs),
     },
     onState: (state) => {
-      log('source').info(state, 'source');
+      if (state.state === 'fault') log('source').warn({ ...state, code: state.fault.code }, 'source');
+      else log('source').info(state, 'source');
       capturedAtMs = now();
       health.source(state);
       if (state.state === 'ended') {

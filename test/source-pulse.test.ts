@@ -172,7 +172,8 @@ test('the list of sources names each mixer with the setting that captures it, an
   const rig = await PulseRig.start(process.env);
   cleanup.push(() => rig.stop());
   const text = await listSources({ log, execPath: process.execPath, env: rig.env });
-  expect(text).toContain("--source 'mixer:mixer'");
+  // A card made of software claims more channels than anyone has.
+  expect(text).toContain("--source 'mixer:mixer' --source-channels 1");
   expect(text).toContain('--source tone');
   expect(text).not.toMatch(/ALSA lib|PortAudio/);
   await rig.killServer();

@@ -1,0 +1,132 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { z } from 'zod';
+import { temporaryFolder } from './harness/device-core.ts';
+import { FakeRelay } from './harness/fake-relay.ts';
+import { type RunningProgram, startDevice } from './harness/programs.ts';
+import { FaultyProxy } from './harness/proxy.ts';
+import { noise } from './harness/random.ts';
+import { until } from './harness/until.ts';
+
+let relay: FakeRelay;
+let proxy: FaultyProxy;
+let folder: ReturnType<typeof temporaryFolder>;
+let device: RunningProgram | undefined;
+const mounts: string[] = [];
+
+beforeEach(async () => {
+  relay = new FakeRelay();
+  await relay.start();
+  proxy = await new FaultyProxy({ host: '127.0.0.1', port: relay.port }).start();
+  folder = temporaryFolder();
+});
+
+afterEach(async () => {
+  await device?.stop();
+  device = undefined;
+  await proxy.stop();
+  await relay.stop();
+  for (const path of mounts.splice(0)) execFileSync('umount', ['-l', path]);
+  folder.remove();
+});
+
+function start(dataDir: string): RunningProgram {
+  device = startDevice({
+    relay: `ws://127.0.0.1:${proxy.port}`,
+    room: 'aula',
+    token: 'secret-of-this-test',
+    dataDir,
+    source: 'tone',
+    args: ['--status-listen', '127.0.0.1:0'],
+  });
+  return device;
+}
+
+const status = z.object({
+  health: z.object({ state: z.string(), message: z.string().min(10), hint: z.string().min(10).optional() }),
+});
+
+/** Waits until the kit's own page shows the state; what it says. */
+async function shown(program: RunningProgram, state: string) {
+  const { statusPort } = await program.event('started');
+  return until(
+    async () => {
+      const { health } = status.parse(await (await fetch(`http://127.0.0.1:${statusPort}/status.json`)).json());
+      return health.state === state ? health : undefined;
+    },
+    { what: state },
+  );
+}
+
+const told = () => relay.messages.findLast((message) => message.type === 'health')?.health;
+/** Log lines at warn or error that name the code. */
+const journal = (program: RunningProgram, code: string) =>
+  program.lines.filter((line) => /"level":"(warn|error)"/.test(line) && line.includes(`"code":"${code}"`));
+
+const isRoot = process.getuid?.() === 0;
+if (!isRoot) process.stderr.write('skipped: a disk that fills up needs root, to mount it\n');
+
+test.skipIf(!isRoot)(
+  'a full disk is told on the page, to the relay and, once, in the journal; and so is its end',
+  { timeout: 60_000 },
+  async () => {
+    const disk = join(folder.path, 'disk');
+    mkdirSync(disk);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=600k', 'tmpfs', disk]);
+    mounts.push(disk);
+    relay.stores = false;
+    const program = start(disk);
+    await relay.until(() => relay.frames.length > 5);
+    writeFileSync(join(disk, 'filler'), noise(1, 300_000), { flag: 'w' });
+    const { hint } = await shown(program, 'disk-full');
+    expect(hint).toMatch(/space/);
+    await relay.until(() => told()?.state === 'disk-full', 'the relay hears of it');
+    expect(journal(program, 'disk-full')).toHaveLength(1);
+    const frames = relay.frames.length;
+    await relay.until(() => relay.frames.length > frames + 20, 'words go on');
+    expect(journal(program, 'disk-full')).toHaveLength(1);
+    rmSync(join(disk, 'filler'));
+    execFileSync('mount', ['-o', 'remount,size=9m', disk]);
+    await shown(program, 'ok');
+  },
+);
+
+test('an unreachable relay is told on the page and, once, in the journal; capture goes on', {
+  timeout: 60_000,
+}, async () => {
+  const program = start(join(folder.path, 'data'));
+  await relay.until(() => relay.frames.length > 5);
+  await proxy.refuse(true);
+  const { hint } = await shown(program, 'relay-unreachable');
+  expect(hint).toMatch(/relay|network/);
+  expect(journal(program, 'relay-unreachable')).toHaveLength(1);
+  await proxy.refuse(false);
+  await shown(program, 'ok');
+  await relay.until(() => [...relay.streams.values()][0]?.received.length === 1, 'nothing is missing');
+});
+
+test('a line that dies without a word is told within 15 s, the time the wire itself allows', {
+  timeout: 60_000,
+}, async () => {
+  const program = start(join(folder.path, 'data'));
+  await relay.until(() => relay.frames.length > 5);
+  proxy.blackHole(true);
+  const deadMs = performance.now();
+  await shown(program, 'relay-unreachable');
+  expect(performance.now() - deadMs).toBeLessThan(15_000);
+  proxy.blackHole(false);
+  await shown(program, 'ok');
+  await relay.until(() => [...relay.streams.values()][0]?.received.length === 1, 'nothing is missing');
+});
+
+test('another source in charge is told on the page and in the journal', async () => {
+  const program = start(join(folder.path, 'data'));
+  await relay.until(() => relay.frames.length > 5);
+  relay.refuseHello = { code: 4409 };
+  relay.close(4409);
+  const { hint } = await shown(program, 'other-source');
+  expect(hint).toMatch(/Unplug|admin page/);
+  expect(journal(program, 'other-source')).toHaveLength(1);
+});
