@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import BetterSqlite from 'better-sqlite3';
 import { codeOf, messageOf, SalaError } from '../systemd/errors.ts';
 
@@ -108,6 +108,7 @@ const migrations: readonly string[] = [
 export function openDatabase(dataDir: string): Database {
   try {
     mkdirSync(dataDir, { recursive: true, mode: 0o750 });
+    syncFolder(dirname(resolve(dataDir)));
   } catch (error) {
     throw cannotUse(dataDir, error);
   }
@@ -129,6 +130,16 @@ export function openDatabase(dataDir: string): Database {
   } catch (error) {
     if (error instanceof SalaError) throw error;
     throw /CANTOPEN|READONLY|PERM/.test(codeOf(error)) ? cannotUse(dataDir, error) : damaged(path, error);
+  }
+}
+
+/** Makes the names in a folder survive a power cut. */
+export function syncFolder(path: string): void {
+  const folder = openSync(path, 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
   }
 }
 

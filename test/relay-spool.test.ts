@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -100,6 +100,7 @@ describe('the spool', () => {
 
   test('stores nothing while the disk does not take it, says so, gives the audio out all the same, and goes on by itself', async () => {
     const blocked = join(folder.path, 'spool');
+    rmSync(blocked, { recursive: true });
     writeFileSync(blocked, 'a file where the folder should be');
     const stream = open();
     spool.write(stream, 0, audio(0, 1600));
@@ -115,7 +116,7 @@ describe('the spool', () => {
 
   test('bounds what waits for the disk: the oldest is asked of the device again', async () => {
     await spool.stop();
-    mkdirSync(folder.path, { recursive: true });
+    rmSync(join(folder.path, 'spool'), { recursive: true });
     writeFileSync(join(folder.path, 'spool'), '');
     spool = new Spool(db, folder.path, log, { ...limits, maxUnsyncedSamples: 16_000 });
     const stream = open();
