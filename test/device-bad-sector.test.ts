@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
 import { size } from '../relay/protocol.js';
 import { blockBytes, DeviceCore, eventually, temporaryFolder, upTo, wholeBlocks } from './harness/device-core.ts';
 import { FakeRelay } from './harness/fake-relay.ts';
@@ -9,7 +9,9 @@ import { startDevice } from './harness/programs.ts';
 
 let relay: FakeRelay;
 let folder: ReturnType<typeof temporaryFolder>;
-const faults = MachineFaults.make(join(temporaryFolder().path, 'faults'));
+const machine = temporaryFolder();
+const faults = MachineFaults.make(join(machine.path, 'faults'));
+afterAll(() => machine.remove());
 
 beforeEach(async () => {
   relay = new FakeRelay();

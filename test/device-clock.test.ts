@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
 import { size } from '../relay/protocol.js';
 import { DeviceCore, eventually, temporaryFolder, upTo, wholeBlocks } from './harness/device-core.ts';
 import { FakeRelay } from './harness/fake-relay.ts';
@@ -83,7 +83,9 @@ test('a wall clock that jumps by decades, online and offline, moves no sample an
   expect(Math.max(...offsets) - Math.min(...offsets)).toBeLessThan(300);
 });
 
-const faults = MachineFaults.make(join(temporaryFolder().path, 'faults'));
+const machine = temporaryFolder();
+const faults = MachineFaults.make(join(machine.path, 'faults'));
+afterAll(() => machine.remove());
 
 test.skipIf(faults === null)(
   'a whole device whose machine begins in 1970 and jumps misses no frame and closes no connection',

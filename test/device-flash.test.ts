@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
 import { AudioBuffer } from '../device/buffer.ts';
 import type { DiskBatch, DiskRead, DiskWritten } from '../device/database.ts';
 import type { Disk, DiskListener } from '../device/disk.ts';
@@ -50,7 +50,9 @@ function arrivals(from: number): { gaps: number[]; ordered: boolean } {
   };
 }
 
-const faults = MachineFaults.make(join(temporaryFolder().path, 'faults'));
+const machine = temporaryFolder();
+const faults = MachineFaults.make(join(machine.path, 'faults'));
+afterAll(() => machine.remove());
 
 test.skipIf(faults === null)(
   'with a card that takes 2 s for each sync no frame is late, lost or out of order',
