@@ -1,12 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, type TestContext, test } from 'vitest';
 import { faultsBeside, type Kill, kill, maxOfflineLossMs, onlyKills } from './harness/device-kills.ts';
 import { startMixerTalk } from './harness/mixer-talk.ts';
 import { seeded } from './harness/random.ts';
+import { isStrict } from './harness/strict.ts';
 
 const seed = Number(process.env.SALA_TEST_SEED ?? Date.now() % 1e6);
-describe('a device that is killed in mid-talk', { timeout: 150_000 }, () => {
-  test(`three times, link up, loses at most its last 3 s each time (seed ${seed})`, async () => {
+describe.concurrent('a device that is killed in mid-talk', { timeout: 150_000 }, () => {
+  test(`three times, link up, loses at most its last 3 s each time (seed ${seed})`, async ({
+    expect,
+    onTestFinished,
+  }) => {
     const random = seeded(seed);
     const { talk, over } = await startMixerTalk({ numbers: 280 }, onTestFinished);
     await talk.said(20);
@@ -22,9 +26,17 @@ describe('a device that is killed in mid-talk', { timeout: 150_000 }, () => {
     expect(await faultsBeside(kills, talk, `device killed, seed ${seed}`)).toEqual(onlyKills);
   });
 
-  test('while the link is down: what it had spilled is captioned after the restart', async () => {
-    const { talk, kills, offlineFrom } = await killedOffline(seeded(seed));
-    expect(await faultsBeside(kills, talk, `killed offline, seed ${seed}`, maxOfflineLossMs)).toEqual(onlyKills);
+  test('while the link is down: what it had spilled is captioned after the restart', async ({
+    expect,
+    onTestFinished,
+  }) => {
+    const { talk, kills, offlineFrom } = await killedOffline(seeded(seed), onTestFinished);
+    expect(
+      await faultsBeside(kills, talk, `killed offline, seed ${seed}`, {
+        maxLoss: maxOfflineLossMs,
+        cuts: [offlineFrom],
+      }),
+    ).toEqual(onlyKills);
     const [{ atMs } = { atMs: 0 }] = kills;
     const spilled = (await talk.transcript()).filter(
       ({ start }) => start > offlineFrom && start < atMs - maxOfflineLossMs,
@@ -33,14 +45,21 @@ describe('a device that is killed in mid-talk', { timeout: 150_000 }, () => {
     expect(spilled.every(({ late }) => late)).toBe(true);
   });
 
-  // A second is spilled 2 s after its last frame, and that is looked at once a second: up to 4.3 s are not on the disk.
-  test.skip('while the link is down loses at most its last 3 s', async () => {
-    const { talk, kills } = await killedOffline(seeded(seed));
+  test('while the link is down loses at most its last 3 s and says no number twice', async ({
+    expect,
+    onTestFinished,
+    skip,
+  }) => {
+    skip(
+      !isStrict,
+      'not so yet: a second is spilled 2 s after its last frame, which is looked at once a second (up to 4.3 s), and a number cut in two by the outage is said by the live session and by backfill',
+    );
+    const { talk, kills } = await killedOffline(seeded(seed), onTestFinished);
     expect(await faultsBeside(kills, talk, `killed offline, seed ${seed}`)).toEqual(onlyKills);
   });
 });
 
-async function killedOffline(random: () => number) {
+async function killedOffline(random: () => number, onTestFinished: TestContext['onTestFinished']) {
   const { talk, over } = await startMixerTalk({ numbers: 250 }, onTestFinished);
   await talk.said(20);
   const offlineFrom = Date.now();

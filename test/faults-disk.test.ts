@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test } from 'vitest';
+import { test } from 'vitest';
 import { worstLag } from './harness/lag.ts';
 import { SmallDisk } from './harness/small-disk.ts';
 import { Talk } from './harness/talk.ts';
@@ -7,11 +7,11 @@ import { finished, verdictOf, whole } from './harness/verdict.ts';
 
 const maxLagMs = 3000;
 
-test('a relay whose disk is full captions on, says so once, and has everything once there is space again', {
+test.concurrent('a relay whose disk is full captions on, says so once, and has everything once there is space again', {
   timeout: 120_000,
-}, async (context) => {
+}, async ({ expect, onTestFinished, skip }) => {
   const disk = SmallDisk.mount(32);
-  if (typeof disk === 'string') return context.skip(disk);
+  if (typeof disk === 'string') return skip(disk);
   onTestFinished(() => disk.unmount());
   const talk = new Talk({ numbers: 350, segmentWords: 5, relayDir: disk.path });
   onTestFinished(() => talk.stop());
@@ -37,9 +37,13 @@ test('a relay whose disk is full captions on, says so once, and has everything o
   expect(await verdictOf(talk, 'disk full, after a restart')).toEqual(whole);
 });
 
-test('a relay that is killed while its disk is full loses nothing', { timeout: 120_000 }, async (context) => {
+test.concurrent('a relay that is killed while its disk is full loses nothing', { timeout: 120_000 }, async ({
+  expect,
+  onTestFinished,
+  skip,
+}) => {
   const disk = SmallDisk.mount(32);
-  if (typeof disk === 'string') return context.skip(disk);
+  if (typeof disk === 'string') return skip(disk);
   onTestFinished(() => disk.unmount());
   const talk = new Talk({ numbers: 300, segmentWords: 5, relayDir: disk.path });
   onTestFinished(() => talk.stop());

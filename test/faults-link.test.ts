@@ -1,6 +1,7 @@
 import { describe, test } from 'vitest';
 import { settledAt, worstLag } from './harness/lag.ts';
 import { flapping, type LinkFault, refused, silent, talkThrough } from './harness/link-faults.ts';
+import { isStrict } from './harness/strict.ts';
 import { finished, verdictOf, whole } from './harness/verdict.ts';
 
 const maxLagMs = 3000;
@@ -49,11 +50,15 @@ describe.concurrent('a talk whose link', { timeout: 150_000 }, () => {
     },
   );
 
-  // The kit asks again up to 5 s after the link's return, and what is spoken meanwhile waits for backfill with the rest.
-  test.skip('is refused for 8 s shows every word spoken since its return within 3 s', async ({
+  test('is refused for 8 s shows every word spoken since its return within 3 s', async ({
     expect,
     onTestFinished,
+    skip,
   }) => {
+    skip(
+      !isStrict,
+      'not so yet: the kit asks again up to 5 s after the return, and what is spoken meanwhile waits for backfill',
+    );
     const { talk, returnedAtMs } = await talkThrough(refused, 8000, { afterMs: 12_000, cleanUp: onTestFinished });
     expect(await finished(talk, 60_000)).toBe(0);
     expect(worstLag(talk.lags(), returnedAtMs)).toBeLessThan(maxLagMs);

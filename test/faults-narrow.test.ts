@@ -19,7 +19,7 @@ test('after an outage of 15 s a line of 400 kbit/s carries the backlog, and live
       await refused(proxy, lengthMs);
     },
     outageMs,
-    { afterMs: 50_000, cleanUp: onTestFinished },
+    { afterMs: 40_000, cleanUp: onTestFinished },
   );
   const connectedAtMs = await talk.connected(returnedAtMs - 20);
   expect(await finished(talk, 120_000)).toBe(0);

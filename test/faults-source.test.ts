@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { describe, test } from 'vitest';
+import { describe, type TestContext, test } from 'vitest';
 import { numbersOf } from './harness/lag.ts';
 import { type MixerTalk, mixerArgs, startMixerTalk } from './harness/mixer-talk.ts';
 import { kitEnvironment } from './harness/other-kit.ts';
 import { type RunningProgram, startDevice } from './harness/programs.ts';
+import { isStrict } from './harness/strict.ts';
 import { inOrderSpoken, judge, type Talk } from './harness/talk.ts';
 import { until } from './harness/until.ts';
 import { keepEvidence } from './harness/verdict.ts';
@@ -46,13 +47,13 @@ const successions = (talk: Talk) =>
 const maxSharedNumbers = 3;
 
 /** What is lost, and what is said twice or out of order anywhere but where the kits change. */
-async function faultsOf(talk: Talk, name: string) {
+async function faultsOf(talk: Talk, name: string, maxShared: number) {
   const transcript = await talk.transcript();
   const spoken = transcript.toSorted((a, b) => a.start - b.start || a.seq - b.seq);
   const changes = spoken.flatMap((caption, i) =>
     i > 0 && caption.stream !== spoken[i - 1]?.stream ? numbersOf(caption).slice(0, 1) : [],
   );
-  const elsewhere = (number: number) => !changes.some((change) => Math.abs(number - change) <= maxSharedNumbers);
+  const elsewhere = (number: number) => !changes.some((change) => Math.abs(number - change) <= maxShared);
   const counted = [talk.shown(), inOrderSpoken(transcript)].map((numbers) => {
     const { lost, repeated, backwards } = judge(numbers, talk.numbers);
     return { lost, repeated: repeated.filter(elsewhere), backwards: backwards.filter(elsewhere) };
@@ -62,25 +63,40 @@ async function faultsOf(talk: Talk, name: string) {
 }
 const clean = { lost: [], repeated: [], backwards: [] };
 
+/** Another kit takes the room over for 8 s and leaves; the talk goes on to its end. */
+async function joinAndLeave(
+  expect: TestContext['expect'],
+  onTestFinished: TestContext['onTestFinished'],
+): Promise<Talk> {
+  const mixer = await startMixerTalk({ numbers: 520, kit: kitA, deviceArgs: shown }, onTestFinished);
+  const { talk, over } = mixer;
+  await talk.said(40);
+  const second = join(mixer);
+  onTestFinished(async () => void (await second.stop()));
+  await untilInCharge(talk, 'kit-b', 20_000);
+  await untilHealth(talk.parts.device, 'other-source');
+  await delay(8000); // the second kit's time in charge
+  expect(await inCharge(talk)).toBe('kit-b');
+  await second.stop();
+  await untilInCharge(talk, 'kit-a', 60_000);
+  await untilHealth(talk.parts.device, 'ok');
+  await over;
+  await talk.said(519, 60_000);
+  await talk.settled();
+  return talk;
+}
+
 describe.concurrent('a second kit at the same mixer', { timeout: 180_000 }, () => {
   test('joins and leaves: one talk, captioned once, without ping-pong', async ({ expect, onTestFinished }) => {
-    const mixer = await startMixerTalk({ numbers: 520, kit: kitA, deviceArgs: shown }, onTestFinished);
-    const { talk, over } = mixer;
-    await talk.said(40);
-    const second = join(mixer);
-    onTestFinished(async () => void (await second.stop()));
-    await untilInCharge(talk, 'kit-b', 20_000);
-    await untilHealth(talk.parts.device, 'other-source');
-    await delay(8000); // the second kit's time in charge
-    expect(await inCharge(talk)).toBe('kit-b');
-    await second.stop();
-    await untilInCharge(talk, 'kit-a', 60_000);
-    await untilHealth(talk.parts.device, 'ok');
-    await over;
-    await talk.said(519, 60_000);
-    await talk.settled();
+    const talk = await joinAndLeave(expect, onTestFinished);
     expect(successions(talk)).toEqual(['kit-a', 'kit-b', 'kit-a']);
-    expect(await faultsOf(talk, 'a second kit')).toEqual([clean, clean]);
+    expect(await faultsOf(talk, 'a second kit', maxSharedNumbers)).toEqual([clean, clean]);
+  });
+
+  test('joins and leaves: no number is said by both', async ({ expect, onTestFinished, skip }) => {
+    skip(!isStrict, 'not so yet: the room times of two kits differ by up to a tenth of a second');
+    const talk = await joinAndLeave(expect, onTestFinished);
+    expect(await faultsOf(talk, 'a second kit, strict', -1)).toEqual([clean, clean]);
   });
 
   test('is kept out by a pin, and comes in when it is the pinned one', async ({ expect, onTestFinished }) => {
@@ -105,6 +121,6 @@ describe.concurrent('a second kit at the same mixer', { timeout: 180_000 }, () =
     await talk.said(519, 60_000);
     await talk.settled();
     expect(successions(talk)).toEqual(['kit-a', 'kit-b']);
-    expect(await faultsOf(talk, 'a pinned kit')).toEqual([clean, clean]);
+    expect(await faultsOf(talk, 'a pinned kit', maxSharedNumbers)).toEqual([clean, clean]);
   });
 });

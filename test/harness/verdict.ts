@@ -1,7 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { worstLag } from './lag.ts';
 import { root } from './programs.ts';
 import { inOrderSpoken, judge, type Talk } from './talk.ts';
 
@@ -82,9 +81,8 @@ function spoolOf(talk: Talk): unknown {
 /** One line of figures about a fault, printed at the end of its long form. */
 export function figuresOf(talk: Talk, name: string): string {
   const captions = talk.parts.reader.shown();
-  const lags = talk.lags().filter(({ late }) => !late);
   const late = captions.filter(({ caption }) => caption.late).length;
   const again = talk.heard().length - new Set(talk.heard()).size;
   const counts = judge(talk.shown(), talk.numbers);
-  return `${name}: ${talk.numbers} numbers, ${counts.lost.length} lost, ${counts.repeated.length} repeated, ${counts.backwards.length} out of order; ${late} of ${captions.length} captions late; ${talk.standIn.sessions.length} engine sessions, ${again} numbers heard twice by the engine; worst lag of a live number ${(worstLag(lags, 0) / 1000).toFixed(1)} s`;
+  return `${name}: ${talk.numbers} numbers, ${counts.lost.length} lost, ${counts.repeated.length} repeated, ${counts.backwards.length} out of order; ${late} of ${captions.length} captions late; ${talk.standIn.sessions.length} engine sessions, ${again} numbers heard twice by the engine`;
 }
