@@ -187,8 +187,19 @@ export class Attempt {
     this.#openSegment = false;
     // Finals of one session come in order, so all that was heard before this one's end is behind us.
     const parts = this.#own(result);
-    for (const { heard, end } of parts.slice(0, -1)) this.#listener.final(heard, this.#advance(end));
-    if (!this.#over) this.#listener.final(parts.at(-1)?.heard ?? null, this.#advance(result.end));
+    for (const [i, { heard, end }] of parts.entries()) {
+      if (this.#over) return;
+      this.#say(heard, i === parts.length - 1 ? result.end : end);
+    }
+    if (parts.length === 0) this.#listener.final(null, this.#advance(result.end));
+  }
+
+  /** What was said is said for good, also the rest of a word that an outage cut off: heard later, it is no second word. */
+  #say(heard: Heard, end: number): void {
+    const done = this.#advance(end);
+    mergeRanges(done, new Map([[heard.stream, intersect([[heard.from, heard.to]], this.owned(heard.stream))]]));
+    if (heard.words.length > 0) this.disown(heard.stream, [[0, heard.to]]);
+    this.#listener.final(heard, done);
   }
 
   #advance(to: number): Map<string, RangeSet> {

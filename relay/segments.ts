@@ -115,10 +115,16 @@ export class Segments {
     if (existing) return existing;
     await mkdir(this.#folder, { recursive: true });
     const file = await open(this.#path(index), 'w+', 0o640);
+    try {
+      // A new file exists after a power cut only if every folder that names it, or names a new folder, was synced too.
+      const room = dirname(this.#folder);
+      for (const folder of [this.#folder, room, dirname(room), dirname(dirname(room))]) await syncFolder(folder);
+    } catch (error) {
+      await file.close();
+      await rm(this.#path(index), { force: true }); // so that the next try begins anew
+      throw error;
+    }
     this.#open.set(index, file);
-    // A new file exists after a power cut only if the folders that name it were synced too.
-    for (const folder of [this.#folder, dirname(this.#folder), dirname(dirname(this.#folder))])
-      await syncFolder(folder);
     return file;
   }
 

@@ -1,8 +1,7 @@
-import { mkdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { messageOf } from '../systemd/errors.ts';
 import type { Logger } from '../systemd/log.ts';
-import { type Database, syncFolder, tryWrite } from './database.ts';
+import { type Database, tryWrite } from './database.ts';
 import { frameSamples, type Hole, intersect, type RangeSet, size, subtract, union } from './protocol.js';
 import { type Piece, segmentSamples } from './segments.ts';
 import { SpoolStream, type StreamRow } from './spool-stream.ts';
@@ -61,13 +60,6 @@ export class Spool {
   }
 
   start(): void {
-    try {
-      mkdirSync(this.#folder, { recursive: true });
-      syncFolder(dirname(this.#folder)); // the folder's own name must survive a power cut, too
-    } catch (error) {
-      // A disk that takes nothing is told with the first audio; this must not keep captions from starting.
-      this.#log.warn({ reason: messageOf(error) }, 'The folder of the audio cannot be made');
-    }
     const holes = this.#db.prepare<[string], Hole>(
       'SELECT from_position AS "from", to_position AS "to", reason FROM holes WHERE stream = ? ORDER BY from_position',
     );

@@ -100,7 +100,6 @@ describe('the spool', () => {
 
   test('stores nothing while the disk does not take it, says so, gives the audio out all the same, and goes on by itself', async () => {
     const blocked = join(folder.path, 'spool');
-    rmSync(blocked, { recursive: true });
     writeFileSync(blocked, 'a file where the folder should be');
     const stream = open();
     spool.write(stream, 0, audio(0, 1600));
@@ -116,7 +115,6 @@ describe('the spool', () => {
 
   test('bounds what waits for the disk: the oldest is asked of the device again', async () => {
     await spool.stop();
-    rmSync(join(folder.path, 'spool'), { recursive: true });
     writeFileSync(join(folder.path, 'spool'), '');
     spool = new Spool(db, folder.path, log, { ...limits, maxUnsyncedSamples: 16_000 });
     const stream = open();
