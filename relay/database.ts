@@ -134,7 +134,7 @@ export function openDatabase(dataDir: string): Database {
 }
 
 /** Makes the names in a folder survive a power cut. */
-export function syncFolder(path: string): void {
+function syncFolder(path: string): void {
   const folder = openSync(path, 'r');
   try {
     fsyncSync(folder);
