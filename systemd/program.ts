@@ -73,8 +73,9 @@ export async function run<S extends Settings>(
       host.stdout.write(invocation.help);
       return;
     }
-    const running = await program.start(invocation.settings, host.env);
+    let running: Running | null = null;
     let stoppingSinceMs: number | null = null;
+    const drain = () => running?.stop().then(() => host.exit(0), fail);
     const stop = (signal?: NodeJS.Signals) => {
       if (stoppingSinceMs !== null) {
         // Ctrl-C reaches us from the terminal and once more through npm: that is one signal, not two.
@@ -84,10 +85,13 @@ export async function run<S extends Settings>(
       }
       stoppingSinceMs = performance.now();
       setTimeout(() => fail(tooSlow(stopTimeoutMs)), stopTimeoutMs).unref();
-      running.stop().then(() => host.exit(0), fail);
+      void drain();
     };
+    // Before the start: one that is told to stop meanwhile finishes starting, then drains like any other.
     host.on('SIGTERM', stop);
     host.on('SIGINT', stop);
+    running = await program.start(invocation.settings, host.env);
+    if (stoppingSinceMs !== null) void drain();
     await running.done?.then(() => stop());
   } catch (error) {
     fail(error);
