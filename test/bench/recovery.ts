@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
-import { sampleRate } from '../../relay/protocol.js';
-import { DeviceCore, eventually, onDisk, temporaryFolder } from '../harness/device-core.ts';
+import { bytesPerSample, sampleRate } from '../../relay/protocol.js';
+import { DeviceCore, eventually, temporaryFolder } from '../harness/device-core.ts';
 import { worstLag } from '../harness/lag.ts';
 import { refused, talkThrough } from '../harness/link-faults.ts';
 import type { Bench, BenchSettings } from './bench.ts';
@@ -51,7 +50,6 @@ async function carry(relay: RunningTarget, minutes: number): Promise<number> {
   const folder = temporaryFolder();
   const room = `room-${minutes}-${randomUUID().slice(0, 8)}`;
   const { publish } = await relay.room(room);
-  const dataDir = join(folder.path, 'device');
   const core = new DeviceCore({ relay: relay.address, room, dataDir: folder.path, token: publish });
   try {
     core.start({ connect: false });
@@ -59,8 +57,8 @@ async function carry(relay: RunningTarget, minutes: number): Promise<number> {
     for (let done = 0; done < blocks; done += stepBlocks) {
       core.capture(Math.min(stepBlocks, blocks - done));
       core.aheadMs += 5000; // the disk takes what was not stored for two seconds
-      const onDiskSamples = (done * sampleRate) / 10;
-      await eventually(() => onDisk(folder.path).samples >= onDiskSamples, `the backlog on ${dataDir}`);
+      const bytes = (done * sampleRate * bytesPerSample) / 10;
+      await eventually(() => core.buffer.health().diskBytes >= bytes, 'the backlog on the disk');
     }
     const before = core.buffer.health().backlogMs;
     const startedMs = performance.now();
