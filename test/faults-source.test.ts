@@ -121,8 +121,6 @@ describe.concurrent('a second kit at the same mixer', { timeout: 180_000 }, () =
     await talk.said(519, 60_000);
     await talk.settled();
     expect(successions(talk)).toEqual(['kit-a', 'kit-b']);
-    // Not always so yet: a word whose middle lies at the boundary of a jump is said by both sessions, or by none.
-    if (isStrict) expect(await faultsOf(talk, 'a pinned kit', maxSharedNumbers)).toEqual([clean, clean]);
-    else process.stdout.write('a pinned kit: the count of its words is left to SALA_TEST_STRICT=1 (words at a jump)\n');
+    expect(await faultsOf(talk, 'a pinned kit', maxSharedNumbers)).toEqual([clean, clean]);
   });
 });
