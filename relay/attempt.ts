@@ -1,6 +1,7 @@
 import type { Engine, EngineFailure, EngineResult, EngineSession, SessionSettings, Word } from './engines/engine.ts';
 import { bytesPerSample, frameSamples, intersect, type RangeSet, sampleRate, subtract, union } from './protocol.js';
 import type { Lease } from './quota.ts';
+import type { SaidWords } from './said.ts';
 import { type Place, TimeMap } from './time-map.ts';
 
 /** A result in the stream's own terms, its foreign words taken out. */
@@ -35,6 +36,9 @@ const maxUnansweredSamples = 60 * sampleRate;
 /** RMS below which a frame holds no words, -50 dBFS. */
 const quietRms = 104;
 
+/** Services round word times to milliseconds: a word right at a boundary must not fall between two sessions, 10 ms. */
+const slack = sampleRate / 100;
+
 /** Words this much further apart in the stream than in the session are no longer one caption. */
 const apartSamples = sampleRate;
 
@@ -57,6 +61,7 @@ export class Attempt {
   readonly #listener: AttemptListener;
   readonly #session: EngineSession;
   readonly #lease: Lease | null;
+  readonly #said: SaidWords;
   #done = 0;
   #openSegment = false;
   /** Runs of frames that may hold words and are not behind us, in engine time. */
@@ -64,15 +69,17 @@ export class Attempt {
   #over = false;
   #ready = false;
 
-  /** @param lease its place in the quota, given back when it is over */
+  /** @param lease its place in the quota, given back when it is over @param said shared by all sessions of the room */
   constructor(
     engine: Engine,
     settings: SessionSettings,
     nowMs: number,
     listener: AttemptListener,
     lease: Lease | null,
+    said: SaidWords,
   ) {
     this.#lease = lease;
+    this.#said = said;
     this.language = settings.language;
     this.engineName = engine.name;
     this.openedAtMs = nowMs;
@@ -198,7 +205,7 @@ export class Attempt {
   #say(heard: Heard, end: number): void {
     const done = this.#advance(end);
     mergeRanges(done, new Map([[heard.stream, intersect([[heard.from, heard.to]], this.owned(heard.stream))]]));
-    if (heard.words.length > 0) this.disown(heard.stream, [[0, heard.to]]);
+    if (heard.words.length > 0) this.#said.add(heard.stream, heard.from, heard.to);
     this.#listener.final(heard, done);
   }
 
@@ -222,9 +229,9 @@ export class Attempt {
   }
 
   #isOwned(place: Place | null): place is Place {
-    return (
-      place !== null && this.owned(place.stream).some(([from, to]) => from <= place.position && place.position < to)
-    );
+    if (place === null || this.#said.has(place.stream, place.position)) return false;
+    const { position } = place;
+    return this.owned(place.stream).some(([from, to]) => from - slack <= position && position < to + slack);
   }
 
   /**

@@ -8,6 +8,7 @@ import { Pace } from './pace.ts';
 import { frameSamples, intersect, type RangeSet, runEnd, sampleRate, size, subtract, union } from './protocol.js';
 import type { EngineQuota } from './quota.ts';
 import { EngineRetry } from './retry.ts';
+import type { SaidWords } from './said.ts';
 import type { Spool } from './spool.ts';
 import type { SpoolStream } from './spool-stream.ts';
 
@@ -41,6 +42,7 @@ export interface BackfillRoom {
   /** Positions that live captions take care of, by stream. */
   claims(): ReadonlyMap<string, RangeSet>;
   engineFor(name: string): Engine;
+  readonly said: SaidWords;
   backfilled(heard: Heard | null, done: ReadonlyMap<string, RangeSet>): void;
 }
 
@@ -200,6 +202,7 @@ export class Backfill {
         },
       },
       lease,
+      room.said,
     );
     this.#running.set(stretch, () => {
       attempt.abort();

@@ -7,6 +7,7 @@ import { Pace } from './pace.ts';
 import { frameSamples, type RangeSet, runEnd, sampleRate, subtract, union } from './protocol.js';
 import type { EngineQuota } from './quota.ts';
 import type { Assignment } from './rooms.ts';
+import type { SaidWords } from './said.ts';
 import { Sessions } from './sessions.ts';
 import type { Spool } from './spool.ts';
 import type { SpoolStream } from './spool-stream.ts';
@@ -57,6 +58,7 @@ export interface FeedOptions {
   readonly room: string;
   readonly engineFor: (name: string) => Engine;
   readonly quota: EngineQuota;
+  readonly said: SaidWords;
   /** What of a stream is being backfilled already. */
   readonly taken: (streamId: string) => RangeSet;
   readonly listener: FeedListener;
@@ -103,10 +105,10 @@ export class Feed {
     this.#log = options.log;
     this.#limits = options.limits ?? feedLimits;
     this.#now = options.now ?? (() => performance.now());
-    const { room, engineFor, quota, log, listener } = options;
+    const { room, engineFor, quota, said, log, listener } = options;
     const { finishTimeoutMs } = this.#limits;
     this.#sessions = new Sessions({
-      ...{ room, engineFor, quota, log, finishTimeoutMs, now: this.#now },
+      ...{ room, engineFor, quota, said, log, finishTimeoutMs, now: this.#now },
       listener: {
         partial: (heard) => listener.partial(heard),
         final: (heard, done) => listener.final(heard, done),

@@ -20,6 +20,7 @@ import {
 import type { EngineQuota } from './quota.ts';
 import type { RoomMoment, RoomTime } from './room-time.ts';
 import type { RoomRecord } from './rooms.ts';
+import { SaidWords } from './said.ts';
 import type { Spool } from './spool.ts';
 import type { SpoolStream } from './spool-stream.ts';
 import { statusOf } from './status.ts';
@@ -43,6 +44,7 @@ const returnGraceMs = 15_000;
 export class Room implements LiveRoom, BackfillRoom {
   readonly log: CaptionLog;
   readonly charge = new Charge();
+  readonly said = new SaidWords();
   readonly #parts: RoomParts;
   readonly #feed: Feed;
   readonly #listeners = new Set<RoomListener>();
@@ -69,6 +71,7 @@ export class Room implements LiveRoom, BackfillRoom {
       room: record.name,
       engineFor: parts.engineFor,
       quota: parts.quota,
+      said: this.said,
       taken: (stream) => parts.backfill.taken(stream),
       log: parts.log,
       ...(parts.feedLimits ? { limits: parts.feedLimits } : {}),

@@ -98,6 +98,7 @@ export class RunningRooms implements LiveRooms {
     const { spool, time, governing } = this.#parts;
     const stream = spool.get(id);
     if (stream) await spool.remove(stream);
+    if (stream) this.#running.get(stream.room)?.said.forget(id);
     time.forget(id);
     governing.forget(id);
   }

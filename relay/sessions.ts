@@ -5,6 +5,7 @@ import { type RangeSet, sampleRate, subtract } from './protocol.js';
 import type { EngineQuota } from './quota.ts';
 import { EngineRetry } from './retry.ts';
 import type { Assignment } from './rooms.ts';
+import type { SaidWords } from './said.ts';
 
 export interface SessionsListener {
   partial(heard: Heard | null): void;
@@ -19,6 +20,7 @@ export interface SessionsOptions {
   readonly room: string;
   readonly engineFor: (name: string) => Engine;
   readonly quota: EngineQuota;
+  readonly said: SaidWords;
   readonly listener: SessionsListener;
   readonly log: Logger;
   readonly finishTimeoutMs: number;
@@ -81,7 +83,7 @@ export class Sessions {
 
   /** Opens the next session; null when there is no place or it failed at once: `isOpenable` says when to try again. */
   open({ engine: name, language }: Assignment): Attempt | null {
-    const { room, engineFor, quota, listener, now } = this.#options;
+    const { room, engineFor, quota, said, listener, now } = this.#options;
     const engine = engineFor(name);
     this.#engineName = engine.name;
     const lease = engine.paid ? quota.take(this.hasLeaving ? 'handover' : 'live') : null;
@@ -111,7 +113,7 @@ export class Sessions {
       failed: (failure) =>
         made ? this.#failed(made, failure) : queueMicrotask(() => made && this.#failed(made, failure)),
     };
-    made = new Attempt(engine, { room, language }, now(), events, lease);
+    made = new Attempt(engine, { room, language }, now(), events, lease, said);
     this.#present = made;
     listener.changed();
     if (made.over) return null;
