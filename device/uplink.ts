@@ -264,7 +264,8 @@ export class Uplink implements BufferListener {
       if (this.#stopping !== null) return;
       this.#retry.ended(now() - openedAtMs.welcome);
       const end = answered ?? explainClose(code, this.#refusal, failure, this.#options.room);
-      if (end.state === 'other-source') this.#displaced = true;
+      // One that had nothing to send yet was not pushed out by anybody: it takes over once it has.
+      if (end.state === 'other-source') this.#displaced = this.#options.buffer.offered().some(({ ended }) => !ended);
       this.#wait(this.#delay(code, end.delayMs), end.state, end.problem);
     });
   }

@@ -42,7 +42,7 @@ export const roomView = z
     language: z.string(),
     engine: z.string().nullable(),
     public: z.boolean(),
-    source: z.string().nullable().describe('The pinned device'),
+    source: z.string().nullable().describe('The pinned device: it goes before any other that is there'),
     log: z.string().describe('Id of the caption log'),
     seq: z.number().int().describe('Newest seq of the log'),
     live: z.object({

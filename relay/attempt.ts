@@ -205,7 +205,7 @@ export class Attempt {
   #say(heard: Heard, end: number): void {
     const done = this.#advance(end);
     mergeRanges(done, new Map([[heard.stream, intersect([[heard.from, heard.to]], this.owned(heard.stream))]]));
-    if (heard.words.length > 0) this.#said.add(heard.stream, heard.from, heard.to);
+    if (heard.words.length > 0) this.#said.add(heard.stream, heard.from, heard.to, heard.words);
     this.#listener.final(heard, done);
   }
 
@@ -228,8 +228,8 @@ export class Attempt {
     return new Map([...heard].map(([stream, ranges]) => [stream, intersect(ranges, this.owned(stream))]));
   }
 
-  #isOwned(place: Place | null): place is Place {
-    if (place === null || this.#said.has(place.stream, place.position)) return false;
+  #isOwned(place: Place | null, text?: string): place is Place {
+    if (place === null || this.#said.has(place.stream, place.position, text)) return false;
     const { position } = place;
     return this.owned(place.stream).some(([from, to]) => from - slack <= position && position < to + slack);
   }
@@ -253,7 +253,7 @@ export class Attempt {
       if (word.kind === 'word') {
         const at = (word.start + word.end) / 2;
         const place = this.#map.place(at);
-        keeping = this.#isOwned(place);
+        keeping = this.#isOwned(place, word.text);
         if (keeping && place) {
           if (!before || isApart(before.place, place, at - before.at)) runs.push({ place, words: [] });
           before = { place, at };

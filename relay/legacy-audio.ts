@@ -25,6 +25,7 @@ const anchorEverySamples = 10 * sampleRate;
  */
 export class LegacyAudio implements Publisher {
   readonly connectedAtMs = performance.now();
+  heardAtMs = this.connectedAtMs;
   readonly device = `legacy-${randomUUID().slice(0, 8)}`;
   readonly #socket: WebSocket;
   readonly #room: Room;
@@ -43,7 +44,7 @@ export class LegacyAudio implements Publisher {
   }
 
   start(): void {
-    this.#room.charge.take(this, true);
+    this.#room.charge.take(this, { takeover: true, hasAudio: true });
     this.#room.sourceChanged();
     this.#socket.on('message', (data, isBinary) => {
       if (!isBinary || this.#over) return; // the predecessor took no text and ignored it
@@ -59,6 +60,7 @@ export class LegacyAudio implements Publisher {
 
   #audio(bytes: Buffer<ArrayBufferLike>): void {
     const now = performance.now();
+    this.heardAtMs = now;
     const stream = this.#stream ?? this.#begin(now);
     if (!stream) return;
     const all = this.#rest.length > 0 ? Buffer.concat([this.#rest, bytes]) : bytes;

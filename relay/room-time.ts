@@ -7,6 +7,29 @@ interface Pair {
   readonly y: number;
 }
 
+/** A connection, as far as stamps made over it go: they are late by half of its least round trip, or more. */
+export interface Way {
+  /** The least seen so far, ms; 0 before any. What is learned later mends earlier stamps, too. */
+  leastRttMs: number;
+}
+
+/** A stamp: `y` is room time less the kit's monotonic clock. */
+class Stamp implements Pair {
+  readonly x: number;
+  readonly #late: number;
+  readonly #way: Way | null;
+
+  constructor(monotonicMs: number, arrivedMs: number, way: Way | null) {
+    this.x = monotonicMs;
+    this.#late = arrivedMs - monotonicMs;
+    this.#way = way;
+  }
+
+  get y(): number {
+    return this.#late - (this.#way?.leastRttMs ?? 0) / 2;
+  }
+}
+
 interface StreamAnchors {
   bootId: string;
   /** Position to the kit's monotonic ms. */
@@ -28,8 +51,8 @@ const samplesPerMs = sampleRate / 1000;
 
 /**
  * Room time: the relay's clock, laid over every stream by anchors. A stream's anchors tie positions to its kit's
- * monotonic clock; stamps (arrival minus half the round trip) tie that clock, boot by boot, to the relay's. Of each
- * minute the least delayed stamp is kept. A kit's wall clock counts only where nothing else is known.
+ * monotonic clock; stamps (arrival minus half the least round trip) tie that clock, boot by boot, to the relay's. Of
+ * each minute the least delayed stamp is kept. A kit's wall clock counts only where nothing else is known.
  */
 export class RoomTime {
   readonly #db: Database;
@@ -51,7 +74,7 @@ export class RoomTime {
         wallMs: row.wall_ms,
         wallSynced: row.wall_synced === 1,
       });
-      if (row.room_ms !== null) this.#stamp(row.boot_id, row.monotonic_ms, row.room_ms);
+      if (row.room_ms !== null) this.#stamp(row.boot_id, new Stamp(row.monotonic_ms, row.room_ms, null));
     }
     const placed = this.#db.prepare<[], PlacedRow>(
       'SELECT id, placed_ms, time_uncertain FROM streams WHERE placed_ms IS NOT NULL',
@@ -64,12 +87,14 @@ export class RoomTime {
   }
 
   /**
-   * Takes an anchor. `roomMs` is the room time of its `monotonicMs` when it was sent at that very moment, null when it
-   * is told afterwards. One anchor a minute is kept, the least delayed.
+   * Takes an anchor. `arrivedMs` is the room time at which its `monotonicMs` would have arrived when sent at that very
+   * moment, null when it is told afterwards; `way` is the connection it came over. One anchor a minute is kept, the
+   * least delayed.
    */
-  anchor(streamId: string, anchor: Anchor, roomMs: number | null): void {
+  anchor(streamId: string, anchor: Anchor, arrivedMs: number | null, way: Way | null = null): void {
     const isNew = this.#keep(streamId, anchor);
-    const isBest = roomMs !== null && this.#stamp(anchor.bootId, anchor.monotonicMs, roomMs);
+    const stamp = arrivedMs === null ? null : new Stamp(anchor.monotonicMs, arrivedMs, way);
+    const isBest = stamp !== null && this.#stamp(anchor.bootId, stamp);
     if (!isNew && !isBest) return;
     // Without it, times after a restart rest on fewer anchors.
     tryWrite(() =>
@@ -85,14 +110,14 @@ export class RoomTime {
           anchor.monotonicMs,
           anchor.wallMs,
           anchor.wallSynced ? 1 : 0,
-          isBest ? roomMs : null,
+          isBest ? stamp.x + stamp.y : null,
         ),
     );
   }
 
   /** A reading of a kit's monotonic clock without a stream: a `hello`. */
-  heard(bootId: string, monotonicMs: number, roomMs: number): void {
-    this.#stamp(bootId, monotonicMs, roomMs);
+  heard(bootId: string, monotonicMs: number, arrivedMs: number, way: Way): void {
+    this.#stamp(bootId, new Stamp(monotonicMs, arrivedMs, way));
   }
 
   /**
@@ -156,7 +181,7 @@ export class RoomTime {
   #keep(streamId: string, { position, bootId, monotonicMs, wallMs, wallSynced }: Anchor): boolean {
     const stream = this.#stream(streamId);
     stream.bootId = bootId;
-    if (wallSynced) insertBest(stream.wall, monotonicMs, wallMs - monotonicMs);
+    if (wallSynced) insertBest(stream.wall, { x: monotonicMs, y: wallMs - monotonicMs });
     const near = stream.pairs.findLast(({ x }) => x <= position);
     if (near && near.x !== position && position - near.x < sampleRate * 55) return false;
     if (near?.x === position) return false;
@@ -165,10 +190,10 @@ export class RoomTime {
     return true;
   }
 
-  #stamp(bootId: string, monotonicMs: number, roomMs: number): boolean {
+  #stamp(bootId: string, stamp: Stamp): boolean {
     const known = this.#boots.get(bootId) ?? [];
     this.#boots.set(bootId, known);
-    return insertBest(known, monotonicMs, roomMs - monotonicMs);
+    return insertBest(known, stamp);
   }
 }
 
@@ -189,16 +214,16 @@ interface PlacedRow {
 }
 
 /** Keeps of each minute of `x` the pair with the smallest `y` (delay only ever adds); true when this one was kept. */
-function insertBest(pairs: Pair[], x: number, y: number): boolean {
-  const minute = Math.floor(x / minuteMs);
+function insertBest(pairs: Pair[], made: Pair): boolean {
+  const minute = Math.floor(made.x / minuteMs);
   const index = pairs.findIndex((pair) => Math.floor(pair.x / minuteMs) === minute);
   if (index < 0) {
-    pairs.push({ x, y });
+    pairs.push(made);
     pairs.sort((a, b) => a.x - b.x);
     return true;
   }
-  if ((pairs[index]?.y ?? 0) <= y) return false;
-  pairs[index] = { x, y };
+  if ((pairs[index]?.y ?? 0) <= made.y) return false;
+  pairs[index] = made;
   return true;
 }
 

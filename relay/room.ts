@@ -44,7 +44,7 @@ const returnGraceMs = 15_000;
 export class Room implements LiveRoom, BackfillRoom {
   readonly log: CaptionLog;
   readonly charge = new Charge();
-  readonly said = new SaidWords();
+  readonly said = new SaidWords((stream, position) => this.#timeOf(stream, position).ms);
   readonly #parts: RoomParts;
   readonly #feed: Feed;
   readonly #listeners = new Set<RoomListener>();

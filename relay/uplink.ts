@@ -8,7 +8,6 @@ import {
   type DeviceMessage,
   decodeAudioFrame,
   type Hello,
-  intersect,
   parseDeviceMessage,
   type RangeSet,
   type RelayMessage,
@@ -20,7 +19,7 @@ import {
   limits as wire,
 } from './protocol.js';
 import type { Room } from './room.ts';
-import type { RoomTime } from './room-time.ts';
+import type { RoomTime, Way } from './room-time.ts';
 import type { Spool } from './spool.ts';
 import type { SpoolStream } from './spool-stream.ts';
 
@@ -39,6 +38,11 @@ export interface UplinkLimits {
   readonly receivedIntervalMs: number;
   /** When a source that was refused may ask again. */
   readonly retryAfterMs: number;
+  /** The same for one that had no audio yet: once its mixer is plugged in, it shall not wait long. */
+  readonly retryWithoutAudioMs: number;
+  /** Round trips measured as soon as a source connects, for its clock; later ones come with the heartbeat. */
+  readonly firstPings: number;
+  readonly firstPingsEveryMs: number;
 }
 
 export const uplinkLimits: UplinkLimits = {
@@ -50,6 +54,9 @@ export const uplinkLimits: UplinkLimits = {
   messageBurst: 500,
   receivedIntervalMs: 50,
   retryAfterMs: 30_000,
+  retryWithoutAudioMs: 5000,
+  firstPings: 8,
+  firstPingsEveryMs: 100,
 };
 
 export interface UplinkParts {
@@ -78,20 +85,22 @@ interface Channel {
  */
 export class Uplink implements Publisher {
   readonly connectedAtMs = performance.now();
+  heardAtMs = this.connectedAtMs;
   readonly #socket: WebSocket;
   readonly #room: Room;
   readonly #parts: UplinkParts;
   readonly #limits: UplinkLimits;
   readonly #channels = new Map<number, Channel>();
   #device = '';
-  /** The least of this connection: a peer that was busy when a ping came would set its clock too early for good. */
-  #rttMs: number | null = null;
+  readonly #way: Way = { leastRttMs: 0 };
   #backlogMs = 0;
   #messages = 0;
   #allowanceAtMs = performance.now();
   #timer: NodeJS.Timeout | undefined;
   #unlisten: () => void = () => {};
   #closed = false;
+  /** Another source is in charge; what was on its way is taken all the same. */
+  #isReplaced = false;
 
   constructor(socket: WebSocket, room: Room, parts: UplinkParts) {
     this.#socket = socket;
@@ -108,7 +117,7 @@ export class Uplink implements Publisher {
     const hello = setTimeout(() => this.#close(closeCodes.helloTimeout, 'no hello came'), wire.helloTimeoutMs);
     this.#socket.on('message', (data, isBinary) => {
       clearTimeout(hello);
-      if (this.#closed) return;
+      if (this.#closed && !(this.#isReplaced && isBinary)) return;
       try {
         const bytes = bytesOf(data);
         if (isBinary) this.#audio(bytes);
@@ -124,16 +133,22 @@ export class Uplink implements Publisher {
     });
     this.#socket.on('pong', (data) => {
       const rttMs = performance.now() - Number(data.toString('latin1'));
-      if (rttMs >= 0 && rttMs < wire.deadAfterMs) this.#rttMs = Math.min(rttMs, this.#rttMs ?? rttMs);
+      if (rttMs >= 0 && rttMs < wire.deadAfterMs) this.#way.leastRttMs = Math.min(rttMs, this.#way.leastRttMs || rttMs);
     });
     this.#socket.once('close', () => {
       clearTimeout(hello);
+      clearInterval(pings);
       this.#leave();
     });
-    this.#socket.ping(String(performance.now()));
+    let left = this.#limits.firstPings;
+    const pings = setInterval(() => {
+      if (this.#socket.readyState === this.#socket.OPEN) this.#socket.ping(String(performance.now()));
+      if (--left <= 0) clearInterval(pings);
+    }, this.#limits.firstPingsEveryMs);
   }
 
   replaced(by: string): void {
+    this.#isReplaced = true;
     this.#refuse(
       'other-source',
       `Another source (${by}) is in charge of the room now`,
@@ -163,7 +178,8 @@ export class Uplink implements Publisher {
         this.#parts.time.anchor(
           stream.id,
           message.anchor,
-          this.#stamp(message.anchor.monotonicMs, message.sentMonotonicMs),
+          arrivalOf(message.anchor.monotonicMs, message.sentMonotonicMs),
+          this.#way,
         );
     }
   }
@@ -171,7 +187,8 @@ export class Uplink implements Publisher {
   #hello(hello: Hello): void {
     if (this.#device) throw new WireError('a second "hello" came');
     this.#device = hello.device.id;
-    if (!this.#room.charge.take(this, hello.takeover)) {
+    const live = hello.streams.findLast((report) => !report.ended);
+    if (!this.#room.charge.take(this, { takeover: hello.takeover, hasAudio: live !== undefined })) {
       const holder = this.#room.charge.holder?.device;
       this.#refuse(
         'other-source',
@@ -179,11 +196,12 @@ export class Uplink implements Publisher {
           ? `Another source (${holder}) is in charge of the room`
           : 'Another source was in charge of the room just now',
         'It is asked again from time to time; an organizer can pin a source.',
+        live ? this.#limits.retryAfterMs : this.#limits.retryWithoutAudioMs,
       );
       return;
     }
     if (hello.device.monotonicMs !== undefined)
-      this.#parts.time.heard(hello.device.bootId, hello.device.monotonicMs, Date.now() - (this.#rttMs ?? 0) / 2);
+      this.#parts.time.heard(hello.device.bootId, hello.device.monotonicMs, Date.now(), this.#way);
     const channels = hello.streams.map((report) => this.#open(report));
     const { settings, name } = this.#room.record;
     this.#say({
@@ -220,7 +238,6 @@ export class Uplink implements Publisher {
     };
     if (hello.health) this.#room.heard(hello.health);
     this.#room.sourceChanged();
-    const live = hello.streams.findLast((report) => !report.ended);
     const channel = live && this.#channels.get(live.index);
     if (channel) this.#room.follow(channel.stream);
     this.#parts.log.info(
@@ -246,8 +263,9 @@ export class Uplink implements Publisher {
       for (const [from, to] of lost) spool.declareHole(stream, { from, to, reason: 'killed' });
     }
     // Another kit was in charge while this one kept its audio: that time is captioned.
-    const covered = intersect(subtract(report.ranges, stream.received), coveredByOthers(stream, spool, time));
+    const { covered, seams } = coveredByOthers(stream, subtract(report.ranges, stream.received), spool, time);
     for (const [from, to] of covered) spool.declareHole(stream, { from, to, reason: 'other-source' });
+    for (const ms of seams) this.#room.said.seam(ms);
     const channel: Channel = {
       index: report.index,
       stream,
@@ -262,6 +280,7 @@ export class Uplink implements Publisher {
 
   #audio(bytes: Uint8Array): void {
     const frame = decodeAudioFrame(bytes);
+    this.heardAtMs = performance.now();
     if (!this.#device) throw new WireError('audio came before "hello"');
     const channel = this.#channel(frame.index);
     const { stream } = channel;
@@ -325,17 +344,12 @@ export class Uplink implements Publisher {
     return channel;
   }
 
-  /** The room time of a kit's monotonic reading, made `sent - monotonic` before the message left. */
-  #stamp(monotonicMs: number, sentMonotonicMs = monotonicMs): number {
-    return Date.now() - (this.#rttMs ?? 0) / 2 - Math.max(0, sentMonotonicMs - monotonicMs);
-  }
-
   #say(message: RelayMessage): void {
     if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(JSON.stringify(message));
   }
 
-  #refuse(code: string, message: string, hint: string): void {
-    this.#say({ type: 'refused', code, message, hint, retryAfterMs: this.#limits.retryAfterMs });
+  #refuse(code: string, message: string, hint: string, retryAfterMs = this.#limits.retryAfterMs): void {
+    this.#say({ type: 'refused', code, message, hint, retryAfterMs });
     this.#close(closeCodes.otherSource, message);
   }
 
@@ -361,6 +375,10 @@ export class Uplink implements Publisher {
     this.#room.sourceChanged();
   }
 }
+
+/** When a reading of a kit's monotonic clock would have come, had it been sent at once. */
+const arrivalOf = (monotonicMs: number, sentMonotonicMs = monotonicMs) =>
+  Date.now() - Math.max(0, sentMonotonicMs - monotonicMs);
 
 /** As many ranges as a message may hold, the newest. */
 const newest = (ranges: RangeSet): RangeSet => ranges.slice(-wire.maxRanges);

@@ -5,6 +5,7 @@ import { Charge, type Publisher } from '../relay/charge.ts';
 import { coveredByOthers } from '../relay/coverage.ts';
 import { type Database, openDatabase } from '../relay/database.ts';
 import { gapsOf } from '../relay/gaps.ts';
+import type { RangeSet } from '../relay/protocol.js';
 import { EngineQuota } from '../relay/quota.ts';
 import { RoomTime } from '../relay/room-time.ts';
 import { Rooms } from '../relay/rooms.ts';
@@ -17,9 +18,12 @@ describe('one source in charge', () => {
   let nowMs = 0;
   let charge: Charge;
   const replaced: string[] = [];
+  const takes = { takeover: true, hasAudio: true };
+  const asks = { takeover: false, hasAudio: true };
   const source = (device: string): Publisher => ({
     device,
     connectedAtMs: 0,
+    heardAtMs: nowMs,
     replaced: (by) => replaced.push(`${device} by ${by}`),
   });
 
@@ -30,47 +34,70 @@ describe('one source in charge', () => {
   });
 
   test('is the newest one that takes over, and the older is told', () => {
-    expect(charge.take(source('a'), true)).toBe(true);
-    expect(charge.take(source('b'), true)).toBe(true);
+    expect(charge.take(source('a'), takes)).toBe(true);
+    expect(charge.take(source('b'), takes)).toBe(true);
     expect(charge.holder?.device).toBe('b');
     expect(replaced).toEqual(['a by b']);
   });
 
   test('is not pushed out by one that only asks, until ten seconds after it left', () => {
     const b = source('b');
-    charge.take(b, true);
-    expect(charge.take(source('a'), false)).toBe(false);
+    charge.take(b, takes);
+    expect(charge.take(source('a'), asks)).toBe(false);
     charge.release(b);
     nowMs = 9999;
-    expect(charge.take(source('a'), false)).toBe(false);
+    expect(charge.take(source('a'), asks)).toBe(false);
     nowMs = 10_001;
-    expect(charge.take(source('a'), false)).toBe(true);
+    expect(charge.take(source('a'), asks)).toBe(true);
     expect(replaced).toEqual([]);
   });
 
   test('comes back at once after a cut, whether it asks or takes', () => {
     const first = source('a');
-    charge.take(first, true);
+    charge.take(first, takes);
     charge.release(first);
-    expect(charge.take(source('a'), false)).toBe(true);
+    expect(charge.take(source('a'), asks)).toBe(true);
   });
 
-  test('is the pinned one and no other', () => {
-    charge.take(source('a'), true);
+  test('is the pinned one as soon as it is there; until then whoever is', () => {
+    charge.take(source('a'), takes);
     charge.pin('b');
-    expect(charge.holder).toBeNull();
-    expect(replaced).toEqual(['a by b']);
-    expect(charge.take(source('a'), true)).toBe(false);
-    expect(charge.take(source('b'), false)).toBe(true);
+    expect(charge.holder?.device).toBe('a');
+    expect(charge.take(source('c'), takes)).toBe(false);
+    expect(charge.take(source('a'), asks)).toBe(true);
+    expect(charge.take(source('b'), asks)).toBe(true);
+    expect(replaced.at(-1)).toBe('a by b');
+    nowMs = 60_000;
+    expect(charge.take(source('a'), takes)).toBe(false);
     charge.pin(null);
     expect(charge.holder?.device).toBe('b');
-    expect(charge.take(source('a'), true)).toBe(true);
+    expect(charge.take(source('a'), takes)).toBe(true);
+  });
+
+  test('is another one where the pinned one has been gone for ten seconds', () => {
+    const b = source('b');
+    charge.pin('b');
+    charge.take(b, takes);
+    charge.release(b);
+    expect(charge.take(source('a'), takes)).toBe(false);
+    nowMs = 10_000;
+    expect(charge.take(source('a'), takes)).toBe(true);
+    expect(charge.take(source('b'), asks)).toBe(true);
+  });
+
+  test('is not pushed out by a kit without sound, and gives way to one with sound when it has had none for ten seconds', () => {
+    charge.take(source('a'), takes);
+    expect(charge.take(source('b'), { takeover: true, hasAudio: false })).toBe(false);
+    nowMs = 10_000;
+    expect(charge.take(source('b'), { takeover: true, hasAudio: false })).toBe(false);
+    expect(charge.take(source('b'), asks)).toBe(true);
+    expect(replaced).toEqual(['a by b']);
   });
 
   test('leaving late does not end who came after', () => {
     const a = source('a');
-    charge.take(a, true);
-    charge.take(source('b'), true);
+    charge.take(a, takes);
+    charge.take(source('b'), takes);
     charge.release(a);
     expect(charge.holder?.device).toBe('b');
   });
@@ -105,11 +132,14 @@ describe('time that another kit covered', () => {
   }
   const oneSecond = Buffer.alloc(32_000);
 
-  test('is known by position', () => {
+  test('is known by position, less what clocks may be apart', () => {
     const inCharge = stream(randomUUID(), 0);
     for (let second = 10; second < 20; second++) spool.write(inCharge, second * 16_000, oneSecond);
     const displaced = stream(randomUUID(), 4000);
-    expect(coveredByOthers(displaced, spool, time)).toEqual([[6 * 16_000, 16 * 16_000]]);
+    const { covered, seams } = coveredByOthers(displaced, [[0, 30 * 16_000]], spool, time);
+    expect(covered).toEqual([[6.25 * 16_000, 15.75 * 16_000]]);
+    expect(seams).toEqual([nowMs + 10_000, nowMs + 20_000]);
+    expect(coveredByOthers(displaced, [[20 * 16_000, 30 * 16_000]], spool, time)).toEqual({ covered: [], seams: [] });
   });
 
   test('is none where the other had a hole, where both are one kit, or where a time is a guess', () => {
@@ -117,9 +147,11 @@ describe('time that another kit covered', () => {
     const inCharge = stream(boot, 0);
     spool.write(inCharge, 0, oneSecond);
     spool.declareHole(inCharge, { from: 16_000, to: 160_000, reason: 'source-lost' });
-    expect(coveredByOthers(stream(randomUUID(), 2000), spool, time)).toEqual([]);
-    expect(coveredByOthers(stream(boot, 0), spool, time)).toEqual([]);
-    expect(coveredByOthers(stream(randomUUID(), 0, false), spool, time)).toEqual([]);
+    const held: RangeSet = [[0, 160_000]];
+    const none = { covered: [], seams: [] };
+    expect(coveredByOthers(stream(randomUUID(), 2000), held, spool, time)).toEqual(none);
+    expect(coveredByOthers(stream(boot, 0), held, spool, time)).toEqual(none);
+    expect(coveredByOthers(stream(randomUUID(), 0, false), held, spool, time)).toEqual(none);
   });
 });
 

@@ -65,6 +65,16 @@ describe('room time', () => {
     expect(Math.abs(time.at(id, 30 * 16_000, unknown).ms - (nowMs + 30_000))).toBeLessThan(100);
   });
 
+  test('is not thrown off by a kit that was slow to answer at first', () => {
+    const id = stream();
+    const way = { leastRttMs: 200 }; // it was busy starting
+    const told = { position: 0, bootId: boot, monotonicMs: 1_000_000, wallMs: 0, wallSynced: false };
+    time.anchor(id, told, nowMs + 5, way);
+    expect(time.at(id, 0, unknown).ms).toBe(nowMs - 95);
+    way.leastRttMs = 10;
+    expect(time.at(id, 0, unknown).ms).toBe(nowMs);
+  });
+
   test('absorbs the drift of a sound card', () => {
     const id = stream();
     // 100 ppm fast: after an hour the card has delivered 5,760 samples more than the clock says.
