@@ -1,4 +1,5 @@
 import type { Engine, EngineFailure, EngineResult, EngineSession, SessionSettings, Word } from './engines/engine.ts';
+import { quietRms, rmsOf, SpeechLevel } from './loudness.ts';
 import { bytesPerSample, frameSamples, intersect, type RangeSet, sampleRate, subtract, union } from './protocol.js';
 import type { Lease } from './quota.ts';
 import type { SaidWords } from './said.ts';
@@ -18,6 +19,8 @@ export interface Heard {
 
 export interface AttemptListener {
   ready(): void;
+  /** The engine says something, whoever it belongs to; told before `partial` and `final`. */
+  answered?(): void;
   /** `null` withdraws the tail. */
   partial(heard: Heard | null): void;
   /** `done`: everything that this final puts behind us, by stream. */
@@ -31,10 +34,8 @@ const silence = new Uint8Array(frameSamples * bytesPerSample);
 /** In silence, what lies this far behind without an open segment is done: no engine holds audio back for longer. */
 const silenceHorizonSamples = 5 * sampleRate;
 /** Audio that may hold words is done only with an answer, or after this long: until then a session that turns out to have
- * been dead or mute has lost nothing. Longer than any stall takes to be noticed. */
-const maxUnansweredSamples = 60 * sampleRate;
-/** RMS below which a frame holds no words, -50 dBFS. */
-const quietRms = 104;
+ * been dead or mute has lost nothing. Longer than it takes to ask for a second opinion again (`MuteLimits.trustedSamples`). */
+const maxUnansweredSamples = 360 * sampleRate;
 
 /** Services round word times to milliseconds: a word right at a boundary must not fall between two sessions, 10 ms. */
 const slack = sampleRate / 100;
@@ -64,6 +65,8 @@ export class Attempt {
   readonly #said: SaidWords;
   #done = 0;
   #openSegment = false;
+  readonly #level = new SpeechLevel();
+  #unanswered = 0;
   /** Runs of frames that may hold words and are not behind us, in engine time. */
   #loud: { from: number; to: number }[] = [];
   #over = false;
@@ -87,6 +90,7 @@ export class Attempt {
     this.#session = engine.open(settings, {
       ready: () => {
         this.#ready = true;
+        this.#unanswered = 0;
         if (!this.#over) listener.ready();
       },
       partial: (result) => this.#partial(result),
@@ -107,6 +111,11 @@ export class Attempt {
   /** Engine time fed so far, in samples. */
   get fed(): number {
     return this.#map.length;
+  }
+
+  /** What sounded like speech since the engine last said anything, or was ready to; in samples. */
+  get unanswered(): number {
+    return this.#unanswered;
   }
 
   /** How far engine time is ahead of this session's own wall clock. */
@@ -133,7 +142,9 @@ export class Attempt {
     if (this.#over) return;
     const from = this.fed;
     this.#map.add(stream, position, audio.length / bytesPerSample);
-    if (!isQuiet(audio)) this.#noteLoud(from, this.fed);
+    const rms = rmsOf(audio);
+    if (rms >= quietRms) this.#noteLoud(from, this.fed);
+    if (this.#level.isSpeech(rms)) this.#unanswered += this.fed - from;
     this.#session.write(audio, { stream, position });
   }
 
@@ -178,8 +189,15 @@ export class Attempt {
     tell();
   }
 
+  #answered(): boolean {
+    if (this.#over) return false;
+    this.#unanswered = 0;
+    this.#listener.answered?.();
+    return !this.#over;
+  }
+
   #partial(result: EngineResult): void {
-    if (this.#over) return;
+    if (!this.#answered()) return;
     this.#openSegment = result.text !== '';
     if (!this.#openSegment) {
       this.#listener.partial(null);
@@ -190,7 +208,7 @@ export class Attempt {
   }
 
   #final(result: EngineResult): void {
-    if (this.#over) return;
+    if (!this.#answered()) return;
     this.#openSegment = false;
     // Finals of one session come in order, so all that was heard before this one's end is behind us.
     const parts = this.#own(result);
@@ -298,13 +316,6 @@ export class Attempt {
     const apart = isApart(middle, place, engineTime - at);
     return Math.max(0, Math.round(apart ? middle.position + engineTime - at : place.position));
   }
-}
-
-function isQuiet(audio: Uint8Array): boolean {
-  const view = new DataView(audio.buffer, audio.byteOffset, audio.byteLength);
-  let squares = 0;
-  for (let at = 0; at + 1 < audio.length; at += bytesPerSample) squares += view.getInt16(at, true) ** 2;
-  return squares * bytesPerSample < quietRms ** 2 * audio.length;
 }
 
 function isApart(before: Place, place: Place, engineTime: number): boolean {

@@ -1,3 +1,4 @@
+import type { Explained } from '../systemd/errors.ts';
 import type { Logger } from '../systemd/log.ts';
 import type { Attempt, Heard } from './attempt.ts';
 import { toMono } from './audio.ts';
@@ -128,6 +129,11 @@ export class Feed {
     return this.#sessions.failure;
   }
 
+  /** What organizers should know of the engine although nothing has failed. */
+  get notice(): Explained | null {
+    return this.#sessions.notice;
+  }
+
   get engineName(): string {
     return this.#sessions.engineName;
   }
@@ -244,21 +250,35 @@ export class Feed {
     this.#pace.spend(now, to - from);
     this.#cursor = to;
     this.#lastWriteMs = this.#lastAudioMs = now;
+    if (this.#sessions.isDoubtful) await this.#openSecond(stream);
     return true;
   }
 
-  /** Opens a session at the cursor, and lets it hear a little of what came before where another one ends there: a word at
-   * the boundary is heard whole by the one that owns it. */
+  /** Opens a session at the cursor, which hears a little of what came before where another one ends there. */
   async #open(stream: SpoolStream, assignment: Assignment): Promise<Attempt | null> {
     const generation = this.#generation;
+    const context = this.#sessions.hasLeaving ? await this.#context(stream) : new Uint8Array(0);
+    if (generation !== this.#generation || this.#stopped) return null;
+    return this.#begin(this.#sessions.open(assignment), stream, context);
+  }
+
+  /** Opens a session at the cursor beside the present one: if it has words and the other has none, it goes on alone. */
+  async #openSecond(stream: SpoolStream): Promise<void> {
+    const generation = this.#generation;
+    const context = await this.#context(stream);
+    if (generation !== this.#generation || this.#stopped || !this.#sessions.isDoubtful) return;
+    this.#begin(this.#sessions.openSecond(), stream, context);
+  }
+
+  /** The audio right before the cursor, as far as it is held: a word at a boundary is heard whole by the one that owns it. */
+  async #context(stream: SpoolStream): Promise<Uint8Array> {
     const before = Math.max(0, this.#cursor - samples(this.#limits.overlapMs));
     const isHeld = runEnd(subtract(stream.received, stream.holeRanges), before) >= this.#cursor;
-    const context =
-      this.#sessions.hasLeaving && isHeld
-        ? toMono(await stream.read(before, this.#cursor), stream.channels)
-        : new Uint8Array(0);
-    if (generation !== this.#generation || this.#stopped) return null;
-    const attempt = this.#sessions.open(assignment);
+    return isHeld ? toMono(await stream.read(before, this.#cursor), stream.channels) : new Uint8Array(0);
+  }
+
+  #begin(attempt: Attempt | null, stream: SpoolStream, context: Uint8Array): Attempt | null {
+    const before = this.#cursor - context.length / 2;
     attempt?.own(stream.id, [[this.#cursor, forever]]);
     for (let at = 0; at < context.length; at += frameSamples * 2)
       attempt?.write(stream.id, before + at / 2, context.subarray(at, at + frameSamples * 2));
@@ -348,7 +368,7 @@ export class Feed {
 
   /** The present session does not own what lies from the cursor to `target`; silence closes its open segment. */
   #leave(stream: SpoolStream, target: number): void {
-    this.#sessions.present?.disown(stream.id, [[this.#cursor, target]]);
+    this.#sessions.disown(stream.id, [[this.#cursor, target]]);
     this.#sessions.writeSilence(samples(1000));
   }
 

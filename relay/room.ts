@@ -176,7 +176,7 @@ export class Room implements LiveRoom, BackfillRoom {
 
   live(): RoomLive {
     const { holder } = this.charge;
-    const { failure } = this.#feed;
+    const told = this.#feed.failure ?? this.#feed.notice;
     return {
       state: this.#status.state,
       message: this.#status.message,
@@ -188,8 +188,8 @@ export class Room implements LiveRoom, BackfillRoom {
       engine: {
         name: this.#feed.engineName || (this.#parts.governing.present(this.name)?.engine ?? ''),
         state: this.#feed.state,
-        message: failure?.message ?? '',
-        hint: failure?.hint ?? '',
+        message: told?.message ?? '',
+        hint: told?.hint ?? '',
       },
       lagMs: Math.round(this.#feed.lagMs),
       backlogMs: this.#health?.buffer?.backlogMs ?? 0,

@@ -1,8 +1,10 @@
+import type { Explained } from '../systemd/errors.ts';
 import type { Logger } from '../systemd/log.ts';
 import { Attempt, type AttemptListener, type Heard } from './attempt.ts';
 import type { Engine, EngineFailure } from './engines/engine.ts';
+import { isUnanswered, MuteWatch } from './mute.ts';
 import { type RangeSet, sampleRate, subtract } from './protocol.js';
-import type { EngineQuota } from './quota.ts';
+import type { EngineQuota, Lease } from './quota.ts';
 import { EngineRetry } from './retry.ts';
 import type { Assignment } from './rooms.ts';
 import type { SaidWords } from './said.ts';
@@ -40,19 +42,41 @@ const noPlace: EngineFailure = {
   message: 'All places of the captioning service are taken.',
   hint: 'Captions begin when another room ends; a higher quota of the account and --max-engine-sessions make more places.',
 };
+/** The present session said nothing, and another one that heard the same did. */
+const mute: EngineFailure = {
+  kind: 'reopen',
+  code: 'engine-mute',
+  message: 'The captioning service went on taking audio and said nothing.',
+  hint: 'Sala goes on with a new session and fills in what was missed; if this comes back, see the service’s health page.',
+};
+/** Neither did. */
+const noWords: Explained = {
+  code: 'engine-no-words',
+  message: 'There is sound in the room, and the captioning service finds no words in it.',
+  hint: 'All is well if this is music, applause or noise. If somebody speaks, check the room’s language, and listen to its mixer.',
+};
 const forever = Number.MAX_SAFE_INTEGER;
+/** A second opinion takes what the service bills at the least, and no longer than this. */
+const minSecondMs = 15_000;
+const maxSecondMs = 60_000;
 
-/** The engine sessions of one room's live feed: the present one, those that are leaving, and when the next may be tried. */
+/**
+ * The engine sessions of one room's live feed: the present one, one beside it when it is doubted, those that are leaving, and
+ * when the next may be tried.
+ */
 export class Sessions {
   readonly #options: SessionsOptions;
   readonly #retry = new EngineRetry();
+  readonly #mute = new MuteWatch();
   #present: Attempt | null = null;
+  /** Hears the same as the present one, which is doubted: whichever speaks first goes on. */
+  #second: Attempt | null = null;
   #leaving: Leaving[] = [];
   #reopenAtMs = 0;
-  #engineName = '';
+  #engine: Engine | null = null;
   /** Why there is no session, or why the last one ended; null while all is well. */
   failure: EngineFailure | null = null;
-  readonly counters = { sessions: 0, failures: 0, silenceMs: 0 };
+  readonly counters = { sessions: 0, failures: 0, secondOpinions: 0, silenceMs: 0 };
 
   constructor(options: SessionsOptions) {
     this.#options = options;
@@ -63,12 +87,24 @@ export class Sessions {
   }
 
   get engineName(): string {
-    return this.#engineName;
+    return this.#engine?.name ?? '';
   }
 
   /** Whether a session is open, or may be opened now. */
   get isOpenable(): boolean {
     return this.#present !== null || this.#options.now() >= this.#reopenAtMs;
+  }
+
+  /** Whether the present session hears what may be speech and says nothing: time for a second one beside it. */
+  get isDoubtful(): boolean {
+    const present = this.#present;
+    if (!present?.ready || this.#second || this.hasLeaving) return false;
+    return this.#engine?.promptPartials === true && this.#mute.doubts(present.unanswered);
+  }
+
+  /** What organizers should know although nothing has failed; null where there is nothing. */
+  get notice(): Explained | null {
+    return this.#present && this.#mute.isTrusted ? noWords : null;
   }
 
   get hasLeaving(): boolean {
@@ -83,14 +119,44 @@ export class Sessions {
 
   /** Opens the next session; null when there is no place or it failed at once: `isOpenable` says when to try again. */
   open({ engine: name, language }: Assignment): Attempt | null {
-    const { room, engineFor, quota, said, listener, now } = this.#options;
+    const { engineFor, quota, listener } = this.#options;
     const engine = engineFor(name);
-    this.#engineName = engine.name;
+    this.#engine = engine;
     const lease = engine.paid ? quota.take(this.hasLeaving ? 'handover' : 'live') : null;
     if (engine.paid && !lease) {
       this.#putOff(noPlace, 0);
       return null;
     }
+    const made = this.#make(engine, language, lease);
+    this.#present = made;
+    this.#mute.replaced();
+    listener.changed();
+    if (made.over) return null;
+    this.counters.sessions++;
+    return made;
+  }
+
+  /** Opens a session beside the present one, in its language; null when there is no place: it is doubted again later. */
+  openSecond(): Attempt | null {
+    const present = this.#present;
+    const engine = this.#engine;
+    if (!present || !engine) return null;
+    const { quota, now, log, room } = this.#options;
+    const lease = engine.paid ? quota.take('handover') : null;
+    if (engine.paid && !lease) {
+      this.#mute.putOff(present.unanswered);
+      return null;
+    }
+    this.#mute.ask(present.unanswered, now());
+    log.info({ room, engine: engine.name }, 'The engine session hears sound and says nothing; a second one is asked');
+    this.counters.sessions++;
+    this.counters.secondOpinions++;
+    this.#second = this.#make(engine, present.language, lease);
+    return this.#second;
+  }
+
+  #make(engine: Engine, language: string, lease: Lease | null): Attempt {
+    const { room, said, listener, now } = this.#options;
     let made: Attempt | null = null;
     const isPresent = () => made !== null && this.#present === made;
     const events: AttemptListener = {
@@ -99,13 +165,22 @@ export class Sessions {
         this.failure = null;
         listener.changed();
       },
+      answered: () => {
+        if (made !== null && this.#second === made) this.#promoteSecond();
+        if (!isPresent()) return;
+        this.#dropSecond();
+        const { isTrusted } = this.#mute;
+        this.#mute.answered(now());
+        if (isTrusted) listener.changed();
+      },
       partial: (heard) => {
         if (isPresent()) listener.partial(heard);
       },
       final: (heard, done) => listener.final(heard, done),
       ended: () => {
-        // It has answered all it heard: what holds no words is done, too.
-        if (made) listener.final(null, made.undone());
+        // It has answered all it heard: what holds no words is done, too. What it may have been mute about is backfilled.
+        const isMute = made !== null && !this.#mute.isTrusted && isUnanswered(made.unanswered, engine);
+        if (made && !isMute) listener.final(null, made.undone());
         if (isPresent()) this.#present = null;
         listener.changed();
       },
@@ -114,16 +189,14 @@ export class Sessions {
         made ? this.#failed(made, failure) : queueMicrotask(() => made && this.#failed(made, failure)),
     };
     made = new Attempt(engine, { room, language }, now(), events, lease, said);
-    this.#present = made;
-    listener.changed();
-    if (made.over) return null;
-    this.counters.sessions++;
     return made;
   }
 
   /** Gives audio to the present session, and to those leaving as far as they still hear. */
   write(stream: string, position: number, audio: Uint8Array): void {
     this.#present?.write(stream, position, audio);
+    this.#second?.write(stream, position, audio);
+    this.#judgeSecond();
     if (!this.hasLeaving) return;
     for (const each of this.#leaving)
       if (each.stream === stream && position < each.until) each.attempt.write(stream, position, audio);
@@ -134,21 +207,31 @@ export class Sessions {
   writeSilence(samples: number): void {
     this.counters.silenceMs += (samples * 1000) / sampleRate;
     for (const attempt of this.all()) attempt.writeSilence(samples);
+    this.#second?.writeSilence(samples);
+    this.#judgeSecond();
   }
 
   /** The present session owns nothing from `position` on; it hears as far as `until`, and the next one takes its place. */
   replace(stream: string, position: number, until: number): void {
     const old = this.#present;
     if (!old) return;
+    this.#dropSecond();
     old.own(stream, subtract(old.owned(stream), [[position, forever]]));
     this.#leaving.push({ attempt: old, stream, until });
     this.#present = null;
     this.#options.listener.partial(null);
   }
 
+  /** The present session owns nothing of these positions: they are left to others. */
+  disown(stream: string, ranges: RangeSet): void {
+    this.#present?.disown(stream, ranges);
+    this.#second?.disown(stream, ranges);
+  }
+
   /** Ends them all properly; finals still come. */
   finish(): void {
     const attempt = this.#present;
+    this.#dropSecond();
     this.#present = null;
     if (attempt) this.#leaving.push({ attempt, stream: '', until: 0 });
     this.dismissLeaving();
@@ -166,6 +249,7 @@ export class Sessions {
   async stop(timeoutMs: number): Promise<void> {
     const { now } = this.#options;
     const open = this.all();
+    this.#dropSecond();
     this.#present = null;
     for (const attempt of open) attempt.finish(timeoutMs);
     const deadlineMs = now() + timeoutMs;
@@ -179,14 +263,55 @@ export class Sessions {
     this.#leaving = this.#leaving.filter(({ attempt }) => !attempt.over);
   }
 
+  /** It spoke first: the doubted session is mute. */
+  #promoteSecond(): void {
+    const old = this.#present;
+    if (!old) return;
+    old.abort();
+    this.#failed(old, mute);
+  }
+
+  #dropSecond(): void {
+    this.#second?.abort();
+    this.#second = null;
+  }
+
+  /** A second session that says nothing either has heard noise, as far as anybody can tell. */
+  #judgeSecond(): void {
+    const { room, log, listener, now } = this.#options;
+    const second = this.#second;
+    const present = this.#present;
+    if (!second || !present) return;
+    const ageMs = now() - second.openedAtMs;
+    const isJudged = second.ready && ageMs >= minSecondMs && this.#mute.isEnough(second.unanswered);
+    if (!isJudged && ageMs < maxSecondMs) return;
+    this.#dropSecond();
+    this.#mute.trust(present.unanswered);
+    log.info({ room, engine: present.engineName, code: noWords.code }, noWords.message);
+    listener.changed();
+  }
+
   #failed(attempt: Attempt, failure: EngineFailure): void {
+    if (attempt === this.#second) {
+      this.#second = null; // no opinion at all: it is asked for again later
+      return;
+    }
     this.counters.failures++;
     this.#leaving = this.#leaving.filter((each) => each.attempt !== attempt); // what it did not answer is backfilled
     if (this.#present !== attempt) return;
-    this.#present = null;
+    const second = this.#second;
+    this.#second = null;
+    this.#present = second;
+    this.#mute.replaced();
     const { room, log, listener, now } = this.#options;
     const { code, kind, message: reason } = failure;
     log.warn({ room, engine: attempt.engineName, code, kind, reason }, 'An engine session failed');
+    if (second) {
+      // It is at the newest audio already; what the other did not answer of what lies before is backfilled.
+      listener.partial(null);
+      listener.changed();
+      return;
+    }
     this.#putOff(failure, now() - attempt.openedAtMs);
     listener.failed(attempt.undone());
   }

@@ -77,6 +77,8 @@ export interface Engine {
   readonly name: string;
   /** Costs money while open: rests in silence, counts against quota and budget. */
   readonly paid: boolean;
+  /** Says partials within seconds while somebody speaks: a session that goes on hearing speech and says nothing is doubted. */
+  readonly promptPartials: boolean;
   /** Why these settings cannot work with this engine, with a hint; null where they can. Needs no network. */
   check(settings: SessionSettings): Explained | null;
   /** Opens a session; every fault, also a missing library or credential, arrives by `listener.failed`, never as a throw. */

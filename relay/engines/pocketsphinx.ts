@@ -40,6 +40,7 @@ const host = fileURLToPath(new URL(`./pocketsphinx-host${extname(import.meta.url
 export class PocketSphinxEngine implements Engine {
   readonly name = 'pocketsphinx';
   readonly paid = false;
+  readonly promptPartials = false;
   readonly #options: PocketSphinxOptions;
   #sessions = 0;
 

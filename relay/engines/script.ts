@@ -19,6 +19,7 @@ export interface ScriptEngineParts {
 export class ScriptEngine implements Engine {
   readonly name: string;
   readonly paid = false;
+  readonly promptPartials = false;
   readonly #parts: ScriptEngineParts;
 
   constructor(parts: ScriptEngineParts) {

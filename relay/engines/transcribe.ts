@@ -39,6 +39,7 @@ export interface TranscribeParts {
 export class TranscribeEngine implements Engine {
   readonly name = 'transcribe';
   readonly paid = true;
+  readonly promptPartials = true;
   readonly #log: Logger;
   readonly #now: () => number;
   readonly #loadSdk: LoadSdk;
