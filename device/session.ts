@@ -7,6 +7,7 @@ import {
   type Health,
   type Hole,
   headerBytes,
+  intersect,
   limits,
   type RangeSet,
   type RelayMessage,
@@ -34,6 +35,8 @@ export type HeldAudio = Pick<AudioBuffer, 'offered' | 'read' | 'load' | 'welcome
 export interface SessionLimits {
   /** Live audio that the relay has not confirmed; beyond it frames wait as backlog. */
   readonly maxLiveInFlightMs: number;
+  /** Before the edge, sent as live audio once the relay says welcome: what was spoken while the connection came about. */
+  readonly leadInMs: number;
   /** Backlog waits while the socket itself holds more than this. */
   readonly maxSocketBytes: number;
   /** A hello stays well below the wire's limit; streams that do not fit wait for a later one. */
@@ -46,6 +49,7 @@ export interface SessionLimits {
 
 export const sessionDefaults: SessionLimits = {
   maxLiveInFlightMs: 5000,
+  leadInMs: 2000,
   maxSocketBytes: 64 * 1024,
   maxHelloBytes: 200 * 1024,
   ackTimeoutMs: 20_000,
@@ -185,8 +189,26 @@ export class UplinkSession {
     for (const { stream, received } of this.#byIndex) this.#audio.closeGaps(stream, received);
     // A stream that began between hello and welcome has not been told of.
     const unended = this.#audio.offered().find((stream) => !stream.ended);
-    if (unended) this.started(unended);
+    if (unended) {
+      this.started(unended);
+      this.#leadIn(unended);
+    }
     this.#options.onSettings(settings);
+  }
+
+  /** The newest audio goes first and in order, so that live captions begin before the connection did: the relay jumps to
+   * the beginning of what reaches to the edge. */
+  #leadIn(stream: CapturedStream): void {
+    const channel = this.#channels.get(stream.id);
+    if (!channel || this.#maxBacklogRate <= 0) return;
+    const newest: RangeSet = [[stream.edge - (this.#limits.leadInMs * sampleRate) / 1000, stream.edge]];
+    const missing = subtract(intersect(stream.ram, newest), union(channel.received, stream.stored));
+    this.#bucket?.take(size(missing) / sampleRate);
+    for (const [from, to] of missing)
+      for (let at = from; at < to; at += frameSamples) {
+        const audio = this.#audio.read(stream, at, Math.min(to, at + frameSamples));
+        if (audio) this.#send(channel, at, audio, true);
+      }
   }
 
   #received(index: number, ranges: RangeSet): void {

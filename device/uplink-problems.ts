@@ -7,6 +7,8 @@ import type { UplinkState } from './uplink.ts';
 export interface ConnectionEnd {
   /** Milliseconds; null for the ordinary schedule. */
   readonly delayMs: number | null;
+  /** Nobody answered, or the line broke without a word: another attempt costs the relay next to nothing. */
+  readonly unanswered: boolean;
   readonly state: UplinkState;
   readonly problem: Explained | null;
 }
@@ -23,6 +25,10 @@ const refusalBody = z.object({
 export const tokenRetryMs = 60_000;
 const unknownRoomRetryMs = 10_000;
 const otherSourceRetryMs = 30_000;
+
+const unreachable = 'relay-unreachable';
+/** RFC 6455: the connection broke without a close. */
+const brokenCode = 1006;
 
 const tokenRefused: Explained = {
   code: 'token-refused',
@@ -69,10 +75,16 @@ export function explainFailure(code: string, message: string): Explained {
     EHOSTUNREACH: 'Check the network cable or Wi-Fi.',
   };
   return {
-    code: 'relay-unreachable',
+    code: unreachable,
     message: `The relay cannot be reached (${code || message})`,
     hint: hints[code] ?? 'Check the network. Sound is kept here and sent as soon as the relay answers.',
   };
+}
+
+/** An attempt to connect failed before anyone answered in HTTP. @param code of the system, `''` where there is none */
+export function explainNoAnswer(code: string, message: string): ConnectionEnd {
+  const problem = explainFailure(code, message);
+  return { delayMs: null, unanswered: problem.code === unreachable, state: 'waiting', problem };
 }
 
 /** The relay, or something before it, answered the request to connect with an HTTP status. */
@@ -91,13 +103,16 @@ export function explainStatus(
   if (status === 401 || status === 403)
     return {
       delayMs: tokenRetryMs,
+      unanswered: false,
       state: 'refused',
       problem: { ...tokenRefused, ...(said && { message: said.message }) },
     };
-  if (status === 404) return { delayMs: unknownRoomRetryMs, state: 'refused', problem: unknownRoom(room) };
+  if (status === 404)
+    return { delayMs: unknownRoomRetryMs, unanswered: false, state: 'refused', problem: unknownRoom(room) };
   if (status < 400)
     return {
       delayMs: null,
+      unanswered: false,
       state: 'waiting',
       problem: {
         code: 'network-login',
@@ -107,6 +122,7 @@ export function explainStatus(
     };
   return {
     delayMs,
+    unanswered: false,
     state: 'waiting',
     problem: said ?? {
       code: 'relay-unavailable',
@@ -123,24 +139,23 @@ export function explainClose(
   failure: Explained | null,
   room: string,
 ): ConnectionEnd {
-  const asked = refusal?.retryAfterMs ?? null;
+  const delayMs = refusal?.retryAfterMs ?? null;
   const said = refusal && {
     code: refusal.code,
     message: refusal.message,
     hint: refusal.hint ?? 'The relay’s log says more.',
   };
+  const answered = { delayMs, unanswered: false };
   if (code === closeCodes.otherSource)
-    return { delayMs: asked ?? otherSourceRetryMs, state: 'other-source', problem: otherSource };
+    return { ...answered, delayMs: delayMs ?? otherSourceRetryMs, state: 'other-source', problem: otherSource };
   if (code === closeCodes.unauthorized || code === closeCodes.forbidden)
-    return { delayMs: asked ?? tokenRetryMs, state: 'refused', problem: tokenRefused };
+    return { ...answered, delayMs: delayMs ?? tokenRetryMs, state: 'refused', problem: tokenRefused };
   if (code === closeCodes.roomGone)
-    return { delayMs: asked ?? unknownRoomRetryMs, state: 'refused', problem: unknownRoom(room) };
-  if (code === 1001 && !refusal) return { delayMs: asked, state: 'connecting', problem: failure };
-  return {
-    delayMs: asked,
-    state: 'waiting',
-    problem: said ?? failure ?? explainFailure('', `the connection was closed with ${code}`),
-  };
+    return { ...answered, delayMs: delayMs ?? unknownRoomRetryMs, state: 'refused', problem: unknownRoom(room) };
+  if (code === 1001 && !refusal) return { ...answered, state: 'connecting', problem: failure };
+  const problem = said ?? failure ?? explainFailure('', `the connection was closed with ${code}`);
+  const isBroken = code === brokenCode && problem.code === unreachable;
+  return { delayMs, unanswered: isBroken, state: 'waiting', problem };
 }
 
 function parseRefusal(body: string): z.output<typeof refusalBody>['error'] | null {

@@ -61,6 +61,20 @@ test('an unknown room is named, and asked for again after ten seconds', async ()
   await seen(() => relay.upgrades.length === 2, 'the next attempt');
 });
 
+test('a relay that answers and takes nobody is asked ever more seldom, in the end each 2.5 s on average', async () => {
+  relay.refuseStatus = 502;
+  device.start();
+  await seen(() => device.uplink.health().problem?.code === 'relay-unavailable', 'the refusal');
+  const atMs: number[] = [];
+  for (let passedMs = 0; relay.upgrades.length < 8; passedMs += 100) {
+    atMs[relay.upgrades.length] = passedMs;
+    await pass(100);
+  }
+  const [last = 0, before = 0] = atMs.toReversed();
+  expect(last - before).toBeGreaterThanOrEqual(2400);
+  expect(last - before).toBeLessThanOrEqual(2600);
+});
+
 test('a relay that asks for a pause gets it', async () => {
   relay.refuseStatus = 503;
   relay.refuseHeaders = { 'retry-after': '7' };

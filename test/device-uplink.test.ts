@@ -22,6 +22,8 @@ afterEach(async () => {
 
 const onlyStream = () => [...relay.streams.keys()][0] ?? '';
 const edgeOf = (id: string) => relay.streams.get(id)?.received.at(-1)?.[1] ?? 0;
+const hasAll = (id: string, samples: number) =>
+  JSON.stringify(relay.streams.get(id)?.received) === JSON.stringify([[0, samples]]);
 
 test('frames captured while connected arrive live, whole and in order', async () => {
   device.start();
@@ -53,16 +55,28 @@ test('after a cut exactly what is missing is sent, and live audio goes first', a
   await eventually(() => device.uplink.health().state === 'connected', 'a connection');
   device.capture(1);
   const id = onlyStream();
-  await relay.until(() => relay.streams.get(id)?.received.length === 1 && edgeOf(id) === 211 * 1600);
+  await relay.until(() => hasAll(id, 211 * 1600));
   const after = relay.frames.filter(({ connection }) => connection === 1);
   const sent = after.map(({ from, to }): [number, number] => [from, to]);
   expect(union([], sent)).toEqual(subtract([[0, 211 * 1600]], before));
   // Nothing twice.
   expect(sent.reduce((sum, [from, to]) => sum + to - from, 0)).toBe(201 * 1600);
-  const live = after.findIndex((frame) => frame.live);
-  const sentBefore = after.slice(0, live).reduce((sum, { from, to }) => sum + to - from, 0);
-  expect(sentBefore).toBeLessThan(100 * 1600);
+  expect(after[0]).toMatchObject({ live: true, from: 190 * 1600 });
   expect(wholeBlocks(relay.samples(id))).toEqual(upTo(211));
+});
+
+test('what was spoken while the connection came about goes first, in order, as live audio', async () => {
+  device.capture(100);
+  device.start();
+  await eventually(() => device.uplink.health().state === 'connected', 'a connection');
+  device.capture(5);
+  await relay.until(() => hasAll(onlyStream(), 105 * 1600));
+  const live = relay.frames.filter((frame) => frame.live);
+  expect(relay.frames.slice(0, 20)).toEqual(live.slice(0, 20));
+  expect(live.map(({ from }) => from / 1600)).toEqual(upTo(105, 80));
+  expect(wholeBlocks(relay.samples(onlyStream()))).toEqual(upTo(105));
+  // Nothing twice.
+  expect(relay.frames.reduce((sum, { from, to }) => sum + to - from, 0)).toBe(105 * 1600);
 });
 
 test('an empty relay gets everything that is still held', async () => {
@@ -73,7 +87,7 @@ test('an empty relay gets everything that is still held', async () => {
     void relay.until(() => edgeOf(onlyStream()) === 300 * 1600).then(() => resolve(onlyStream()));
   });
   relay.replace();
-  await relay.until(() => edgeOf(id) === 300 * 1600 && relay.streams.get(id)?.received.length === 1, 'all again');
+  await relay.until(() => hasAll(id, 300 * 1600), 'all again');
   expect(wholeBlocks(relay.samples(id))).toEqual(upTo(300));
 });
 
@@ -93,9 +107,9 @@ test('the backlog keeps below the rate that the relay told', async () => {
   relay.maxBacklogRate = 4;
   device.capture(100);
   device.start();
-  await relay.until(() => edgeOf(onlyStream()) === 160_000 && relay.streams.get(onlyStream())?.received.length === 1);
-  const backlog = relay.frames.filter(({ live }) => !live);
-  const seconds = ((backlog.at(-1)?.atMs ?? 0) - (backlog[0]?.atMs ?? 0)) / 1000;
+  await relay.until(() => hasAll(onlyStream(), 160_000));
+  const [first] = relay.frames;
+  const seconds = ((relay.frames.at(-1)?.atMs ?? 0) - (first?.atMs ?? 0)) / 1000;
   expect(10 / seconds).toBeLessThan(4.4);
   expect(10 / seconds).toBeGreaterThan(1);
 });
@@ -127,6 +141,6 @@ test('a line that died without a word is noticed, and what it swallowed is sent 
   relay.freeze();
   device.capture(20);
   await relay.until(() => relay.hellos.length === 2, 'a second connection');
-  await relay.until(() => edgeOf(onlyStream()) === 25 * 1600 && relay.streams.get(onlyStream())?.received.length === 1);
+  await relay.until(() => hasAll(onlyStream(), 25 * 1600));
   expect(wholeBlocks(relay.samples(onlyStream()))).toEqual(upTo(25));
 });

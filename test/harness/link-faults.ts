@@ -19,13 +19,16 @@ export const refused: LinkFault = async (proxy, lengthMs) => {
   await proxy.refuse(false);
 };
 
+/** How long a single break is when the link flaps. */
+export const flapMs = 1500;
+
 /** Every 3 s all connections are reset, and half of the time none can be made. */
 export const flapping: LinkFault = async (proxy, lengthMs) => {
   const endMs = performance.now() + lengthMs;
   for (;;) {
-    await refused(proxy, 1500);
-    if (performance.now() + 1500 > endMs) return;
-    await delay(1500);
+    await refused(proxy, flapMs);
+    if (performance.now() + flapMs > endMs) return;
+    await delay(flapMs);
   }
 };
 
