@@ -53,6 +53,17 @@ export interface StoredStream {
 type Address = { position: number; samples: number };
 type ChunkRow = Address & { id: number; crc32: number; audio: Buffer<ArrayBuffer> };
 
+const schemaVersion = 1;
+const schema = `
+  CREATE TABLE IF NOT EXISTS stream (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, record TEXT NOT NULL);
+  CREATE TABLE IF NOT EXISTS chunk (
+    id INTEGER PRIMARY KEY, stream INTEGER NOT NULL, position INTEGER NOT NULL, samples INTEGER NOT NULL,
+    crc32 INTEGER NOT NULL, audio BLOB NOT NULL);
+  -- Covers what start-up reads, so that it does not walk through the audio.
+  CREATE INDEX IF NOT EXISTS chunk_address ON chunk (stream, position, samples);
+  PRAGMA user_version = ${schemaVersion};`;
+
 const rangeOf = ({ position, samples }: Address): [number, number] => [position, position + samples];
 
 /** The code of `error` means that the file itself is no good, or a place of it that cannot be read. */
@@ -80,19 +91,10 @@ export class BufferDatabase {
       this.#db.pragma('synchronous = FULL');
       this.#db.pragma('wal_autocheckpoint = 1000');
       this.#db.pragma(`journal_size_limit = ${1000 * pageBytes}`);
-      this.#db.exec(`
-        CREATE TABLE IF NOT EXISTS stream (
-          seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, record TEXT NOT NULL);
-        CREATE TABLE IF NOT EXISTS chunk (
-          id INTEGER PRIMARY KEY, stream INTEGER NOT NULL, position INTEGER NOT NULL, samples INTEGER NOT NULL,
-          crc32 INTEGER NOT NULL, audio BLOB NOT NULL);
-        -- Covers what start-up reads, so that it does not walk through the audio.
-        CREATE INDEX IF NOT EXISTS chunk_address ON chunk (stream, position, samples);
-        PRAGMA user_version = 1;`);
+      // On a full disk even a write that changes nothing fails, and what is there could not be read.
+      if (this.#db.pragma('user_version', { simple: true }) !== schemaVersion) this.#db.exec(schema);
       this.#streamSeq = this.#db.prepare('SELECT seq FROM stream WHERE id = ?');
-      // The library is built with NORMAL as the default in WAL mode, and falls back to it at the first write.
-      if (this.#db.pragma('synchronous', { simple: true }) !== 2)
-        throw Object.assign(new Error('the buffer does not sync its commits'), { code: 'SALA_NOT_SYNCED' });
+      this.#assertSynced();
     } catch (error) {
       this.#db.close();
       throw error;
@@ -137,9 +139,16 @@ export class BufferDatabase {
         this.#db.prepare('DELETE FROM chunk WHERE stream = (SELECT seq FROM stream WHERE id = ?)').run(id);
         this.#db.prepare('DELETE FROM stream WHERE id = ?').run(id);
       }
+      this.#assertSynced();
       return out;
     })();
     return { removed, bytes: this.bytes() };
+  }
+
+  /** The library is built with NORMAL as the default in WAL mode, and falls back to it at the first write. */
+  #assertSynced(): void {
+    if (this.#db.pragma('synchronous', { simple: true }) !== 2)
+      throw Object.assign(new Error('the buffer does not sync its commits'), { code: 'SALA_NOT_SYNCED' });
   }
 
   /** The chunks that touch `[from, to)`, checked, oldest first. A chunk that fails its check is deleted. */

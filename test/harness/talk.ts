@@ -25,8 +25,9 @@ export interface TalkOptions {
   /** Words in a final of the stand-in. With few of them a word is final soon after it was spoken, and lag can be measured. */
   readonly segmentWords?: number;
   readonly relayArgs?: readonly string[];
-  /** A folder of the test's own, e.g. on a small disk; else one that goes with the talk. */
+  /** Folders of the test's own, e.g. on a small disk; else some that go with the talk. */
   readonly relayDir?: string;
+  readonly deviceDir?: string;
 }
 
 /**
@@ -147,7 +148,7 @@ export class Talk {
     this.#relayDir = this.path(`relay-${Date.now()}`);
     const made = await this.#startRelay(url, relay.port);
     const { publish, read } = await made.room('hall', this.#settings);
-    writeFileSync(join(this.path('device'), 'token'), publish, { mode: 0o600 });
+    writeFileSync(join(this.deviceDir, 'token'), publish, { mode: 0o600 });
     this.#parts = { ...this.parts, relay: made, device, publish, read };
   }
 
@@ -211,6 +212,11 @@ export class Talk {
     return this.#relayDir;
   }
 
+  /** Where the device keeps its data. */
+  get deviceDir(): string {
+    return this.#options.deviceDir ?? this.path('device');
+  }
+
   /** A place in the folder that goes with the talk. */
   path(name: string): string {
     return join(this.#folder.path, name);
@@ -236,7 +242,7 @@ export class Talk {
       through: this.#options.line?.through ?? [],
       room: 'hall',
       token,
-      dataDir: this.path('device'),
+      dataDir: this.deviceDir,
       source: this.#options.source ?? `wav:${this.path('talk.wav')}`,
       args: this.#options.deviceArgs ?? [],
       env: this.#options.deviceEnv ?? {},
