@@ -3,7 +3,8 @@
  * The program itself is not touched.
  *
  * `SALA_TEST_KIT` is JSON: `hostname`, `bootId`, `uptimeMs` (added to the monotonic clock of the machine), and `wall`, a
- * list of `[from, shift]`: so long after the start of the process its wall clock is off by so much, in ms.
+ * list of `[from, shift]`: so long after the start of the process its wall clock is off by so much, in ms. `isSynced`: the
+ * machine says that its wall clock is right.
  */
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
@@ -14,6 +15,7 @@ export interface OtherKit {
   readonly bootId?: string;
   readonly uptimeMs?: number;
   readonly wall?: readonly (readonly [fromMs: number, shiftMs: number])[];
+  readonly isSynced?: boolean;
 }
 
 /** The environment that makes a program that other kit. */
@@ -21,7 +23,7 @@ export function kitEnvironment(kit: OtherKit): NodeJS.ProcessEnv {
   return { NODE_OPTIONS: `--import=${import.meta.url}`, SALA_TEST_KIT: JSON.stringify(kit) };
 }
 
-function become({ hostname, bootId, uptimeMs, wall }: OtherKit): void {
+function become({ hostname, bootId, uptimeMs, wall, isSynced }: OtherKit): void {
   if (hostname !== undefined) os.hostname = () => hostname;
   if (bootId !== undefined) {
     const readFileSync = fs.readFileSync;
@@ -35,6 +37,13 @@ function become({ hostname, bootId, uptimeMs, wall }: OtherKit): void {
     process.hrtime.bigint = () => bigint() + BigInt(uptimeMs) * 1_000_000n;
   }
   if (wall !== undefined) shiftWallClock(wall);
+  if (isSynced !== undefined) {
+    const existsSync = fs.existsSync;
+    const mark = '/run/systemd/timesync/synchronized';
+    Object.defineProperty(fs, 'existsSync', {
+      value: (path: string) => (path === mark ? isSynced : existsSync(path)),
+    });
+  }
   syncBuiltinESMExports();
 }
 
