@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { SalaError } from '../systemd/errors.ts';
-import type { Database } from './database.ts';
+import { type Database, tryWrite } from './database.ts';
 
 /** What an organizer sets for a room. */
 export interface RoomSettings {
@@ -45,6 +45,8 @@ export class Rooms {
   readonly #now: () => number;
   /** By room; they are asked for with every frame. */
   readonly #assignments = new Map<string, Assignment[]>();
+  /** By room: new log ids that the disk has not taken yet. */
+  readonly #renewed = new Map<string, string>();
 
   constructor(db: Database, defaults: { language: string; engine: string }, now: () => number = Date.now) {
     this.#db = db;
@@ -63,8 +65,21 @@ export class Rooms {
 
   /** Gives every caption log a new id: what readers hold of the old ones is void. */
   renewLogs(): void {
-    for (const { name } of this.all())
-      this.#db.prepare('UPDATE rooms SET log = ? WHERE name = ?').run(randomUUID(), name);
+    for (const { name } of this.all()) this.#renewed.set(name, randomUUID());
+    this.saveLogs();
+  }
+
+  /** Writes down the new log ids; false while the disk does not take them. */
+  saveLogs(): boolean {
+    if (this.#renewed.size === 0) return true;
+    const saved = tryWrite(() =>
+      this.#db.transaction(() => {
+        for (const [name, id] of this.#renewed)
+          this.#db.prepare('UPDATE rooms SET log = ? WHERE name = ?').run(id, name);
+      })(),
+    );
+    if (saved) this.#renewed.clear();
+    return saved;
   }
 
   all(): RoomRecord[] {
@@ -120,6 +135,7 @@ export class Rooms {
 
   delete(name: string): boolean {
     this.#assignments.delete(name);
+    this.#renewed.delete(name);
     return this.#db.prepare('DELETE FROM rooms WHERE name = ?').run(name).changes > 0;
   }
 
@@ -150,6 +166,10 @@ export class Rooms {
     return this.#db
       .prepare<string[], { name: string; log: string; settings: string }>(sql)
       .all(...values)
-      .map((row) => ({ name: row.name, logId: row.log, settings: JSON.parse(row.settings) }));
+      .map((row) => ({
+        name: row.name,
+        logId: this.#renewed.get(row.name) ?? row.log,
+        settings: JSON.parse(row.settings),
+      }));
   }
 }

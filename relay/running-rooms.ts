@@ -26,6 +26,7 @@ export class RunningRooms implements LiveRooms {
   start(): void {
     if (this.#parts.unsavedMark.wasSet) this.#parts.rooms.renewLogs();
     for (const record of this.#parts.rooms.all()) this.#run(record);
+    this.#mark();
     this.#unlisten = this.#parts.spool.listen({
       written: (stream, _position, audio) =>
         this.#running.get(stream.room)?.written(audio.length / stream.bytesPerFrame),
@@ -34,7 +35,7 @@ export class RunningRooms implements LiveRooms {
     });
     this.#timer = setInterval(() => {
       for (const room of this.#running.values()) room.tick();
-      this.#parts.unsavedMark.set(this.all().some((room) => room.log.unsaved > 0));
+      this.#mark();
     }, tickMs);
   }
 
@@ -76,6 +77,12 @@ export class RunningRooms implements LiveRooms {
     await room.stop(0);
     for (const stream of this.#parts.spool.streamsOf(name)) await this.#forget(stream.id);
     return this.#parts.rooms.delete(name);
+  }
+
+  /** The next start must know of what only readers have, and of log ids that are not written down. */
+  #mark(): void {
+    const { rooms, unsavedMark } = this.#parts;
+    unsavedMark.set(!rooms.saveLogs() || this.all().some((room) => room.log.unsaved > 0));
   }
 
   #run(record: RoomRecord): Room {
