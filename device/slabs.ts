@@ -2,7 +2,11 @@ import { sampleRate } from '../relay/protocol.js';
 
 interface Slab {
   readonly audio: Buffer;
-  writtenAtMs: number;
+  /** Of the first write. */
+  readonly from: number;
+  readonly fromMs: number;
+  /** Of the last. */
+  untilMs: number;
 }
 
 /**
@@ -26,12 +30,13 @@ export class Slabs {
       const until = Math.min(end, (number + 1) * sampleRate);
       let slab = this.#slabs.get(number);
       if (!slab) {
-        slab = { audio: Buffer.alloc(sampleRate * this.#frameBytes), writtenAtMs: nowMs };
+        const buffer = Buffer.alloc(sampleRate * this.#frameBytes);
+        slab = { audio: buffer, from: at, fromMs: nowMs, untilMs: nowMs };
         this.#slabs.set(number, slab);
       }
       const part = audio.subarray((at - position) * this.#frameBytes, (until - position) * this.#frameBytes);
       slab.audio.set(part, (at - number * sampleRate) * this.#frameBytes);
-      slab.writtenAtMs = nowMs;
+      slab.untilMs = nowMs;
       at = until;
     }
   }
@@ -50,10 +55,16 @@ export class Slabs {
     return out;
   }
 
-  /** The seconds in memory, oldest first, with the time of their last write. */
-  *seconds(): Iterable<{ readonly from: number; readonly to: number; readonly writtenAtMs: number }> {
-    for (const [number, { writtenAtMs }] of this.#slabs)
-      yield { from: number * sampleRate, to: (number + 1) * sampleRate, writtenAtMs };
+  /** The seconds in memory, oldest first. */
+  *seconds(): Iterable<{ readonly from: number; readonly to: number }> {
+    for (const number of this.#slabs.keys()) yield { from: number * sampleRate, to: (number + 1) * sampleRate };
+  }
+
+  /** When `position`, which is held, was written: reckoned from the first write of its second, as sound comes. */
+  writtenAtMs(position: number): number {
+    const slab = this.#slabs.get(Math.floor(position / sampleRate));
+    if (!slab) return Number.NEGATIVE_INFINITY;
+    return Math.min(slab.untilMs, slab.fromMs + ((position - slab.from) * 1000) / sampleRate);
   }
 
   /** Frees the second that begins at `from`. */

@@ -248,20 +248,20 @@ export class Spill implements DiskListener {
     return { records, chunks, trims, drops, forgets };
   }
 
-  /** The unstored audio whose second was last written before `beforeMs`, one blob for each second. */
+  /** The unstored audio of each second whose oldest sample was written before `beforeMs`, one blob for each second: its
+   * youngest has then waited a second less, and all that a crash can cost is what this waits for. */
   #due(streams: readonly CapturedStream[], beforeMs: number): DiskBatch['chunks'] {
     const chunks: { id: string; position: number; samples: number; audio: Uint8Array<ArrayBuffer> }[] = [];
     for (const stream of streams) {
       const wanted = subtract(stream.ram, union(stream.stored, stream.disk));
       if (wanted.length === 0) continue;
-      for (const { from, to, writtenAtMs } of stream.slabs.seconds()) {
-        if (writtenAtMs > beforeMs) continue;
+      for (const { from, to } of stream.slabs.seconds())
         for (const [start, end] of intersect([[from, to]], wanted)) {
+          if (stream.slabs.writtenAtMs(start) > beforeMs) continue;
           if (chunks.length >= this.#limits.maxBatchChunks) return chunks;
           const audio = stream.slabs.read(start, end);
           chunks.push({ id: stream.id, position: start, samples: end - start, audio });
         }
-      }
     }
     return chunks;
   }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
-import { AudioBuffer } from '../device/buffer.ts';
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { AudioBuffer, type BufferListener } from '../device/buffer.ts';
 import type { DiskBatch, DiskRead, DiskWritten } from '../device/database.ts';
 import type { Disk, DiskListener } from '../device/disk.ts';
 import { type RangeSet, union } from '../relay/protocol.js';
@@ -126,15 +126,18 @@ class StallingDisk implements Disk {
   async stop(): Promise<void> {}
 }
 
-test('a disk that stalls has one batch to do and no queue; then all of it is written, once and in order', async () => {
-  const disk = new StallingDisk();
-  let now = 0;
+const now = { ms: 0 };
+const nothing = () => {};
+
+/** A buffer on that disk whose clock is `now`. */
+function bufferOn(disk: Disk, frame: BufferListener['frame'] = nothing): AudioBuffer {
+  now.ms = 0;
   const buffer = new AudioBuffer({
     room: 'aula',
     channels: 1,
     disk,
     clocks: {
-      now: () => now,
+      now: () => now.ms,
       sinceBootMs: 0,
       bootId: '00000000-0000-4000-8000-000000000000',
       wallMs: () => 0,
@@ -142,23 +145,21 @@ test('a disk that stalls has one batch to do and no queue; then all of it is wri
     },
     log: createLog('silent')('test'),
   });
+  buffer.start({ started: nothing, frame, ended: nothing, hole: nothing, anchor: nothing, revived: nothing });
+  return buffer;
+}
+
+test('a disk that stalls has one batch to do and no queue; then all of it is written, once and in order', async () => {
+  const disk = new StallingDisk();
   const given: number[] = [];
-  const ignore = () => {};
-  buffer.start({
-    started: ignore,
-    frame: (_, position) => given.push(position),
-    ended: ignore,
-    hole: ignore,
-    anchor: ignore,
-    revived: ignore,
-  });
+  const buffer = bufferOn(disk, (_, position) => given.push(position));
   disk.stalls = true;
   for (let block = 0; block < 600; block++) {
-    now += 100;
+    now.ms += 100;
     buffer.frame(block * 1600, blockBytes(block));
   }
   expect(given).toEqual(Array.from({ length: 600 }, (_, i) => i * 1600));
-  now += 5000;
+  now.ms += 5000;
   await new Promise((resolve) => setTimeout(resolve, 1500));
   expect(disk.batches).toEqual([]);
   disk.goOn();
@@ -172,4 +173,49 @@ test('a disk that stalls has one batch to do and no queue; then all of it is wri
   );
   expect(held).toEqual([[0, 960_000]]);
   await buffer.stop();
+});
+
+describe('as time passes', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  /** Captures for so long, with a relay that stores what is `storedAfterMs` old. How much of the newest audio was neither
+   * stored nor on the disk, in ms, at its worst; and what was written. */
+  async function captured(lengthMs: number, storedAfterMs: number) {
+    const disk = new StallingDisk();
+    const buffer = bufferOn(disk);
+    let worstMs = 0;
+    for (let block = 0; block * 100 < lengthMs; block++) {
+      now.ms += 100;
+      buffer.frame(block * 1600, blockBytes(block));
+      const [stream] = buffer.offered();
+      if (!stream) throw new Error('no stream');
+      const storedMs = now.ms - storedAfterMs;
+      if (storedMs > 0) buffer.stored(stream, [[0, storedMs * 16]]);
+      vi.advanceTimersByTime(100);
+      await new Promise((resolve) => setImmediate(resolve));
+      const safe = union(stream.disk, stream.stored);
+      worstMs = Math.max(worstMs, now.ms - (safe.at(-1)?.[1] ?? 0) / 16);
+    }
+    await buffer.stop();
+    return { worstMs, chunks: disk.batches.flatMap(({ chunks }) => chunks) };
+  }
+
+  test('nothing that is older than 2.5 s is only in memory, and each second is written in one piece', async () => {
+    const { worstMs, chunks } = await captured(60_000, Number.POSITIVE_INFINITY);
+    expect(worstMs).toBeLessThanOrEqual(2500);
+    expect(chunks.map(({ position, samples }) => [position, samples])).toEqual(
+      Array.from({ length: 60 }, (_, i) => [i * 16_000, 16_000]),
+    );
+  });
+
+  test('what a slow relay stores within 1.9 s is never written', async () => {
+    const { chunks } = await captured(60_000, 1900);
+    // Only what is unstored when the device stops.
+    expect(chunks.every(({ position }) => position >= 58 * 16_000)).toBe(true);
+  });
 });

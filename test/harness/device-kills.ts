@@ -4,8 +4,6 @@ import { keepEvidence } from './verdict.ts';
 
 /** Of what was captured before the kill, at most this much may be lost. */
 export const maxLossMs = 3000;
-/** What the spill of whole seconds, 2 s after their last frame and looked for once a second, comes to at its worst. */
-export const maxOfflineLossMs = 4300;
 /** From the start of a device to its first sample of the mixer. */
 const maxStartMs = 4000;
 
@@ -13,10 +11,6 @@ export interface Kill {
   readonly atMs: number;
   readonly restartedMs: number;
 }
-
-/** Around the moment in which the link is cut, a number of which the live session heard less than half is said again by
- * backfill, which hears it whole: at most this far from the moment. */
-const maxCutMs = 500;
 
 /** Kills the device and starts it again. */
 export async function kill(talk: Talk): Promise<Kill> {
@@ -35,12 +29,7 @@ export const onlyKills = {
 };
 
 /** Each kill may have cost one stretch, from shortly before it until the new device hears something. What else is wrong. */
-export async function faultsBeside(
-  kills: readonly Kill[],
-  talk: Talk,
-  name: string,
-  { maxLoss = maxLossMs, cuts = [] }: { maxLoss?: number; cuts?: readonly number[] } = {},
-) {
+export async function faultsBeside(kills: readonly Kill[], talk: Talk, name: string) {
   const transcript = await talk.transcript();
   const shown = talk.shown();
   const beganMs = beginningOf(transcript);
@@ -48,13 +37,9 @@ export async function faultsBeside(
     ([first, end]) => [beganMs + first * 100, beganMs + end * 100] as const,
   );
   const unexplained = missing.filter(
-    ([from, to]) => !kills.some(({ atMs, restartedMs }) => from >= atMs - maxLoss && to <= restartedMs + maxStartMs),
+    ([from, to]) => !kills.some(({ atMs, restartedMs }) => from >= atMs - maxLossMs && to <= restartedMs + maxStartMs),
   );
-  const judged = judge(shown, talk.numbers);
-  const { backwards } = judged;
-  const repeated = judged.repeated.filter(
-    (number) => !cuts.some((cutMs) => Math.abs(beganMs + number * 100 - cutMs) < maxCutMs),
-  );
+  const { repeated, backwards } = judge(shown, talk.numbers);
   const engineLost = judge(talk.heard(), talk.numbers).lost.filter((number) => shown.includes(number));
   const asShown = JSON.stringify(inOrderSpoken(transcript)) === JSON.stringify(shown);
   const found = {
@@ -76,7 +61,7 @@ export function losses(kills: readonly Kill[], talk: Talk): number[] {
   const missing = gaps(talk.shown(), talk.numbers);
   return kills.map(({ atMs, restartedMs }) => {
     const gap = missing.find(
-      ([first, end]) => beganMs + first * 100 < restartedMs && beganMs + end * 100 > atMs - maxOfflineLossMs,
+      ([first, end]) => beganMs + first * 100 < restartedMs && beganMs + end * 100 > atMs - maxLossMs,
     );
     return gap ? Math.max(0, Math.round(atMs - (beganMs + gap[0] * 100))) : 0;
   });
