@@ -4,6 +4,7 @@ import { toMono } from './audio.ts';
 import type { DailyBudget } from './budget.ts';
 import type { Engine } from './engines/engine.ts';
 import type { Governing } from './governing.ts';
+import { isUnanswered } from './mute.ts';
 import { Pace } from './pace.ts';
 import { frameSamples, intersect, type RangeSet, runEnd, sampleRate, size, subtract, union } from './protocol.js';
 import type { EngineQuota } from './quota.ts';
@@ -24,6 +25,8 @@ export interface BackfillLimits {
   readonly overlapMs: number;
   readonly maxLeadMs: number;
   readonly finishTimeoutMs: number;
+  /** Stretches remembered as heard once without an answer. */
+  readonly maxDoubted: number;
 }
 
 export const backfillLimits: BackfillLimits = {
@@ -34,6 +37,7 @@ export const backfillLimits: BackfillLimits = {
   overlapMs: 500,
   maxLeadMs: 5000,
   finishTimeoutMs: 10_000,
+  maxDoubted: 1000,
 };
 
 /** What backfill needs to know of a room. */
@@ -68,6 +72,8 @@ export class Backfill {
   /** What is under way, with what cuts it short. */
   readonly #running = new Map<Stretch, () => void>();
   readonly #retry = new Map<string, { schedule: EngineRetry; notBeforeMs: number }>();
+  /** By stream and end: what sounded like speech, and got no answer from one session. */
+  readonly #doubted = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
 
@@ -214,6 +220,10 @@ export class Backfill {
     const outcome = await over.promise;
     if (engine.paid) this.#budget.spend((this.#now() - startedMs) / 1000);
     if (outcome === 'failed' || this.#stopped) return;
+    if (isUnanswered(attempt.unanswered, engine) && this.#doubt(stretch)) {
+      this.#putOff(room.name, 'reopen', this.#now() - startedMs);
+      return;
+    }
     this.#retry.delete(room.name);
     // Whatever of it held no words is done, too.
     room.backfilled(null, new Map([[stream.id, [[from, Math.min(fedTo, to)]]]]));
@@ -249,6 +259,17 @@ export class Backfill {
       }
     }
     return cursor;
+  }
+
+  /** Whether to ask another session: music has no words either, so the second answer counts, whatever it is. */
+  #doubt({ room, stream, to }: Stretch): boolean {
+    const name = `${stream.id} ${to}`;
+    if (this.#doubted.delete(name)) return false;
+    this.#doubted.add(name);
+    const [oldest] = this.#doubted;
+    if (oldest !== undefined && this.#doubted.size > this.#limits.maxDoubted) this.#doubted.delete(oldest);
+    this.#log.info({ room: room.name }, 'A session heard sound and found no words; another one is asked');
+    return true;
   }
 
   #putOff(room: string, kind: Parameters<EngineRetry['next']>[0], livedMs: number): void {

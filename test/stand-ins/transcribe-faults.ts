@@ -15,8 +15,8 @@ export const faultSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('end'), when }),
   /** Takes no more bytes from the connection. */
   z.object({ kind: z.literal('stop-reading'), when }),
-  /** Goes on hearing, says nothing more, does not even answer the end. */
-  z.object({ kind: z.literal('silent'), when }),
+  /** Goes on hearing, says nothing more, does not even answer the end; with `endsWell` that alone. */
+  z.object({ kind: z.literal('silent'), when, endsWell: z.boolean().optional() }),
   /** Everything it says comes this much later. */
   z.object({ kind: z.literal('delay'), when: z.literal('start').default('start'), ms: z.number() }),
 ]);

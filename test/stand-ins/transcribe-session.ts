@@ -55,6 +55,7 @@ export class StandInSession {
   #fault: Fault | null;
   #said = 0;
   #silent = false;
+  #endsWell = false;
   #delayMs = 0;
 
   constructor(parts: SessionParts) {
@@ -130,6 +131,7 @@ export class StandInSession {
         return;
       case 'silent':
         this.#silent = true;
+        this.#endsWell = fault.endsWell ?? false;
         return;
       case 'delay':
         this.#delayMs = fault.ms;
@@ -174,7 +176,7 @@ export class StandInSession {
     const words = hearing.flush();
     this.words.push(...words);
     this.#strike('end');
-    if (this.#silent) return;
+    if (this.#silent && !this.#endsWell) return;
     for (const result of [...segmenter.push(words, this.bytes / 2), ...segmenter.flush()]) this.#say(result);
     this.#later(() => stream.end());
   }
