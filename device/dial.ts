@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { WebSocket } from 'ws';
 import { audioProtocol, limits } from '../relay/protocol.js';
 import { codeOf, messageOf } from '../systemd/errors.ts';
+import { Names } from './names.ts';
 import { type ConnectionEnd, explainNoAnswer, explainStatus } from './uplink-problems.ts';
 
 export interface DialLimits {
@@ -26,6 +27,7 @@ export interface DialOptions {
  */
 export class Dial {
   readonly #options: DialOptions;
+  readonly #names = new Names();
   /** Oldest first. */
   #attempts: WebSocket[] = [];
 
@@ -40,6 +42,7 @@ export class Dial {
     const socket = new WebSocket(url, [audioProtocol], {
       headers: { authorization: `Bearer ${token}` },
       perMessageDeflate: false,
+      lookup: this.#names.lookup,
       handshakeTimeout: own.handshakeTimeoutMs,
       maxPayload: limits.maxTextBytes,
     });
