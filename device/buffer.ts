@@ -33,7 +33,7 @@ export const bufferDefaults: BufferLimits = {
   anchorIntervalMs: 10_000,
 };
 
-/** How often it is looked what falls due. With the 2 s of the spill and a slow card's sync it stays below 3 s. */
+/** How often it is looked what falls due: of the 3 s that a crash may cost, the card's sync has what this and the spill leave. */
 const tickMs = 250;
 
 /** What the buffer tells the uplink; called after the buffer has taken note. */
