@@ -35,7 +35,7 @@ const silence = new Uint8Array(frameSamples * bytesPerSample);
 const silenceHorizonSamples = 5 * sampleRate;
 /** Audio that may hold words is done only with an answer, or after this long: until then a session that turns out to have
  * been dead or mute has lost nothing. Longer than it takes to ask for a second opinion again (`MuteLimits.trustedSamples`). */
-const maxUnansweredSamples = 360 * sampleRate;
+const maxUnansweredSamples = 420 * sampleRate;
 
 /** Services round word times to milliseconds: a word right at a boundary must not fall between two sessions, 10 ms. */
 const slack = sampleRate / 100;

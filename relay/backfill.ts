@@ -220,7 +220,7 @@ export class Backfill {
     const outcome = await over.promise;
     if (engine.paid) this.#budget.spend((this.#now() - startedMs) / 1000);
     if (outcome === 'failed' || this.#stopped) return;
-    if (isUnanswered(attempt.unanswered, engine) && this.#doubt(stretch)) {
+    if (isUnanswered(attempt, engine) && this.#doubt(stretch)) {
       this.#putOff(room.name, 'reopen', this.#now() - startedMs);
       return;
     }

@@ -6,8 +6,15 @@ export interface MuteLimits {
   readonly firstSamples: number;
   readonly maxSamples: number;
   readonly calmMs: number;
-  /** Once a second session has heard the same and said nothing either it is noise: only after so much more of it, again. */
+  /** Once a second session has heard the same and said nothing either it is noise: for so long, all audio counted. */
   readonly trustedSamples: number;
+}
+
+/** What a session has heard, in samples. */
+export interface Hearing {
+  readonly fed: number;
+  /** What of it sounded like speech since the session last said anything. */
+  readonly unanswered: number;
 }
 
 /** Amazon Transcribe says a partial 1.3 to 1.5 s after the word, and several a second while somebody speaks. */
@@ -18,6 +25,8 @@ export const muteLimits: MuteLimits = {
   trustedSamples: 300 * sampleRate,
 };
 
+const unheard: Hearing = { fed: 0, unanswered: 0 };
+
 /**
  * When to doubt a session that hears and says nothing. Nothing tells a mute service from applause but a second opinion: another
  * session that hears the same. That costs the service's billing minimum, so a room with much applause is given more time.
@@ -27,8 +36,8 @@ export class MuteWatch {
   #patience: number;
   #doubtedMs = Number.NEGATIVE_INFINITY;
   #trusted = false;
-  /** What was unanswered when the session was last judged. */
-  #judged = 0;
+  /** What the session had heard when it was last judged. */
+  #judged: Hearing = unheard;
 
   constructor(limits: MuteLimits = muteLimits) {
     this.#limits = limits;
@@ -40,50 +49,53 @@ export class MuteWatch {
     return this.#trusted;
   }
 
-  /** @param unanswered what sounded like speech since the session last said anything, in samples */
-  doubts(unanswered: number): boolean {
-    return unanswered - this.#judged >= (this.#trusted ? this.#limits.trustedSamples : this.#patience);
+  /** Whether a session that has heard so much should have said something by now. */
+  doubts({ fed, unanswered }: Hearing): boolean {
+    const since = unanswered - this.#judged.unanswered;
+    if (!this.#trusted) return since >= this.#patience;
+    return fed - this.#judged.fed >= this.#limits.trustedSamples && since >= this.#limits.firstSamples;
   }
 
   /** Whether that is enough for a second session to have said something, had there been words. */
-  isEnough(unanswered: number): boolean {
+  isEnough({ unanswered }: Hearing): boolean {
     return unanswered >= this.#limits.firstSamples;
   }
 
   /** A second session is asked, at this moment. */
-  ask(unanswered: number, nowMs: number): void {
+  ask(hearing: Hearing, nowMs: number): void {
     const { firstSamples, maxSamples, calmMs } = this.#limits;
     const again = nowMs - this.#doubtedMs < calmMs;
     this.#patience = Math.min(maxSamples, 2 * (again ? this.#patience : firstSamples));
     this.#doubtedMs = nowMs;
-    this.#judged = unanswered;
+    this.putOff(hearing);
   }
 
   /** There is no place for one: it is doubted again later. */
-  putOff(unanswered: number): void {
-    this.#judged = unanswered;
+  putOff({ fed, unanswered }: Hearing): void {
+    this.#judged = { fed, unanswered };
   }
 
   /** The second session said nothing either. */
-  trust(unanswered: number): void {
+  trust(hearing: Hearing): void {
     this.#trusted = true;
-    this.#judged = unanswered;
+    this.putOff(hearing);
   }
 
   /** The session said something. */
   answered(nowMs: number): void {
     this.#trusted = false;
-    this.#judged = 0;
+    this.#judged = unheard;
     if (nowMs - this.#doubtedMs >= this.#limits.calmMs) this.#patience = this.#limits.firstSamples;
   }
 
-  /** Another session has taken its place. */
+  /** Another session has taken its place, and must earn its own trust. */
   replaced(): void {
-    this.#judged = 0;
+    this.#trusted = false;
+    this.#judged = unheard;
   }
 }
 
-/** @param unanswered what sounded like speech since its last word: enough for some, from an engine that says partials? */
-export function isUnanswered(unanswered: number, engine: Engine): boolean {
+/** Whether a session that is over heard so much at its end that an engine with prompt partials should have said something. */
+export function isUnanswered({ unanswered }: Hearing, engine: Engine): boolean {
   return engine.promptPartials && unanswered >= muteLimits.firstSamples;
 }

@@ -99,7 +99,7 @@ export class Sessions {
   get isDoubtful(): boolean {
     const present = this.#present;
     if (!present?.ready || this.#second || this.hasLeaving) return false;
-    return this.#engine?.promptPartials === true && this.#mute.doubts(present.unanswered);
+    return this.#engine?.promptPartials === true && this.#mute.doubts(present);
   }
 
   /** What organizers should know although nothing has failed; null where there is nothing. */
@@ -144,10 +144,10 @@ export class Sessions {
     const { quota, now, log, room } = this.#options;
     const lease = engine.paid ? quota.take('handover') : null;
     if (engine.paid && !lease) {
-      this.#mute.putOff(present.unanswered);
+      this.#mute.putOff(present);
       return null;
     }
-    this.#mute.ask(present.unanswered, now());
+    this.#mute.ask(present, now());
     log.info({ room, engine: engine.name }, 'The engine session hears sound and says nothing; a second one is asked');
     this.counters.sessions++;
     this.counters.secondOpinions++;
@@ -179,7 +179,7 @@ export class Sessions {
       final: (heard, done) => listener.final(heard, done),
       ended: () => {
         // It has answered all it heard: what holds no words is done, too. What it may have been mute about is backfilled.
-        const isMute = made !== null && !this.#mute.isTrusted && isUnanswered(made.unanswered, engine);
+        const isMute = made !== null && !this.#mute.isTrusted && isUnanswered(made, engine);
         if (made && !isMute) listener.final(null, made.undone());
         if (isPresent()) this.#present = null;
         listener.changed();
@@ -283,10 +283,10 @@ export class Sessions {
     const present = this.#present;
     if (!second || !present) return;
     const ageMs = now() - second.openedAtMs;
-    const isJudged = second.ready && ageMs >= minSecondMs && this.#mute.isEnough(second.unanswered);
+    const isJudged = second.ready && ageMs >= minSecondMs && this.#mute.isEnough(second);
     if (!isJudged && ageMs < maxSecondMs) return;
     this.#dropSecond();
-    this.#mute.trust(present.unanswered);
+    this.#mute.trust(present);
     log.info({ room, engine: present.engineName, code: noWords.code }, noWords.message);
     listener.changed();
   }
