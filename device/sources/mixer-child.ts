@@ -12,7 +12,7 @@ import { matchMixer } from './mixer-match.ts';
 import { encodeAudioPacket, encodeMessagePacket, sharedMonotonicMs } from './packets.ts';
 
 const maxChannels = 8;
-const searchIntervalMs = 1000;
+const searchIntervalMs = 500;
 const chunksPerSecond = 20;
 /** PortAudio's callback waits, and the card overruns, only when this thread stands still for longer than 2 s. */
 const maxQueuedChunks = 2 * chunksPerSecond;

@@ -10,7 +10,7 @@ import { PacketReader, sharedMonotonicMs } from './packets.ts';
 const fault = z.object({ code: z.string().max(64), message: z.string(), hint: z.string() });
 const message = z.discriminatedUnion('type', [
   z.object({ type: z.literal('progress') }),
-  /** The mixer is not there; the child keeps looking, and says so each second. */
+  /** The mixer is not there; the child keeps looking, and says so each time. */
   z.object({ type: z.literal('searching'), fault }),
   z.object({
     type: z.literal('opened'),
@@ -39,6 +39,13 @@ export interface MixerProcessListener {
   ended(reason: string): void;
 }
 
+/** One run of something that finds and opens a mixer: the child, or what stands in for it in virtual time. */
+export interface CaptureProcess {
+  start(listener: MixerProcessListener): void;
+  /** At once and for certain; resolves when it is gone. */
+  kill(): Promise<void>;
+}
+
 export interface MixerProcessOptions {
   readonly execPath: string;
   readonly log: Logger;
@@ -65,7 +72,7 @@ function parsed(text: string): ChildMessage | null {
 }
 
 /** One run of the capture child. */
-export class MixerProcess {
+export class MixerProcess implements CaptureProcess {
   readonly #args: readonly string[];
   readonly #options: MixerProcessOptions;
   #child: ChildProcess | null = null;

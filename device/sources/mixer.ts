@@ -1,6 +1,6 @@
 import type { Explained } from '../../systemd/errors.ts';
 import type { Logger } from '../../systemd/log.ts';
-import { type ChildMessage, MixerProcess, type MixerProcessOptions } from './mixer-process.ts';
+import { type CaptureProcess, type ChildMessage, MixerProcess, type MixerProcessOptions } from './mixer-process.ts';
 import { PaceGuard } from './pace-guard.ts';
 import type { Source, SourceFormat, SourceListener, SourceState } from './source.ts';
 
@@ -24,7 +24,9 @@ const timing = {
   /** An unplugged mixer gives no error, no close and no end: only its silence shows it. */
   audioTimeoutMs: 1000,
   watchIntervalMs: 100,
-  retryMs: [250, 500, 1000, 2000],
+  /** The last one, a slow kit's start of the child (0.9 s) and the first audio's way (0.7 s) stay below the 3 s in which a
+   * mixer that is back is to be captured. */
+  retryMs: [250, 500, 1000, 1200],
   /** After so long a stretch of audio the retries begin anew. */
   healthyAfterMs: 10_000,
 };
@@ -32,9 +34,10 @@ const timing = {
 /** A sound card's input, captured by a child process that is replaced whenever it fails or falls silent. */
 export class MixerSource implements Source {
   readonly #options: MixerOptions;
+  readonly #makeProcess: (args: readonly string[]) => CaptureProcess;
   readonly #log: Logger;
   #listener: SourceListener | null = null;
-  #process: MixerProcess | null = null;
+  #process: CaptureProcess | null = null;
   #format: SourceFormat | null = null;
   #deviceName: string;
   #capturingSince: number | null = null;
@@ -53,8 +56,13 @@ export class MixerSource implements Source {
   #dying: Promise<void> = Promise.resolve();
   #stopped: Promise<void> | null = null;
 
-  constructor(options: MixerOptions) {
+  /** @param makeProcess takes the arguments of the capture child */
+  constructor(
+    options: MixerOptions,
+    makeProcess = (args: readonly string[]): CaptureProcess => new MixerProcess(args, options),
+  ) {
     this.#options = options;
+    this.#makeProcess = makeProcess;
     this.#log = options.log;
     this.#deviceName = options.name;
   }
@@ -79,7 +87,7 @@ export class MixerSource implements Source {
 
   #open(): void {
     const { name, rateHz = 0, channels = 0 } = this.#options;
-    const process = new MixerProcess(['open', name, String(rateHz), String(channels)], this.#options);
+    const process = this.#makeProcess(['open', name, String(rateHz), String(channels)]);
     this.#process = process;
     this.#format = null;
     this.#capturingSince = null;
@@ -159,11 +167,16 @@ export class MixerSource implements Source {
     // After a standstill of this process its timers run before what waits in the pipe is read.
     setImmediate(() => {
       if (!this.#isSilent()) return;
-      this.#again({
-        code: 'mixer-silent',
-        message: `"${this.#deviceName}" gives no audio.`,
-        hint: 'Check that the mixer is switched on and its USB cable is plugged in at both ends. Capture goes on by itself.',
-      });
+      // A mixer that was captured was waited for already, and may be back: a loose plug.
+      const waitMs = this.#capturingSince === null ? this.#backoffMs() : timing.retryMs[0];
+      this.#again(
+        {
+          code: 'mixer-silent',
+          message: `"${this.#deviceName}" gives no audio.`,
+          hint: 'Check that the mixer is switched on and its USB cable is plugged in at both ends. Capture goes on by itself.',
+        },
+        waitMs,
+      );
     });
   }
 
@@ -175,16 +188,19 @@ export class MixerSource implements Source {
   }
 
   /** Gives the process up and opens a new one a little later. */
-  #again(fault: Explained): void {
+  #again(fault: Explained, waitMs = this.#backoffMs()): void {
     const process = this.#process;
     this.#process = null;
     this.#fault(fault);
-    const waitMs = timing.retryMs[Math.min(this.#attempt++, timing.retryMs.length - 1)] ?? 0;
     // The card is free only when the old process is gone.
     this.#dying = (process?.kill() ?? Promise.resolve()).then(() => {
       if (this.#stopped !== null) return;
       this.#retry = setTimeout(() => this.#open(), waitMs);
     });
+  }
+
+  #backoffMs(): number {
+    return timing.retryMs[Math.min(this.#attempt++, timing.retryMs.length - 1)] ?? 0;
   }
 
   #fault(fault: Explained): void {
