@@ -47,7 +47,7 @@ describe('the structure of the house', () => {
       'device/loopback.ts',
       'device/sources/mixer-child.ts', // a process of its own
       'relay/main.ts',
-      'relay/engines/pocketsphinx-host.ts', // likewise
+      'relay/engines/recogniser-host.ts', // likewise
       'provisioning/start.ts',
       'provisioning/build.ts',
     ];

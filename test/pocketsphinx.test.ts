@@ -267,7 +267,7 @@ describe('a recogniser that', () => {
        process.stdin.on('data', (chunk) => {
          bytes += chunk.length;
          if (bytes === 64_000) setTimeout(() => console.log(JSON.stringify({ type: 'progress', samples: 32_000 })), 100);
-         if (bytes > 64_000) console.log(JSON.stringify({ type: 'partial', number: 0, words: [{ text: 'back', start: 0, end: 1, confidence: null }] }));
+         if (bytes > 64_000) console.log(JSON.stringify({ type: 'partial', number: 0, text: 'back', start: 0, end: 1, words: [] }));
        });`,
     );
     const { heard, session, write } = open({ hostPath, limits: { stallTimeoutMs: 500 } });
@@ -309,7 +309,7 @@ describe('a recogniser that', () => {
 test('an aborted session is silent and its process is gone', async () => {
   const hostPath = stub(
     'pid',
-    `console.log(JSON.stringify({ type: 'partial', number: 0, words: [{ text: String(process.pid), start: 0, end: 1, confidence: null }] }));
+    `console.log(JSON.stringify({ type: 'partial', number: 0, text: String(process.pid), start: 0, end: 1, words: [] }));
      setInterval(() => {}, 1000);`,
   );
   const { heard, session } = open({ hostPath });

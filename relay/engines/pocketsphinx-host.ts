@@ -1,10 +1,7 @@
-/**
- * The recogniser's own process: s16le mono 16 kHz on standard input, one message (pocketsphinx-messages.ts) a line on
- * standard output. It ends when its input ends, so it never outlives the relay.
- */
-import { codeOf, messageOf, SalaError } from '../../systemd/errors.ts';
-import { openRecogniser, type Recogniser, type Segment } from './pocketsphinx-library.ts';
-import { type HostMessage, hostSettings, type RecognisedWord } from './pocketsphinx-messages.ts';
+/** PocketSphinx's own process (recogniser-host.ts). */
+import { openRecogniser, type Recogniser, type Segment, settings } from './pocketsphinx-library.ts';
+import { type Listening, runHost, say } from './recogniser-host.ts';
+import type { HostResult, RecognisedWord } from './recogniser-messages.ts';
 
 const rate = 16000;
 const timing = {
@@ -21,10 +18,6 @@ const timing = {
 
 const marker = /^(<.*>|\[.*\]|\+\+.*\+\+)$/;
 
-function say(message: HostMessage): void {
-  process.stdout.write(`${JSON.stringify(message)}\n`);
-}
-
 function wordsOf(segments: readonly Segment[], final: boolean): RecognisedWord[] {
   return segments
     .filter(({ text }) => !marker.test(text))
@@ -37,7 +30,7 @@ function wordsOf(segments: readonly Segment[], final: boolean): RecognisedWord[]
 }
 
 /** Turns a run of audio into utterances. */
-class Listening {
+class Utterances implements Listening {
   readonly #recogniser: Recogniser;
   #samples = 0;
   #number = 0;
@@ -58,7 +51,6 @@ class Listening {
 
   end(): void {
     this.#endUtterance();
-    say({ type: 'ended' });
   }
 
   #step(audio: Buffer): void {
@@ -82,10 +74,10 @@ class Listening {
     this.#partialAt = this.#samples;
     const segments = this.#recogniser.segments();
     const words = wordsOf(segments, false);
-    const text = words.map((word) => word.text).join(' ');
-    if (text && text !== this.#partialText) {
-      this.#partialText = text;
-      say({ type: 'partial', number: this.#number, words });
+    const result = this.#result(words);
+    if (result.text && result.text !== this.#partialText) {
+      this.#partialText = result.text;
+      say({ type: 'partial', ...result });
     }
     if (lengthSamples >= timing.maxUtteranceSamples) return true;
     const last = segments.at(-1);
@@ -103,36 +95,25 @@ class Listening {
     const shown = this.#partialText !== '';
     this.#partialText = '';
     const words = wordsOf(this.#recogniser.segments(), true);
-    if (words.length > 0) say({ type: 'final', number: this.#number++, words });
-    else if (shown) say({ type: 'partial', number: this.#number, words }); // it came to nothing
+    const result = this.#result(words);
+    if (words.length > 0) {
+      say({ type: 'final', ...result });
+      this.#number++;
+    } else if (shown) say({ type: 'partial', ...result }); // it came to nothing
+  }
+
+  #result(words: RecognisedWord[]): HostResult {
+    return {
+      number: this.#number,
+      text: words.map(({ text }) => text).join(' '),
+      start: words[0]?.start ?? 0,
+      end: words.at(-1)?.end ?? 0,
+      words,
+    };
   }
 }
 
-async function main(argument: string): Promise<void> {
-  const listening = new Listening(await openRecogniser(hostSettings.parse(JSON.parse(argument))));
-  say({ type: 'ready' });
-  let odd = Buffer.alloc(0);
-  for await (const chunk of process.stdin) {
-    const bytes = Buffer.concat([odd, chunk]);
-    const whole = bytes.length - (bytes.length % 2);
-    odd = bytes.subarray(whole);
-    listening.hear(bytes.subarray(0, whole));
-  }
-  listening.end();
-}
-
-// A signal to the whole group (Ctrl-C, systemd) is the relay's to act on; it ends this process by ending its input.
-process.on('SIGINT', () => {});
-process.on('SIGTERM', () => {});
-
-try {
-  await main(process.argv[2] ?? '');
-} catch (error) {
-  say({
-    type: 'error',
-    code: codeOf(error) || 'pocketsphinx-start',
-    message: messageOf(error),
-    hint: error instanceof SalaError ? error.hint : 'Report this with the log lines before it.',
-  });
-  process.stdin.destroy();
-}
+await runHost(
+  'pocketsphinx-start',
+  async (argument) => new Utterances(await openRecogniser(settings.parse(JSON.parse(argument)))),
+);

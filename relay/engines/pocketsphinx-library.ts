@@ -4,12 +4,16 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { messageOf, SalaError } from '../../systemd/errors.ts';
-import type { HostSettings } from './pocketsphinx-messages.ts';
 
 /** The decoder's frame: 10 ms. */
 const frameSamples = 160;
 const install = 'Install it: sudo apt install libpocketsphinx3 pocketsphinx-en-us';
+
+/** What the child is told at its start, as its one argument. */
+export const settings = z.object({ libraryPath: z.string(), modelDir: z.string() });
+export type Settings = z.output<typeof settings>;
 
 export interface Segment {
   /** A dictionary word, a variant of one (`good(2)`) or a marker (`<sil>`, `[NOISE]`). */
@@ -93,7 +97,7 @@ function modelArguments(modelDir: string): string[] {
 
 /** Opens the library and the US English model (0.6 s on a PC).
  * @throws {SalaError} `pocketsphinx-koffi`, `-library`, `-version`, `-model` or `-start` */
-export async function openRecogniser({ libraryPath, modelDir }: HostSettings): Promise<Recogniser> {
+export async function openRecogniser({ libraryPath, modelDir }: Settings): Promise<Recogniser> {
   const library = await loadLibrary(libraryPath);
   const argv = [...modelArguments(modelDir), '-logfn', '/dev/null'];
 
