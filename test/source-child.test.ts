@@ -7,9 +7,11 @@ import { Framer } from '../device/framer.ts';
 import { createSource } from '../device/sources/index.ts';
 import { matchMixer } from '../device/sources/mixer-match.ts';
 import { PaceGuard } from '../device/sources/pace-guard.ts';
+import { sharedMonotonicMs } from '../device/sources/packets.ts';
 import type { Source } from '../device/sources/source.ts';
 import type { Logger } from '../systemd/log.ts';
 import { SourceRecorder } from './harness/source-recorder.ts';
+import { frameOriginMs, originOf } from './harness/timed-sound.ts';
 import { until } from './harness/until.ts';
 
 const program = fileURLToPath(new URL('./harness/fake-mixer-child.ts', import.meta.url));
@@ -156,6 +158,52 @@ test('a mixer that comes back at another rate and with other channels continues 
   expect(pieces.every(({ from }, i) => from === (pieces[i - 1]?.to ?? 0))).toBe(true);
   framer.flush();
 });
+
+test.each([
+  [1, 'as it was', 16_000, 1],
+  [4, 'as it was', 16_000, 1],
+  [4, 'at another rate', 48_000, 1],
+  [4, 'at another rate with other channels', 44_100, 6],
+])(
+  'a mixer gone for %i s and back %s leaves a hole of that length, right to 100 ms',
+  async (away, _, rateHz, channels) => {
+    const frames: { atMs: number; originMs: number }[] = [];
+    const pieces: { from: number; to: number }[] = [];
+    const holes: { from: number; to: number }[] = [];
+    const framer = new Framer({
+      take: 'mix',
+      channels: 1,
+      onState: () => {},
+      listener: {
+        frame: (position, audio) => {
+          const atMs = performance.now();
+          frames.push({ atMs, originMs: frameOriginMs(position, audio, sharedMonotonicMs()) });
+          pieces.push({ from: position, to: position + audio.length / 2 });
+        },
+        hole: (from, to) => {
+          holes.push({ from, to });
+          pieces.push({ from, to });
+        },
+        anchor: () => {},
+      },
+    });
+    await framer.start();
+    mixer(`leaves ${away} ${rateHz} ${channels}`).start(framer);
+    await until(() => holes.length > 0 || undefined, { what: 'the hole' });
+    const before = frames.length;
+    await until(() => frames.length >= before + 10 || undefined, { what: 'a second of the mixer that is back' });
+    framer.flush();
+    const [hole = { from: 0, to: 0 }] = holes;
+    const errorMs = originOf(frames.slice(before + 4, before + 9)) - originOf(frames.slice(0, before));
+    process.stderr.write(`hole of ${Math.round((hole.to - hole.from) / 16)} ms, wrong by ${Math.round(errorMs)} ms\n`);
+    expect(holes).toHaveLength(1);
+    expect(Math.abs(errorMs)).toBeLessThan(100);
+    // The mixer's own absence, and the time it took to capture it again.
+    expect((hole.to - hole.from) / 16).toBeGreaterThan(away * 1000 - 100);
+    expect((hole.to - hole.from) / 16).toBeLessThan(away * 1000 + 3000);
+    expect(pieces.every(({ from }, i) => from === (pieces[i - 1]?.to ?? 0))).toBe(true);
+  },
+);
 
 test('two mixers of one name are ambiguous, and the hint says what can be done', () => {
   const twin = { name: 'UMC404HD', maxInputChannels: 4, defaultSampleRate: 48_000 };

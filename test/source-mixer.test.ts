@@ -3,7 +3,8 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Framer } from '../device/framer.ts';
 import { MixerSource } from '../device/sources/mixer.ts';
 import type { SourceFormat, SourceState } from '../device/sources/source.ts';
-import { type Absence, soundedAtMs, VirtualMixer } from './harness/virtual-mixer.ts';
+import { frameOriginMs, originOf } from './harness/timed-sound.ts';
+import { type Absence, VirtualMixer } from './harness/virtual-mixer.ts';
 
 /** Promised to whoever plugs and unplugs. */
 const noticedWithinMs = 1500;
@@ -45,10 +46,6 @@ const mono16k: SourceFormat = { rateHz: 16_000, channels: 1 };
 /** The first audio of all is held back for a while. */
 const startMs = 2000;
 
-/** When position 0 must have been captured as these frames tell it; one of them may have been read where the levels jump. */
-const originOf = (frames: readonly { readonly originMs: number }[]) =>
-  frames.map(({ originMs }) => originMs).sort((a, b) => a - b)[1] ?? Number.NaN;
-
 /** Unplugs a mixer that is captured, and plugs it in again. */
 async function unplug({
   flaps = [],
@@ -62,7 +59,7 @@ async function unplug({
   mixer.processStartMs = processStartMs;
   const source = new MixerSource({ name: 'mixer', log, execPath: '' }, () => mixer.makeProcess());
   const states: { readonly atMs: number; readonly state: SourceState }[] = [];
-  const frames: { readonly atMs: number; readonly position: number; readonly originMs: number }[] = [];
+  const frames: { readonly atMs: number; readonly originMs: number }[] = [];
   const pieces: { readonly from: number; readonly to: number }[] = [];
   let holes = 0;
   const framer = new Framer({
@@ -72,11 +69,9 @@ async function unplug({
     listener: {
       frame: (position, audio) => {
         const samples = audio.length / 2;
-        const middle = Math.floor(samples / 2);
         const atMs = performance.now();
         // Positions are a true clock: when each sample sounded tells when position 0 must have been.
-        const originMs = soundedAtMs(audio.readInt16LE(middle * 2), atMs) - (position + middle) / 16;
-        frames.push({ atMs, position, originMs });
+        frames.push({ atMs, originMs: frameOriginMs(position, audio, atMs) });
         pieces.push({ from: position, to: position + samples });
       },
       hole: (from, to) => {

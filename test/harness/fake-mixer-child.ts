@@ -2,9 +2,10 @@
  * Stands in for the capture child and behaves as badly as the mixer's name says: `fake-mixer-child.ts open NAME`. Each start adds
  * a line to the file that SALA_TEST_STARTS names.
  */
-import { appendFileSync, readFileSync, writeSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { encodeAudioPacket, encodeMessagePacket, sharedMonotonicMs } from '../../device/sources/packets.ts';
+import { chunkMs, timedSound } from './timed-sound.ts';
 
 const name = process.argv[3] ?? '';
 const starts = process.env.SALA_TEST_STARTS ?? '/dev/null';
@@ -33,6 +34,17 @@ async function give(seconds: number, { rateHz = 16_000, channels = 1, level = 10
     const waitMs = dueMs - sharedMonotonicMs();
     if (waitMs > 0) await delay(waitMs);
     put(encodeAudioPacket(chunk, sharedMonotonicMs()));
+  }
+}
+
+/** Sound that tells when it was made; each piece is handed on a little later, as a busy machine would. */
+async function giveTimed(seconds: number, rateHz: number, channels: number): Promise<void> {
+  say({ type: 'opened', name, rateHz, channels });
+  const startedMs = sharedMonotonicMs();
+  for (let i = 1; i <= (seconds * 1000) / chunkMs; i++) {
+    const dueMs = startedMs + i * chunkMs;
+    await delay(Math.max(0, dueMs + ((i * 7) % 30) - sharedMonotonicMs()));
+    put(encodeAudioPacket(timedSound({ rateHz, channels }, dueMs), sharedMonotonicMs()));
   }
 }
 
@@ -75,4 +87,20 @@ else if (name === 'noisy') {
   else if (start === 2) await give(2, { rateHz: 44_100, channels: 1, level: 2000 });
   else await give(1e6, { rateHz: 16_000, channels: 6, level: 3000 });
   process.exit(1);
+} else if (name.startsWith('leaves ')) {
+  // "leaves SECONDS RATE CHANNELS": gone without a word for so long, then back with these.
+  const [, seconds, rateHz, channels] = name.split(' ').map(Number);
+  const file = `${starts}.left`;
+  if (readFileSync(starts, 'utf8').split('\n').length === 2) {
+    await giveTimed(3, 16_000, 1);
+    writeFileSync(file, String(sharedMonotonicMs()));
+    await delay(1e6);
+  }
+  const backMs = Number(readFileSync(file, 'utf8')) + (seconds ?? 0) * 1000;
+  const fault = { code: 'mixer-absent', message: 'There is no mixer.', hint: 'Plug it in.' };
+  while (sharedMonotonicMs() < backMs) {
+    say({ type: 'searching', fault });
+    await delay(100);
+  }
+  await giveTimed(1e6, rateHz ?? 0, channels ?? 0);
 } else await give(1e6);

@@ -1,33 +1,12 @@
 import type { CaptureProcess, MixerProcessListener } from '../../device/sources/mixer-process.ts';
 import type { SourceFormat } from '../../device/sources/source.ts';
+import { chunkMs, timedSound } from './timed-sound.ts';
 
 /** What whoever opens a mixer that is not there is told: no such card; a card that refuses; a library that crashes. */
 export type Absence = 'unlisted' | 'refuses' | 'crashes';
 
-const chunkMs = 50;
 /** As the capture child looks. */
 const searchIntervalMs = 500;
-/** Each 50 ms of sound has a level of its own, told apart by this much; they begin anew after 50 s. */
-const levelStep = 30;
-const levels = 1000;
-
-/** The level of what sounds at `atMs`. */
-const levelAt = (atMs: number) => (Math.floor(atMs / chunkMs) % levels) * levelStep;
-
-/** When the sound of a sample of this level was made, to 50 ms; of the times that have the level the one nearest to `nearMs`. */
-export function soundedAtMs(level: number, nearMs: number): number {
-  const atMs = (Math.round(level / levelStep) + 0.5) * chunkMs;
-  const roundMs = levels * chunkMs;
-  return atMs + Math.round((nearMs - atMs) / roundMs) * roundMs;
-}
-
-/** The last `chunkMs` of sound, the same in all channels. */
-function chunk({ rateHz, channels }: SourceFormat, endMs: number): Buffer {
-  const samples = new Int16Array(((rateHz * chunkMs) / 1000) * channels);
-  const startMs = endMs - chunkMs;
-  for (let i = 0; i < samples.length; i++) samples[i] = levelAt(startMs + (Math.floor(i / channels) / rateHz) * 1000);
-  return Buffer.from(samples.buffer);
-}
 
 /** A mixer in virtual time, and the processes that capture it: once unplugged it gives those that had it open no error
  * and no end. Its sound tells when it was made. */
@@ -59,7 +38,7 @@ export class VirtualMixer {
         const plug = this.#plug;
         const give = () => {
           if (!this.isThere || plug !== this.#plug) return;
-          listener?.audio(chunk(format, performance.now()), performance.now());
+          listener?.audio(timedSound(format, performance.now()), performance.now());
           timer = setTimeout(give, chunkMs);
         };
         timer = setTimeout(give, chunkMs);
