@@ -1,6 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { settledAt, worstLag } from './harness/lag.ts';
 import { flapMs, flapping, type LinkFault, refused, silent, talkThrough } from './harness/link-faults.ts';
+import { VenueLine } from './harness/venue-line.ts';
 import { figuresOf, finished, verdictOf, whole } from './harness/verdict.ts';
 
 const maxLagMs = 3000;
@@ -17,6 +19,31 @@ describe('a talk whose link', () => {
     async ([name, fault, lengthMs]) => {
       const { talk, returnedAtMs } = await talkThrough(fault, lengthMs, { afterMs: 30_000, cleanUp: onTestFinished });
       expect(await finished(talk, 120_000)).toBe(0);
+      const lagMs = worstLag(talk.lags(), returnedAtMs);
+      process.stdout.write(`${figuresOf(talk, name)}; since its return at most ${seconds(lagMs)} behind\n`);
+      expect(await verdictOf(talk, name)).toEqual(whole);
+      expect(lagMs).toBeLessThan(maxLagMs);
+    },
+  );
+
+  test.for([8000, 20_000])(
+    'loses every packet for %i ms is whole, and every word spoken since its return is shown within 3 s',
+    async (lengthMs, context) => {
+      const line = VenueLine.lay(2000);
+      if (typeof line === 'string') return context.skip(line);
+      onTestFinished(() => line.remove());
+      const lossy: LinkFault = async () => {
+        line.lose(true);
+        await delay(lengthMs);
+        line.lose(false);
+      };
+      const { talk, returnedAtMs } = await talkThrough(lossy, lengthMs, {
+        afterMs: 30_000,
+        cleanUp: onTestFinished,
+        line,
+      });
+      expect(await finished(talk, 120_000)).toBe(0);
+      const name = `loses every packet for ${seconds(lengthMs)}`;
       const lagMs = worstLag(talk.lags(), returnedAtMs);
       process.stdout.write(`${figuresOf(talk, name)}; since its return at most ${seconds(lagMs)} behind\n`);
       expect(await verdictOf(talk, name)).toEqual(whole);

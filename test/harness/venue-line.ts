@@ -7,17 +7,21 @@ const run = (...command: string[]) => execFileSync(command[0] ?? '', command.sli
  * the kernel hides of a queue is as little as on a kit. Needs root and the kernel's `tbf`.
  */
 export class VenueLine {
-  readonly #name: string;
+  static #laid = 0;
+  readonly #number: number;
+  /** Of the kernel's `tbf`. */
+  readonly #bucket: readonly string[];
 
-  private constructor(name: string) {
-    this.#name = name;
+  private constructor(number: number, kbitPerSecond: number) {
+    this.#number = number;
+    this.#bucket = ['root', 'tbf', 'rate', `${kbitPerSecond}kbit`, 'burst', '4kb', 'latency', '400ms'];
   }
 
   /** @returns the reason where this machine does not let us lay one */
   static lay(kbitPerSecond: number): VenueLine | string {
-    const line = new VenueLine(`sala-${process.pid}`);
+    const line = new VenueLine(VenueLine.#laid++, kbitPerSecond);
     try {
-      line.#lay(kbitPerSecond);
+      line.#lay();
       return line;
     } catch (error) {
       line.remove();
@@ -26,11 +30,22 @@ export class VenueLine {
   }
 
   /** This machine's end of it. */
-  readonly hostAddress = '10.199.77.1';
+  get hostAddress(): string {
+    return `10.199.${this.#number}.1`;
+  }
 
   /** The command that runs a program at the other end. */
   get through(): string[] {
     return ['ip', 'netns', 'exec', this.#name];
+  }
+
+  /** Every packet is lost in both directions and nothing is said of it, until called with false: a real black hole, in which
+   * TCP waits longer and longer before it sends again. */
+  lose(on: boolean): void {
+    // No packet is as short as this bucket: it lets none pass.
+    const bucket = on ? ['root', 'tbf', 'rate', '8bit', 'burst', '10', 'limit', '10'] : this.#bucket;
+    run('tc', 'qdisc', 'replace', 'dev', this.#host, ...bucket);
+    run(...this.through, 'tc', 'qdisc', 'replace', 'dev', this.#kit, ...bucket);
   }
 
   remove(): void {
@@ -43,25 +58,32 @@ export class VenueLine {
       } catch {} // was never made
   }
 
-  get #host(): string {
-    return `sv${process.pid}`;
+  get #name(): string {
+    return `sala-${process.pid}-${this.#number}`;
   }
 
-  #lay(kbitPerSecond: number): void {
-    const kit = `sk${process.pid}`;
+  get #host(): string {
+    return `sv${process.pid}-${this.#number}`;
+  }
+
+  get #kit(): string {
+    return `sk${process.pid}-${this.#number}`;
+  }
+
+  #lay(): void {
+    const kit = this.#kit;
     const inside = (...command: string[]) => run(...this.through, ...command);
-    const bucket = ['root', 'tbf', 'rate', `${kbitPerSecond}kbit`, 'burst', '4kb', 'latency', '400ms'];
     run('ip', 'netns', 'add', this.#name);
     run('ip', 'link', 'add', this.#host, 'type', 'veth', 'peer', 'name', kit);
     run('ip', 'link', 'set', kit, 'netns', this.#name);
     run('ip', 'addr', 'add', `${this.hostAddress}/30`, 'dev', this.#host);
     run('ip', 'link', 'set', this.#host, 'up');
-    inside('ip', 'addr', 'add', '10.199.77.2/30', 'dev', kit);
+    inside('ip', 'addr', 'add', `10.199.${this.#number}.2/30`, 'dev', kit);
     inside('ip', 'link', 'set', kit, 'up');
     inside('ip', 'link', 'set', 'lo', 'up');
     for (const name of ['tcp_rmem', 'tcp_wmem'])
       inside('sh', '-c', `echo '4096 16384 65536' > /proc/sys/net/ipv4/${name}`);
-    run('tc', 'qdisc', 'add', 'dev', this.#host, ...bucket);
-    inside('tc', 'qdisc', 'add', 'dev', kit, ...bucket);
+    run('tc', 'qdisc', 'add', 'dev', this.#host, ...this.#bucket);
+    inside('tc', 'qdisc', 'add', 'dev', kit, ...this.#bucket);
   }
 }
