@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { expectAsPromised, MixerChain } from './harness/mixer-chain.ts';
 
-test('a mixer that is gone for 1 s, then for 30 s, and one that was switched off before the start', async () => {
+test('a mixer that is gone for 1 s, and then for 30 s, is captured again with holes as long as that', async () => {
   const chain = await MixerChain.start();
   try {
     for (const [times, seconds] of [1, 30].entries()) {

@@ -205,7 +205,7 @@ test.each([
   },
 );
 
-test('two mixers of one name are ambiguous, and the hint says what can be done', () => {
+test('two mixers of one name are ambiguous, the hint says what can be done, and one alone is taken', () => {
   const twin = { name: 'UMC404HD', maxInputChannels: 4, defaultSampleRate: 48_000 };
   const found = matchMixer(
     [
@@ -216,4 +216,5 @@ test('two mixers of one name are ambiguous, and the hint says what can be done',
   );
   expect(found).toMatchObject({ fault: { code: 'mixer-ambiguous' } });
   expect('fault' in found && found.fault.hint).toMatch(/unplug/);
+  expect(matchMixer([{ id: 1, ...twin }], 'UMC404HD')).toEqual({ mixer: { id: 1, ...twin } });
 });

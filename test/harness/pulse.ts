@@ -16,8 +16,8 @@ export interface PulseOptions {
   readonly channels?: number;
   /** Names of the ALSA cards that show the sink's monitor. */
   readonly cards?: readonly string[];
-  /** Gives sound at once when it is opened, as hardware does; a null sink that nobody listens to takes up to 2 s. Costs
-   * the players the deep buffer that carries them over a standstill of the machine. */
+  /** Gives sound at once, as hardware does; a null sink that may rewind takes up to 2 s. Costs the players the deep buffer
+   * that carries them over a standstill of the machine. */
   readonly prompt?: boolean;
 }
 
@@ -30,7 +30,6 @@ export class PulseRig {
   #channels: number;
   readonly #prompt: boolean;
   #server: ChildProcess | null = null;
-  #listener: ChildProcess | null = null;
   #log = '';
 
   private constructor(
@@ -83,7 +82,7 @@ export class PulseRig {
         '--log-target=stderr',
         '-vvv',
         '--load=module-native-protocol-unix auth-anonymous=1',
-        `--load=module-null-sink sink_name=room rate=${this.#rateHz} channels=${this.#channels} format=s16le`,
+        `--load=module-null-sink sink_name=room rate=${this.#rateHz} channels=${this.#channels} format=s16le norewinds=${this.#prompt}`,
       ],
       { env: this.env, stdio: ['ignore', 'ignore', 'pipe'] },
     );
@@ -95,11 +94,6 @@ export class PulseRig {
     for (;;) {
       try {
         await this.pactl('set-sink-volume', 'room', '100%');
-        if (this.#prompt)
-          this.#listener = spawn('parec', ['--device=room.monitor', '--latency-msec=20'], {
-            env: this.env,
-            stdio: 'ignore',
-          });
         return;
       } catch (error) {
         if (performance.now() > deadline || server.exitCode !== null) throw error;
@@ -141,8 +135,6 @@ export class PulseRig {
   async killServer(): Promise<void> {
     const server = this.#server;
     this.#server = null;
-    this.#listener?.kill('SIGKILL');
-    this.#listener = null;
     if (!server || server.exitCode !== null || server.signalCode !== null) return;
     const gone = new Promise((resolve) => server.once('exit', resolve));
     server.kill('SIGKILL');
