@@ -6,6 +6,7 @@
  * knows streams or rooms; the feed maps engine time back to positions.
  */
 import type { Explained } from '../../systemd/errors.ts';
+import type { Recognition } from '../recognition.ts';
 
 export interface Word {
   readonly text: string;
@@ -20,6 +21,17 @@ export interface Word {
   readonly stable: boolean;
 }
 
+/** What an engine noticed in the words of a final. */
+export interface Mark {
+  /** A word of the vocabulary filter, or personal data. */
+  readonly kind: 'vocabulary-filter' | 'pii';
+  /** The kind of personal data, e.g. `EMAIL`; null where there are no kinds. */
+  readonly type: string | null;
+  /** Engine time in samples, `start` inclusive, `end` exclusive. */
+  readonly start: number;
+  readonly end: number;
+}
+
 export interface EngineResult {
   /** Names a segment: partials of one id replace each other, its final ends it; never used again. */
   readonly id: string;
@@ -31,6 +43,8 @@ export interface EngineResult {
   readonly words: readonly Word[];
   /** BCP 47; what was recognised, or the session's own language. */
   readonly language: string;
+  /** Left out where there are none. */
+  readonly marks?: readonly Mark[];
 }
 
 /** What to do about a failure: reopen now, after backoff, when capacity returns, or not before a person acts. */
@@ -69,8 +83,10 @@ export interface EngineSession {
 
 export interface SessionSettings {
   readonly room: string;
-  /** BCP 47, e.g. `it-IT`. */
+  /** BCP 47, e.g. `it-IT`; where the engine is to identify it, what results carry that name none. */
   readonly language: string;
+  /** How to recognise; left out: by default. */
+  readonly recognition?: Recognition;
 }
 
 export interface Engine {
@@ -79,6 +95,8 @@ export interface Engine {
   readonly paid: boolean;
   /** Says partials within seconds while somebody speaks: a session that goes on hearing speech and says nothing is doubted. */
   readonly promptPartials: boolean;
+  /** Does what `recognition` asks for; without this, it turns speech of one language into text and no more. */
+  readonly takesRecognition?: true;
   /** Why these settings cannot work with this engine, with a hint; null where they can. Needs no network. */
   check(settings: SessionSettings): Explained | null;
   /** Opens a session; every fault, also a missing library or credential, arrives by `listener.failed`, never as a throw. */

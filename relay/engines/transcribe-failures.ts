@@ -140,6 +140,20 @@ function badRequest(said: string): Words {
     return ['signature-expired', 'reopen', 'Audio reached Amazon Transcribe too late or too early.', clock];
   if (/too big|frame size/i.test(said))
     return ['frame-size', 'configuration', `Amazon Transcribe refused the audio: ${said}`, 'Report this.'];
+  if (/vocabular/i.test(said))
+    return [
+      'vocabulary',
+      'configuration',
+      `Amazon Transcribe refused a vocabulary or filter: ${said}`,
+      'Check the names in the room’s recognition settings: each must be ready, and in the region that the room uses.',
+    ];
+  if (/language ?model/i.test(said))
+    return [
+      'language-model',
+      'configuration',
+      `Amazon Transcribe refused the custom language model: ${said}`,
+      'Check its name in the room’s recognition settings: it must be ready, and in the region that the room uses.',
+    ];
   if (/language/i.test(said))
     return [
       'language',
@@ -174,7 +188,7 @@ function connectionLost({ socketError, ready }: FailureContext): Words {
     ];
   const code = codeOf(socketError);
   const say = (message: string, hint: string): Words => ['connection', 'backoff', message, hint];
-  const address = 'Check AWS_REGION and, if set, AWS_ENDPOINT_URL_TRANSCRIBE_STREAMING.';
+  const address = 'Check AWS_REGION, the room’s own region and, if set, AWS_ENDPOINT_URL_TRANSCRIBE_STREAMING.';
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
     return say('The name of Amazon Transcribe could not be resolved.', `Check the relay’s DNS. ${address}`);
   if (code === 'ECONNREFUSED') return say('Amazon Transcribe refused the connection.', address);

@@ -1,6 +1,6 @@
-import type { Item, Result } from '@aws-sdk/client-transcribe-streaming';
+import type { Entity, Item, LanguageWithScore, Result } from '@aws-sdk/client-transcribe-streaming';
 import { sampleRate } from '../protocol.js';
-import type { EngineResult, Word } from './engine.ts';
+import type { EngineResult, Mark, Word } from './engine.ts';
 
 const maxClosedIds = 64;
 
@@ -51,13 +51,15 @@ export class ResultReader {
     const text = alternative?.Transcript?.trim() ?? '';
     const words = (alternative?.Items ?? []).flatMap((item) => wordOf(item, partial));
     const end = given.EndTime ?? alternative?.Items?.at(-1)?.EndTime ?? start;
+    const marks = partial ? [] : marksOf(alternative?.Items ?? [], alternative?.Entities ?? []);
     const result: EngineResult = {
       id,
       text,
       start: Math.min(toSamples(start), ...words.map((word) => word.start)),
       end: Math.max(toSamples(end), ...words.map((word) => word.end)),
       words,
-      language: given.LanguageCode ?? this.#language,
+      language: given.LanguageCode ?? likeliest(given.LanguageIdentification) ?? this.#language,
+      ...(marks.length > 0 && { marks }),
     };
     if (partial) {
       if (text) this.#open.set(id, { id, channel, start, result });
@@ -81,6 +83,22 @@ export class ResultReader {
       if (each.id === id || (each.channel === channel && each.start < end)) this.#open.delete(each.id);
     this.#closed = [...this.#closed, id, givenId].slice(-maxClosedIds);
   }
+}
+
+const likeliest = (languages: readonly LanguageWithScore[] = []) =>
+  languages.toSorted((a, b) => (b.Score ?? 0) - (a.Score ?? 0))[0]?.LanguageCode;
+
+/** What the service tagged for the vocabulary filter, and what it takes for personal data. */
+function marksOf(items: readonly Item[], entities: readonly Entity[]): Mark[] {
+  const mark = (kind: Mark['kind'], type: string | null, { StartTime, EndTime }: Item | Entity): Mark[] => {
+    if (StartTime === undefined) return [];
+    const start = toSamples(StartTime);
+    return [{ kind, type, start, end: Math.max(start, toSamples(EndTime ?? StartTime)) }];
+  };
+  return [
+    ...items.flatMap((item) => (item.VocabularyFilterMatch ? mark('vocabulary-filter', null, item) : [])),
+    ...entities.flatMap((entity) => mark('pii', entity.Type ?? null, entity)),
+  ];
 }
 
 function wordOf(item: Item, partial: boolean): Word[] {

@@ -1,12 +1,9 @@
 import { connect as connectTcp, isIP } from 'node:net';
 import { Readable } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
-import type {
-  StartStreamTranscriptionCommandInput,
-  TranscriptEvent,
-  TranscriptResultStream,
-} from '@aws-sdk/client-transcribe-streaming';
+import type { TranscriptEvent, TranscriptResultStream } from '@aws-sdk/client-transcribe-streaming';
 import type { Logger } from '../../systemd/log.ts';
+import type { TranscribeRequest } from './transcribe-request.ts';
 
 /** What the SDK does not tell of a stream's connection. */
 export interface ConnectionNotes {
@@ -18,7 +15,7 @@ export interface ConnectionNotes {
 }
 
 export interface StreamRequest {
-  readonly settings: Omit<StartStreamTranscriptionCommandInput, 'AudioStream'>;
+  readonly settings: TranscribeRequest;
   /** Never throws, ends when no more audio comes. */
   readonly audio: AsyncIterable<Uint8Array>;
   readonly signal: AbortSignal;
@@ -52,11 +49,13 @@ export const loadInstalledSdk: LoadSdk = async () => {
  * A client in the SDK's standard configuration. Files with credentials are read anew by each client, so that a person
  * can put them right while the relay runs.
  * @param requestTimeoutMs without any traffic for this long a stream is ended (without an error, says the SDK)
+ * @param region null: the SDK finds it
  */
 export async function createTranscribeClient(
   load: LoadSdk,
   log: Logger,
   requestTimeoutMs: number,
+  region: string | null,
 ): Promise<TranscribeClient> {
   const { sdk, http, credentials } = await load();
   const notesBySignal = new WeakMap<object, ConnectionNotes>();
@@ -79,6 +78,7 @@ export async function createTranscribeClient(
   const logger = quietLogger(log);
   const client = new sdk.TranscribeStreamingClient({
     logger,
+    ...(region && { region }),
     credentials: credentials.defaultProvider({ ignoreCache: true, logger }),
     // A stream cannot be retried; the feed opens a new one.
     maxAttempts: 1,

@@ -1,8 +1,9 @@
-import type { StartStreamTranscriptionCommandInput, TranscriptEvent } from '@aws-sdk/client-transcribe-streaming';
+import type { TranscriptEvent } from '@aws-sdk/client-transcribe-streaming';
 import { bytesPerSample, sampleRate } from '../protocol.js';
 import { AudioQueue } from './audio-queue.ts';
 import type { EngineFailure, EngineListener, EngineSession } from './engine.ts';
 import { brokenStream, classifyFailure, type FailureContext } from './transcribe-failures.ts';
+import type { TranscribeRequest } from './transcribe-request.ts';
 import { ResultReader } from './transcribe-results.ts';
 import type { ConnectionNotes, TranscribeClient } from './transcribe-sdk.ts';
 
@@ -22,8 +23,16 @@ export interface SessionLimits {
 const watchIntervalMs = 250;
 const bytesPerMs = (sampleRate * bytesPerSample) / 1000;
 
+/** A partial may hold what only the final leaves out. */
+const unredacted: EngineFailure = {
+  code: 'transcribe-unredacted',
+  kind: 'reopen',
+  message: 'Amazon Transcribe ended without the redacted form of its last words.',
+  hint: 'Sala asks for them again.',
+};
+
 export interface SessionParts {
-  readonly settings: Omit<StartStreamTranscriptionCommandInput, 'AudioStream'>;
+  readonly settings: TranscribeRequest;
   readonly language: string;
   readonly listener: EngineListener;
   readonly limits: SessionLimits;
@@ -138,8 +147,13 @@ export class TranscribeSession implements EngineSession {
       return;
     }
     this.#becomeReady();
+    const unfinished = this.#reader.unfinished();
+    if (unfinished.length > 0 && this.#parts.settings.ContentRedactionType) {
+      this.#fail(unredacted);
+      return;
+    }
     // What the service left open at a whole end is its last word on it.
-    for (const result of this.#reader.unfinished()) if (!this.#over) this.#parts.listener.final(result);
+    for (const result of unfinished) if (!this.#over) this.#parts.listener.final(result);
     if (this.#over) return;
     this.abort();
     this.#parts.listener.ended();

@@ -1,22 +1,15 @@
-import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { type Explained, SalaError } from '../../systemd/errors.ts';
 import type { Logger } from '../../systemd/log.ts';
-import { sampleRate } from '../protocol.js';
+import { defaultRecognition, explainConflicts } from '../recognition.ts';
 import type { Engine, EngineListener, EngineSession, SessionSettings } from './engine.ts';
-import { isTranscribeLanguage, nearLanguages } from './transcribe-languages.ts';
+import { transcribeConflicts } from './transcribe-conflicts.ts';
+import { requestOf } from './transcribe-request.ts';
 import { createTranscribeClient, type LoadSdk, loadInstalledSdk, type TranscribeClient } from './transcribe-sdk.ts';
 import { type SessionLimits, TranscribeSession } from './transcribe-session.ts';
 
-/** What a session asks of the service, beside the room's language. */
-export interface TranscribeOptions extends SessionLimits {
-  /** How soon words of partials are promised not to change; `high` is soonest and slightly less exact. */
-  readonly partialResultsStability: 'high' | 'medium' | 'low';
-}
-
 /** Figures from the service's documentation and from faults provoked in the SDK; see README.md. */
-export const transcribeDefaults: TranscribeOptions = {
-  partialResultsStability: 'high',
+export const transcribeDefaults: SessionLimits = {
   maxQueuedMs: 30_000,
   readyAfterMs: 1000,
   stallTimeoutMs: 2000,
@@ -29,7 +22,9 @@ export interface TranscribeParts {
   /** Monotonic, ms. */
   readonly now?: () => number;
   readonly loadSdk?: LoadSdk;
-  readonly options?: Partial<TranscribeOptions>;
+  readonly options?: Partial<SessionLimits>;
+  /** AWS region of rooms that name none, as far as it is known. */
+  readonly region?: string | undefined;
 }
 
 /**
@@ -40,43 +35,38 @@ export class TranscribeEngine implements Engine {
   readonly name = 'transcribe';
   readonly paid = true;
   readonly promptPartials = true;
+  readonly takesRecognition = true;
   readonly #log: Logger;
   readonly #now: () => number;
   readonly #loadSdk: LoadSdk;
-  readonly #options: TranscribeOptions;
-  #client: Promise<TranscribeClient> | null = null;
+  readonly #options: SessionLimits;
+  readonly #region: string | null;
+  /** By region; null is that of the SDK's standard configuration. */
+  readonly #clients = new Map<string | null, Promise<TranscribeClient>>();
 
-  constructor({ log, now = () => performance.now(), loadSdk = loadInstalledSdk, options = {} }: TranscribeParts) {
+  constructor({
+    log,
+    now = () => performance.now(),
+    loadSdk = loadInstalledSdk,
+    options = {},
+    region,
+  }: TranscribeParts) {
     this.#log = log;
     this.#now = now;
     this.#loadSdk = loadSdk;
     this.#options = { ...transcribeDefaults, ...options };
+    this.#region = region || null;
   }
 
-  check({ language }: SessionSettings): Explained | null {
-    if (isTranscribeLanguage(language)) return null;
-    const near = nearLanguages(language);
-    return {
-      code: 'transcribe-language',
-      message: `Amazon Transcribe has no language ${JSON.stringify(language)}.`,
-      hint:
-        near.length > 0
-          ? `Choose one it has: ${near.join(', ')}.`
-          : 'Choose one it has, by language and country: en-US, it-IT, de-DE, …',
-    };
+  check({ language, recognition = defaultRecognition }: SessionSettings): Explained | null {
+    const conflicts = transcribeConflicts({ language, recognition, relayRegion: this.#region });
+    return explainConflicts('transcribe-settings', conflicts);
   }
 
   open(settings: SessionSettings, listener: EngineListener): EngineSession {
-    const { language } = settings;
+    const { language, recognition = defaultRecognition } = settings;
     const session = new TranscribeSession({
-      settings: {
-        ...(isTranscribeLanguage(language) && { LanguageCode: language }),
-        MediaEncoding: 'pcm',
-        MediaSampleRateHertz: sampleRate,
-        SessionId: randomUUID(),
-        EnablePartialResultsStabilization: true,
-        PartialResultsStability: this.#options.partialResultsStability,
-      },
+      settings: requestOf(language, recognition),
       language,
       listener,
       limits: this.#options,
@@ -84,7 +74,7 @@ export class TranscribeEngine implements Engine {
       client: () => this.#connect(settings),
       onFailure: ({ kind }) => {
         // What a person has put right must be read again.
-        if (kind === 'credentials' || kind === 'configuration') this.#client = null;
+        if (kind === 'credentials' || kind === 'configuration') this.#clients.delete(recognition.region);
       },
     });
     session.start();
@@ -94,7 +84,11 @@ export class TranscribeEngine implements Engine {
   async #connect(settings: SessionSettings): Promise<TranscribeClient> {
     const refused = this.check(settings);
     if (refused) throw new SalaError(refused.message, refused);
-    this.#client ??= createTranscribeClient(this.#loadSdk, this.#log, this.#options.requestTimeoutMs);
-    return this.#client;
+    const region = settings.recognition?.region ?? null;
+    const made =
+      this.#clients.get(region) ??
+      createTranscribeClient(this.#loadSdk, this.#log, this.#options.requestTimeoutMs, region);
+    this.#clients.set(region, made);
+    return made;
   }
 }

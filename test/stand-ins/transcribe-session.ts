@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { performance } from 'node:perf_hooks';
+import { type Asked, askedIn } from './transcribe-asked.ts';
 import type { Fault, When } from './transcribe-faults.ts';
 import { codec, eventFrame, exceptionFrame, FrameReader } from './transcribe-frames.ts';
 import type { HeardWord, Hearing } from './transcribe-hearing.ts';
@@ -22,13 +23,18 @@ export interface SessionParts {
   readonly segmenter: Segmenter;
   readonly limits: SessionLimits;
   readonly fault: Fault | null;
+  /** That the request was signed for. */
+  readonly region: string;
 }
 
 const bytesPerMs = 32;
 
 /** One stream at the stand-in, and all that a test may want to know of it afterwards. */
 export class StandInSession {
+  /** Empty where it is to be identified. */
   readonly language: string;
+  readonly asked: Asked;
+  readonly region: string;
   readonly sessionId: string;
   readonly headers: IncomingHttpHeaders;
   /** All words heard, said or not: what came in at the engine's input. */
@@ -62,6 +68,8 @@ export class StandInSession {
     this.#parts = parts;
     this.#fault = parts.fault;
     this.headers = parts.headers;
+    this.asked = askedIn(parts.headers);
+    this.region = parts.region;
     this.language = String(parts.headers['x-amzn-transcribe-language-code'] ?? '');
     this.sessionId = String(parts.headers['x-amzn-transcribe-session-id'] ?? '');
     this.closed = new Promise((resolve) => parts.stream.once('close', resolve));

@@ -7,9 +7,10 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import { performance } from 'node:perf_hooks';
+import { askedIn, wrongIn } from './transcribe-asked.ts';
 import type { Fault } from './transcribe-faults.ts';
 import { type HeardWord, NumberHearing, ScriptHearing } from './transcribe-hearing.ts';
-import { Segmenter, type SegmentLimits } from './transcribe-segments.ts';
+import { type Describe, Segmenter, type SegmentLimits } from './transcribe-segments.ts';
 import { refuse, type SessionLimits, StandInSession } from './transcribe-session.ts';
 import { type Credentials, emptyPayload, SignatureChain, verifyRequest } from './transcribe-signature.ts';
 
@@ -40,6 +41,8 @@ export interface StandInOptions {
   readonly limits?: Partial<StandInLimits>;
   /** Words said by the stream's time instead of the numbers heard in it. */
   readonly script?: readonly HeardWord[];
+  /** Who says a word, in which language, and what the service would notice in it; nothing, unless told. */
+  readonly describe?: Describe;
 }
 
 /** Credentials that mean nothing anywhere else. */
@@ -63,6 +66,7 @@ export class TranscribeStandIn {
 
   readonly #credentials: Credentials;
   readonly #script: readonly HeardWord[] | null;
+  readonly #describe: Describe;
   readonly #connections = new Set<ServerHttp2Session>();
   readonly #waiting = new Map<number, ((session: StandInSession) => void)[]>();
   #port: number;
@@ -71,11 +75,12 @@ export class TranscribeStandIn {
   #next: Fault[] = [];
   #every: Fault | null = null;
 
-  constructor({ port = 0, credentials = standInCredentials, limits = {}, script }: StandInOptions = {}) {
+  constructor({ port = 0, credentials = standInCredentials, limits = {}, script, describe }: StandInOptions = {}) {
     this.#port = port;
     this.#credentials = credentials;
     this.limits = { ...standInLimits, ...limits };
     this.#script = script ?? null;
+    this.#describe = describe ?? (() => ({}));
   }
 
   /** @returns the address for AWS_ENDPOINT_URL_TRANSCRIBE_STREAMING */
@@ -163,7 +168,8 @@ export class TranscribeStandIn {
       headers,
       chain: new SignatureChain(request, this.#credentials, this.limits.maxSkewMs),
       hearing: this.#script ? new ScriptHearing(this.#script) : new NumberHearing(),
-      segmenter: new Segmenter(this.limits),
+      segmenter: new Segmenter(this.limits, askedIn(headers), this.#describe),
+      region: request.scope.split('/')[1] ?? '',
       limits: this.limits,
       fault: this.#next.shift() ?? this.#every,
     });
@@ -175,7 +181,7 @@ export class TranscribeStandIn {
   }
 
   #refusal(headers: IncomingHttpHeaders, streams: number): Refusal | null {
-    const wrong = streams > 1 ? 'A connection carries one stream.' : wrongIn(headers);
+    const wrong = streams > 1 ? 'A connection carries one stream.' : complaint(headers);
     if (wrong) return { status: 400, name: 'BadRequestException', message: wrong };
     const limited = (message: string) => ({ status: 429, name: 'LimitExceededException', message });
     const now = performance.now();
@@ -201,15 +207,8 @@ const invalidToken: Refusal = {
 };
 
 /** What the service would not take in a request's headers. */
-function wrongIn(headers: IncomingHttpHeaders): string | null {
-  const value = (name: string) => String(headers[`x-amzn-transcribe-${name}`] ?? '');
+function complaint(headers: IncomingHttpHeaders): string | null {
   if (headers[':method'] !== 'POST' || headers[':path'] !== '/stream-transcription') return 'Unknown operation.';
   if (headers['x-amz-content-sha256'] !== emptyPayload) return 'The payload is not a signed event stream.';
-  if (!/^[a-z]{2,3}(-[A-Za-z]{2,4})?$/.test(value('language-code'))) return 'The language code is not supported.';
-  if (value('sample-rate') !== '16000') return 'The stand-in takes a sample rate of 16000 only.';
-  if (value('media-encoding') !== 'pcm') return 'The stand-in takes pcm only.';
-  const id = value('session-id');
-  if (id && !/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(id))
-    return 'The session ID is not a UUID.';
-  return null;
+  return wrongIn(headers);
 }
