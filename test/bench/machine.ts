@@ -19,6 +19,13 @@ export function pin(pid: number, core: number): boolean {
   }
 }
 
+/** Lets a process, and what it starts from now on, use every core again. */
+export function unpin(pid: number): void {
+  try {
+    execFileSync('taskset', ['-acp', `0-${cpus().length - 1}`, String(pid)], { stdio: 'ignore' });
+  } catch {} // then it was never bound
+}
+
 /** CPU time that other guests of the host have taken from this machine since it booted. */
 function stealMs(): number {
   return Number(readFileSync('/proc/stat', 'utf8').split('\n')[0]?.trim().split(/\s+/)[8] ?? 0) * 10;

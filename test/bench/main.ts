@@ -1,13 +1,21 @@
 import { z } from 'zod';
 import { type Program, run } from '../../systemd/program.ts';
-import type { Aim, Bench } from './bench.ts';
+import type { Aim, Bench, Report } from './bench.ts';
 import { device } from './device.ts';
+import { flash } from './flash.ts';
 import { latency } from './latency.ts';
-import { loadCore, MachineNoise, pin } from './machine.ts';
+import { loadCore, MachineNoise, pin, unpin } from './machine.ts';
+import { narrow } from './narrow.ts';
+import { recovery } from './recovery.ts';
 import { relay } from './relay.ts';
+import { stalls } from './stalls.ts';
 import { aimsTable, tableText } from './table.ts';
 
-const benches: readonly Bench[] = [latency, relay, device];
+/** One after the other, each with the machine to itself. */
+const alone: readonly Bench[] = [latency, relay, device, stalls];
+/** All at once, on all cores: they mostly wait. */
+const together: readonly Bench[] = [recovery, narrow, flash];
+const benches = [...alone, ...together];
 const names = benches.map(({ name }) => name);
 
 const settings = z.object({
@@ -44,12 +52,15 @@ async function measure(only: string | undefined, seconds: number, rounds: number
   const noise = new MachineNoise(pin(process.pid, loadCore));
   const aims: Aim[] = [];
   const tell = (line: string) => process.stderr.write(`${line}\n`);
-  for (const bench of benches) {
-    if (only !== undefined && bench.name !== only) continue;
-    const report = await bench.run({ seconds, rounds, tell });
-    for (const table of report.tables) process.stdout.write(`\n${tableText(table)}`);
-    aims.push(...report.aims);
-  }
+  const chosen = ({ name }: Bench) => only === undefined || name === only;
+  const show = ({ tables, aims: found }: Report) => {
+    for (const table of tables) process.stdout.write(`\n${tableText(table)}`);
+    aims.push(...found);
+  };
+  for (const bench of alone.filter(chosen)) show(await bench.run({ seconds, rounds, tell }));
+  unpin(process.pid);
+  for (const report of await Promise.all(together.filter(chosen).map((bench) => bench.run({ seconds, rounds, tell }))))
+    show(report);
   process.stdout.write(`\n${tableText(aimsTable(aims))}\nThe machine\n${noise.lines().join('\n')}\n`);
 }
 

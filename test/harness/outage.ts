@@ -3,13 +3,13 @@
  * what it cost as one line of JSON. A program of its own, so that its memory and its writes are the buffer's alone.
  */
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AudioBuffer } from '../../device/buffer.ts';
 import { WorkerDisk } from '../../device/disk.ts';
 import { frameSamples, sampleRate, size, subtract } from '../../relay/protocol.js';
 import { createLog } from '../../systemd/log.ts';
 import { noise } from './random.ts';
+import { writtenBytes } from './written.ts';
 
 const [dataDir = '', seconds = '600'] = process.argv.slice(2);
 const roundSeconds = 100;
@@ -25,8 +25,7 @@ const buffer = new AudioBuffer({
 const ignore = () => {};
 buffer.start({ started: ignore, frame: ignore, ended: ignore, hole: ignore, anchor: ignore, revived: ignore });
 
-const written = () => Number(/^write_bytes: (\d+)/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1]);
-const before = written();
+const before = writtenBytes('self');
 const memory: number[] = [];
 let position = 0;
 for (let round = 0; round * roundSeconds < Number(seconds); round++) {
@@ -46,5 +45,5 @@ for (let round = 0; round * roundSeconds < Number(seconds); round++) {
 const { heldMs, droppedMs } = buffer.health();
 await buffer.stop();
 process.stdout.write(
-  `${JSON.stringify({ audioBytes: position * 2, writtenBytes: written() - before, memory, heldMs, droppedMs })}\n`,
+  `${JSON.stringify({ audioBytes: position * 2, writtenBytes: writtenBytes('self') - before, memory, heldMs, droppedMs })}\n`,
 );
