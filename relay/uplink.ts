@@ -141,10 +141,13 @@ export class Uplink implements Publisher {
       this.#leave();
     });
     let left = this.#limits.firstPings;
-    const pings = setInterval(() => {
+    const ping = () => {
       if (this.#socket.readyState === this.#socket.OPEN) this.#socket.ping(String(performance.now()));
       if (--left <= 0) clearInterval(pings);
-    }, this.#limits.firstPingsEveryMs);
+    };
+    const pings = setInterval(ping, this.#limits.firstPingsEveryMs);
+    // The first before "welcome": what the source then has to say queues on a narrow line, and later answers behind it.
+    ping();
   }
 
   replaced(by: string): void {
