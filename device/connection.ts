@@ -1,6 +1,6 @@
 import { WebSocket } from 'ws';
 import { closeCodes, parseRelayMessage, type RelayMessage, WireError } from '../relay/protocol.js';
-import type { Explained } from '../systemd/errors.ts';
+import { codeOf, type Explained, messageOf } from '../systemd/errors.ts';
 import { type SessionOptions, UplinkSession } from './session.ts';
 import { explainFailure } from './uplink-problems.ts';
 
@@ -91,7 +91,7 @@ export class Connection {
       }
     });
     socket.on('error', (error) => {
-      this.#failure ??= explainFailure('', error.message);
+      this.#failure ??= explainFailure(codeOf(error), messageOf(error));
     });
     socket.on('close', (code) => {
       this.#end();
