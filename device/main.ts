@@ -12,6 +12,7 @@ import { WorkerDisk } from './disk.ts';
 import { Framer } from './framer.ts';
 import { HealthMonitor } from './health.ts';
 import { type DeviceSettings, deviceSettings, isWorldReadable, listSettings, readToken } from './options.ts';
+import { SourceJournal } from './source-journal.ts';
 import { createSource, listSources } from './sources/index.ts';
 import { StatusPage } from './status.ts';
 import { Uplink } from './uplink.ts';
@@ -64,6 +65,7 @@ async function start(settings: DeviceSettings, env: NodeJS.ProcessEnv): Promise<
     uplink.report();
     void notifier.status(health.current().message);
   };
+  const journal = new SourceJournal(log('source'), now);
   const framer = new Framer({
     take,
     channels,
@@ -76,8 +78,7 @@ async function start(settings: DeviceSettings, env: NodeJS.ProcessEnv): Promise<
       anchor: (position, monotonicMs) => buffer.anchor(position, monotonicMs),
     },
     onState: (state) => {
-      if (state.state === 'fault') log('source').warn({ ...state, code: state.fault.code }, 'source');
-      else log('source').info(state, 'source');
+      journal.state(state);
       capturedAtMs = now();
       health.source(state);
       if (state.state === 'ended') {
@@ -140,6 +141,7 @@ async function start(settings: DeviceSettings, env: NodeJS.ProcessEnv): Promise<
   uplink.start();
   const beat = setInterval(() => {
     health.measure();
+    journal.look();
     tell();
   }, 1000);
   notifier.watch(async () => {

@@ -60,10 +60,10 @@ export class PulseRig {
     return rig;
   }
 
-  /** Which ALSA cards there are from now on. */
-  showCards(names: readonly string[]): void {
-    const card = (name: string) =>
-      `pcm."${name}" { type pulse device "room.monitor" hint { show on description "${name}" } }`;
+  /** Which ALSA cards there are from now on. @param unpaced they give more sound than time passes */
+  showCards(names: readonly string[], { unpaced = false } = {}): void {
+    const type = unpaced ? 'type null' : 'type pulse device "room.monitor"';
+    const card = (name: string) => `pcm."${name}" { ${type} hint { show on description "${name}" } }`;
     writeFileSync(join(this.#folder, 'asound.conf'), `${names.map(card).join('\n')}\n`);
   }
 
