@@ -127,6 +127,32 @@ test('a line that dies without a word is told within 15 s, the time the wire its
   await relay.until(hasAll, 'nothing is missing');
 });
 
+test.each([
+  [401, 'token-refused', /token/],
+  [404, 'room-unknown', /room/i],
+])('a relay that answers %i is told on the page and, once, in the journal: %s', async (status, code, words) => {
+  relay.refuseStatus = status;
+  const program = start(join(folder.path, 'data'));
+  const { message, hint } = await shown(program, code);
+  expect(message).toMatch(words);
+  expect(hint).toMatch(/admin page/);
+  expect(journal(program, code)).toHaveLength(1);
+});
+
+test('a room that is created later gets all that was said before, and the journal says so once', {
+  timeout: 60_000,
+}, async () => {
+  relay.refuseStatus = 404;
+  const program = start(join(folder.path, 'data'));
+  await shown(program, 'room-unknown');
+  await relay.until(() => relay.upgrades.length >= 2, 'another attempt');
+  relay.refuseStatus = null;
+  await shown(program, 'ok');
+  await relay.until(hasAll, 'nothing is missing');
+  expect(journal(program, 'room-unknown')).toHaveLength(1);
+  expect(program.entries({ ns: 'uplink', level: 'info', state: 'connected' })).toHaveLength(1);
+});
+
 test('another source in charge is told on the page and in the journal', async () => {
   const program = start(join(folder.path, 'data'));
   await relay.until(() => relay.frames.length > 5);
