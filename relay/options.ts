@@ -7,6 +7,10 @@ import { engineName, language } from './settings.ts';
 
 const text = (description: string, placeholder: string) => ({ description, placeholder });
 const file = z.string().min(1, 'must be a path');
+const languages = z
+  .string()
+  .transform((tags) => tags.split(',').map((tag) => tag.trim()))
+  .pipe(z.array(language));
 const count = (fallback: number) => z.coerce.number().int().min(1).default(fallback);
 
 /** Everything a relay can be told, with its defaults: flags, `SALA_…` variables and TOML keys derive from the names. */
@@ -17,7 +21,7 @@ export const relayOptions = z.object({
   dataDir: file.meta(text('folder of captions, audio and scripts; made if missing', 'DIR')),
   engine: engineName
     .default('transcribe')
-    .meta(text('engine of rooms that name none: transcribe, pocketsphinx, script:NAME', 'NAME')),
+    .meta(text('engine of rooms that name none: transcribe, pocketsphinx, sherpa, script:NAME', 'NAME')),
   language: language.prefault('en-US').meta(text('language of a room nobody has assigned one [en-US]', 'TAG')),
   adminTokenFile: file.meta(text("file with the organizers' token, at least 16 characters", 'FILE')),
   metricsListen: address.optional().meta(text('serve /metrics there without a token', 'HOST:PORT')),
@@ -52,6 +56,13 @@ export const relayOptions = z.object({
   maxTranscriptCaptions: count(20_000).meta(text('captions in one transcript answer', 'COUNT')),
   pocketsphinxLibrary: file.optional().meta(text('libpocketsphinx, where it is not in its usual place', 'FILE')),
   pocketsphinxModel: file.optional().meta(text('folder of the PocketSphinx model', 'DIR')),
+  sherpaModel: file
+    .optional()
+    .meta(text('folder of a streaming model of sherpa-onnx, or of several such folders', 'DIR')),
+  sherpaLanguage: languages
+    .optional()
+    .meta(text("language that model speaks, several by commas [as its folder's name says]", 'TAGS')),
+  sherpaThreads: count(1).meta(text('threads of each sherpa session', 'COUNT')),
   logLevel: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .default('info')
@@ -69,6 +80,8 @@ export function checkOptions(options: RelayOptions): { adminToken: AdminToken } 
   const { listen, metricsListen } = options;
   if (metricsListen && listen.port !== 0 && metricsListen.port === listen.port && metricsListen.host === listen.host)
     problems.push('--metrics-listen: is the same address as --listen');
+  if (options.engine === 'sherpa' && options.sherpaModel === undefined)
+    problems.push('--sherpa-model: is needed by --engine sherpa');
   let adminToken: AdminToken | null = null;
   let hint: string | undefined;
   try {

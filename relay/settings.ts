@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-const engines = ['transcribe', 'pocketsphinx', 'script:NAME'];
+const engines = ['transcribe', 'pocketsphinx', 'sherpa', 'script:NAME'];
 
 /** BCP 47, in its canonical form: `it-it` becomes `it-IT`. */
 export const language = z
@@ -17,8 +17,6 @@ export const language = z
 
 /** The name of an engine; what it can do with a language is asked of the engine itself. */
 export const engineName = z.string().superRefine((text, context) => {
-  if (/^(transcribe|pocketsphinx|script:[a-z0-9][a-z0-9_-]{0,63})$/.test(text)) return;
-  const message =
-    text === 'sherpa' ? `"sherpa" is not built yet; use ${engines.join(', ')}` : `must be one of ${engines.join(', ')}`;
-  context.addIssue({ code: 'custom', message });
+  if (/^(transcribe|pocketsphinx|sherpa|script:[a-z0-9][a-z0-9_-]{0,63})$/.test(text)) return;
+  context.addIssue({ code: 'custom', message: `must be one of ${engines.join(', ')}` });
 });

@@ -55,6 +55,12 @@ test('the relay starts without naudiodon and koffi', async () => {
   await printsEvent('relay/main.ts', ['--listen', '127.0.0.1:0', '--engine', 'pocketsphinx', ...files], 'listening');
 });
 
+test('the relay starts without sherpa-onnx-node, also where all rooms are to use it', async () => {
+  const dir = install(['relay', 'systemd', 'display', 'package.json'], /^sherpa-onnx-/);
+  const files = ['--data-dir', join(dir, 'data'), '--admin-token-file', join(dir, 'token'), '--sherpa-model', dir];
+  await printsEvent('relay/main.ts', ['--listen', '127.0.0.1:0', '--engine', 'sherpa', ...files], 'listening');
+});
+
 test('the device starts without the AWS SDK, and with nothing of the relay but the wire', async () => {
   const dir = install(
     ['device', 'systemd', 'display', 'relay/protocol.js', 'package.json'],

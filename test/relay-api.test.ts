@@ -113,7 +113,7 @@ test('what cannot be taken is refused in words', async () => {
   const cases: [method: string, path: string, body: unknown, status: number, code: string][] = [
     ['PUT', '/api/rooms/verdi', '{"name":', 400, 'malformed'],
     ['PUT', '/api/rooms/verdi', '[]', 400, 'invalid'],
-    ['PUT', '/api/rooms/verdi', { engine: 'sherpa' }, 400, 'invalid'],
+    ['PUT', '/api/rooms/verdi', { engine: 'whisper' }, 400, 'invalid'],
     ['PUT', '/api/rooms/verdi', { engine: 'script:../../etc/passwd' }, 400, 'invalid'],
     ['PUT', '/api/rooms/verdi', { name: 'x'.repeat(70_000) }, 413, 'too-large'],
     ['PUT', '/api/rooms/Verdi', {}, 400, 'invalid'],

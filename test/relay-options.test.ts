@@ -35,7 +35,7 @@ test('every mistake is listed at once', () => {
     '--listen',
     'here',
     '--engine',
-    'sherpa',
+    'whisper',
     '--language',
     'x y',
     '--max-readers',
@@ -52,7 +52,7 @@ test('every mistake is listed at once', () => {
   for (const each of [
     '--listen',
     '--engine',
-    'transcribe, pocketsphinx, script:NAME',
+    'transcribe, pocketsphinx, sherpa, script:NAME',
     '--language',
     '--max-readers',
     '--log-level',
@@ -60,6 +60,14 @@ test('every mistake is listed at once', () => {
     '--admin-token-file',
   ])
     expect(message).toContain(each);
+});
+
+test('sherpa as the engine of all rooms needs a model, and its languages are tags by commas', () => {
+  expect(() => checkOptions(read(...needed, '--engine', 'sherpa'))).toThrow('--sherpa-model');
+  const settings = read(...needed, '--engine', 'sherpa', '--sherpa-model', dir, '--sherpa-language', 'it, en-gb');
+  expect(checkOptions(settings)).toBeDefined();
+  expect(settings).toMatchObject({ sherpaModel: dir, sherpaLanguage: ['it', 'en-GB'], sherpaThreads: 1 });
+  expect(() => read(...needed, '--sherpa-language', 'it;en')).toThrow('--sherpa-language');
 });
 
 test('the admin token is trimmed and compared whole', () => {

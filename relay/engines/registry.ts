@@ -4,6 +4,7 @@ import type { Logger } from '../../systemd/log.ts';
 import type { Engine } from './engine.ts';
 import { PocketSphinxEngine } from './pocketsphinx.ts';
 import { ScriptEngine } from './script.ts';
+import { SherpaEngine } from './sherpa.ts';
 import { TranscribeEngine } from './transcribe.ts';
 
 export interface EngineSettings {
@@ -11,6 +12,9 @@ export interface EngineSettings {
   readonly execPath: string;
   readonly pocketsphinxLibrary?: string | undefined;
   readonly pocketsphinxModel?: string | undefined;
+  readonly sherpaModel?: string | undefined;
+  readonly sherpaLanguage?: readonly string[] | undefined;
+  readonly sherpaThreads: number;
 }
 
 /** The engines by name, each made when a room first asks for it. */
@@ -41,11 +45,19 @@ export class Engines {
         ...(pocketsphinxLibrary === undefined ? {} : { libraryPath: pocketsphinxLibrary }),
         ...(pocketsphinxModel === undefined ? {} : { modelDir: pocketsphinxModel }),
       });
+    if (name === 'sherpa')
+      return new SherpaEngine({
+        log: this.#log('sherpa'),
+        execPath,
+        modelDir: this.#settings.sherpaModel,
+        languages: this.#settings.sherpaLanguage,
+        threads: this.#settings.sherpaThreads,
+      });
     const script = /^script:([a-z0-9][a-z0-9_-]{0,63})$/.exec(name)?.[1];
     if (script) return new ScriptEngine({ name: script, path: join(dataDir, 'scripts', `${script}.txt`) });
     throw new SalaError(`There is no engine "${name}"`, {
       code: 'engine-unknown',
-      hint: 'Choose transcribe, pocketsphinx or script:NAME.',
+      hint: 'Choose transcribe, pocketsphinx, sherpa or script:NAME.',
     });
   }
 }

@@ -6,11 +6,14 @@ import { vi } from 'vitest';
 import type { Engine } from '../../relay/engines/engine.ts';
 import { PocketSphinxEngine } from '../../relay/engines/pocketsphinx.ts';
 import { ScriptEngine } from '../../relay/engines/script.ts';
+import { SherpaEngine } from '../../relay/engines/sherpa.ts';
 import { TranscribeEngine } from '../../relay/engines/transcribe.ts';
 import { createLog } from '../../systemd/log.ts';
 import { TranscribeStandIn } from '../stand-ins/transcribe.ts';
 import { standInEnvironment } from '../stand-ins/transcribe-environment.ts';
+import { EngineRecorder, play } from './engine-recorder.ts';
 import { blockSamples, numberedBlocks } from './numbered-signal.ts';
+import { toneSpeech, writeToneModel } from './tone-model.ts';
 import { welcome } from './welcome.ts';
 
 /** An engine and one utterance it is known to understand. */
@@ -139,5 +142,71 @@ const pocketsphinx: Candidate = {
   },
 };
 
+const sherpaPackage = join(import.meta.dirname, '../../node_modules/sherpa-onnx-node');
+const withoutSherpa = 'the npm package sherpa-onnx-node is not installed';
+const sherpaEngine = (modelDir: string, languages?: readonly string[]) =>
+  new SherpaEngine({ log: log('sherpa'), execPath: process.execPath, modelDir, languages, threads: 1 });
+
+const sherpa: Candidate = {
+  name: 'sherpa',
+  available: () => existsSync(sherpaPackage) || withoutSherpa,
+  async prepare() {
+    const folder = await mkdtemp(join(tmpdir(), 'sala-sherpa-'));
+    const modelDir = join(folder, 'streaming-tones-en');
+    writeToneModel(modelDir);
+    const { audio, words } = toneSpeech(['good', 'morning', 'everyone', 'welcome']);
+    return {
+      engine: sherpaEngine(modelDir),
+      language: 'en-GB',
+      refusedLanguage: 'it-IT',
+      audio,
+      expected: words,
+      // A piece begins in the 40 ms that it is said to; where it ends is reckoned.
+      toleranceSamples: 1600,
+      speed: 8,
+      endTimeoutMs: 60_000,
+      cycles: 4,
+      stop: () => rm(folder, { recursive: true }),
+    };
+  },
+};
+
+/** Real speech and a real model, which takes up too much to be bundled. */
+const realModel = process.env.SALA_TEST_SHERPA_MODEL;
+const sherpaSpeech: Candidate = {
+  name: 'sherpa with a model of speech',
+  available() {
+    if (!existsSync(sherpaPackage)) return withoutSherpa;
+    return realModel !== undefined || 'SALA_TEST_SHERPA_MODEL names no folder of an English streaming model';
+  },
+  async prepare() {
+    const engine = sherpaEngine(realModel ?? '', ['en']);
+    const language = 'en-US';
+    const bytes = welcome.audio().subarray(0, 3.6 * 32_000);
+    const audio = new Int16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+    // The model's own words and times: the suite holds it to them, whatever the pieces they are written in.
+    const recorder = new EngineRecorder();
+    const session = engine.open({ room: 'a-room', language }, recorder);
+    await play(session, audio);
+    session.end(60_000);
+    await recorder.over();
+    const expected = recorder.results('final').flatMap(({ words }) => words);
+    if (!expected.some(({ text }) => /^welcome$/i.test(text)))
+      throw new Error(`the model does not understand the bundled speech: ${JSON.stringify(recorder.calls)}`);
+    return {
+      engine,
+      language,
+      refusedLanguage: 'it-IT',
+      audio,
+      expected,
+      toleranceSamples: 1600,
+      speed: 1,
+      endTimeoutMs: 60_000,
+      cycles: 4,
+      stop: async () => {},
+    };
+  },
+};
+
 /** Every engine that the conformance suite holds to the port; a new one is a new row. */
-export const candidates: readonly Candidate[] = [transcribe, script, pocketsphinx];
+export const candidates: readonly Candidate[] = [transcribe, script, pocketsphinx, sherpa, sherpaSpeech];
