@@ -106,10 +106,9 @@ export class MixerChain {
     const after = relay.frames.slice(-30);
     // Positions are a true clock: had the hole another length than the time that passed, position 0 would have moved.
     const holeErrorMs = originMs(after) - originMs(before);
-    const [rounded] = [{ noticedMs, capturedMs, holeErrorMs }].map((each) =>
-      JSON.stringify(each, (_, value) => (typeof value === 'number' ? Math.round(value) : value)),
+    process.stderr.write(
+      `at the relay: noticed after ${Math.round(noticedMs)} ms, sound again after ${Math.round(capturedMs)} ms, hole wrong by ${Math.round(holeErrorMs)} ms\n`,
     );
-    process.stderr.write(`at the relay: ${rounded}\n`);
     return { noticedMs, capturedMs, holeErrorMs };
   }
 
