@@ -10,17 +10,20 @@ import { addRoomCalls } from './api-rooms.ts';
 import { refused } from './api-routes.ts';
 import { errorSchema, roomParameters } from './api-schemas.ts';
 import { addStateCalls, type MetricsText } from './api-state.ts';
+import { addTextRuleCalls } from './api-text-rules.ts';
 import { addTokenCalls } from './api-tokens.ts';
 import { addTranscriptCalls } from './api-transcripts.ts';
 import type { RelayHealth } from './health.ts';
 import type { LiveRooms } from './live.ts';
 import { addPages } from './pages.ts';
 import { badRequest, type Refusal } from './refusal.ts';
+import type { TextRuleBook } from './text-rule-book.ts';
 import type { Tokens } from './tokens.ts';
 
 export interface ApiParts {
   readonly rooms: LiveRooms;
   readonly tokens: Pick<Tokens, 'create' | 'list' | 'delete' | 'identify'>;
+  readonly textRules: TextRuleBook;
   readonly adminToken: { matches(token: string): boolean };
   readonly health: Pick<RelayHealth, 'live' | 'ready'>;
   readonly metrics: MetricsText;
@@ -68,6 +71,7 @@ export function createApi(parts: ApiParts): OpenAPIHono {
   addRoomCalls(app, rooms, access);
   addTokenCalls(app, rooms, tokens, access);
   addTranscriptCalls(app, rooms, access, maxTranscriptCaptions);
+  addTextRuleCalls(app, rooms, parts.textRules, access);
   addStateCalls(app, rooms, access, health, metrics);
   addSockets(app);
   addPages(app, parts);

@@ -24,6 +24,8 @@ import { SaidWords } from './said.ts';
 import type { Spool } from './spool.ts';
 import type { SpoolStream } from './spool-stream.ts';
 import { statusOf } from './status.ts';
+import { compileChecked, type TextRuleBook } from './text-rule-book.ts';
+import { applyRules, type CompiledRules, noRules } from './text-rules.ts';
 
 export interface RoomParts {
   readonly db: Database;
@@ -33,6 +35,7 @@ export interface RoomParts {
   readonly backfill: Backfill;
   readonly engineFor: (name: string) => Engine;
   readonly quota: EngineQuota;
+  readonly textRules: TextRuleBook;
   readonly log: Logger;
   readonly feedLimits?: FeedLimits;
 }
@@ -51,6 +54,7 @@ export class Room implements LiveRoom, BackfillRoom {
   readonly #startedMs = performance.now();
   readonly #followed = new Set<string>();
   #record: RoomRecord;
+  #textRules: CompiledRules;
   #tail: PartialCaption | null = null;
   #status: Status = { type: 'status', state: 'waiting', message: 'Waiting for the talk.' };
   #health: Health | null = null;
@@ -59,10 +63,12 @@ export class Room implements LiveRoom, BackfillRoom {
   #captions = 0;
   #lateCaptions = 0;
   #audioSeconds = 0;
+  #textRulesLeftOut = 0;
 
   constructor(record: RoomRecord, parts: RoomParts) {
     this.#record = record;
     this.#parts = parts;
+    this.#textRules = this.#compileTextRules();
     this.charge.pin(record.settings.source);
     this.log = new CaptionLog(parts.db, record.name, record.logId);
     this.#feed = new Feed({
@@ -111,6 +117,7 @@ export class Room implements LiveRoom, BackfillRoom {
   /** New settings are in force: the feed changes over at the position they begin at. */
   update(record: RoomRecord): void {
     this.#record = record;
+    this.#textRules = this.#compileTextRules();
     this.charge.pin(record.settings.source);
     for (const listener of this.#listeners) listener.settings?.(record.settings);
     this.#feed.advance();
@@ -204,6 +211,7 @@ export class Room implements LiveRoom, BackfillRoom {
         captions: this.#captions,
         lateCaptions: this.#lateCaptions,
         audioSecondsReceived: Math.round(this.#audioSeconds),
+        textRulesLeftOut: this.#textRulesLeftOut,
         ...this.#feed.counters,
       },
     };
@@ -228,7 +236,8 @@ export class Room implements LiveRoom, BackfillRoom {
     for (const listener of this.#listeners) listener.status(status);
   }
 
-  #partial(heard: Heard | null): void {
+  #partial(said: Heard | null): void {
+    const heard = said && this.#corrected(said);
     if (!heard && !this.#tail) return;
     const tail: PartialCaption = heard
       ? {
@@ -242,7 +251,7 @@ export class Room implements LiveRoom, BackfillRoom {
     for (const listener of this.#listeners) listener.partial(tail);
   }
 
-  #final(heard: Heard | null, done: ReadonlyMap<string, RangeSet>, late: boolean): void {
+  #final(said: Heard | null, done: ReadonlyMap<string, RangeSet>, late: boolean): void {
     const { spool } = this.#parts;
     const settle = () => {
       for (const [id, ranges] of done) {
@@ -250,8 +259,10 @@ export class Room implements LiveRoom, BackfillRoom {
         if (stream && ranges.length > 0) spool.settle(stream, ranges);
       }
     };
+    const heard = said && this.#corrected(said);
     if (!heard) {
       settle();
+      if (said && !late) this.#partial(null);
       return;
     }
     const from = this.#timeOf(heard.stream, heard.from);
@@ -290,6 +301,18 @@ export class Room implements LiveRoom, BackfillRoom {
     this.#lastCaptionMs = performance.now();
     if (!late) this.#partial(null);
     this.#tell(message);
+  }
+
+  /** What text rules make of it; null where they leave nothing. */
+  #corrected(heard: Heard): Heard | null {
+    const sets = [this.#textRules, this.#parts.textRules.compiled];
+    const { text, words, leftOut } = applyRules(sets, heard, heard.language);
+    this.#textRulesLeftOut += leftOut.length;
+    return text === '' ? null : { ...heard, text, words };
+  }
+
+  #compileTextRules(): CompiledRules {
+    return compileChecked('room', this.#record.settings.textRules ?? noRules, this.#parts.log);
   }
 
   #tell(message: LogMessage): void {

@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { AdminToken } from '../relay/admin-token.ts';
 import { createApi } from '../relay/api.ts';
 import { RelayHealth } from '../relay/health.ts';
+import { TextRuleBook } from '../relay/text-rule-book.ts';
 import { Tokens } from '../relay/tokens.ts';
 import { TestBrowser } from './harness/browser.ts';
 import { adminSecret, captureLog } from './harness/doors.ts';
@@ -24,6 +25,7 @@ beforeEach(async () => {
   const api = createApi({
     rooms,
     tokens: new Tokens(rooms.db),
+    textRules: new TextRuleBook(rooms.db, captureLog().log),
     adminToken: new AdminToken(adminSecret),
     health: new RelayHealth(rooms.db),
     metrics: { contentType: 'text/plain', text: async () => '' },

@@ -1,0 +1,46 @@
+import type { Logger } from '../systemd/log.ts';
+import type { Database } from './database.ts';
+import { type CompiledRules, compileRules, noRules, type RuleScope, type TextRules } from './text-rules.ts';
+
+const key = 'text-rules';
+
+/** Compiles rules that were checked when they were given; what this version cannot use any more is told, not fatal. */
+export function compileChecked(scope: RuleScope, rules: TextRules, log: Logger): CompiledRules {
+  return compileRules(scope, rules, (rule, message) =>
+    log.warn({ event: 'text-rule', scope, rule, reason: message }, 'A text rule cannot be used and is left out'),
+  );
+}
+
+/** The text rules of the whole event, kept in the database. Those of a room are among its settings. */
+export class TextRuleBook {
+  readonly #db: Database;
+  readonly #log: Logger;
+  #rules: TextRules;
+  #compiled: CompiledRules;
+
+  constructor(db: Database, log: Logger) {
+    this.#db = db;
+    this.#log = log;
+    const row = db.prepare<[string], { value: string }>('SELECT value FROM meta WHERE key = ?').get(key);
+    this.#rules = row ? JSON.parse(row.value) : noRules;
+    this.#compiled = compileChecked('event', this.#rules, log);
+  }
+
+  get rules(): TextRules {
+    return this.#rules;
+  }
+
+  /** Ready to be applied. */
+  get compiled(): CompiledRules {
+    return this.#compiled;
+  }
+
+  /** Takes the place of all rules of the event, from the next partial or final of any room on. */
+  put(rules: TextRules): void {
+    this.#db
+      .prepare('INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value')
+      .run(key, JSON.stringify(rules));
+    this.#rules = rules;
+    this.#compiled = compileChecked('event', rules, this.#log);
+  }
+}

@@ -1,0 +1,287 @@
+import { messageOf } from '../systemd/errors.ts';
+import type { SaidWord } from './said.ts';
+import { compilePattern, type Finder, type Found, literalFinder, patternFinder, Subject } from './text-match.ts';
+import { type Edit, edited, gapAround, type Placed, place, retime } from './text-words.ts';
+
+/** What an organizer has replaced in every caption. */
+export interface Replacement {
+  /** A literal, found as whole words whatever their case; with `regex` a pattern in RE2 syntax. */
+  readonly find: string;
+  /** Empty: what is found is taken out. In a pattern's, `$1` and `${name}` are its groups, `$$` is a dollar. */
+  readonly replace: string;
+  readonly regex: boolean;
+  /** `found`: a replacement in small letters begins with a capital, or is all capitals, where what it replaces is so. */
+  readonly case: 'found' | 'typed';
+  /** BCP 47; `en` is all English. null: every language. */
+  readonly language: string | null;
+}
+
+/** What may not be shown: a literal, found like that of a replacement. */
+export interface BlockedWord {
+  readonly word: string;
+  readonly method: 'mask' | 'drop';
+  readonly language: string | null;
+}
+
+export interface TextRules {
+  readonly replacements: readonly Replacement[];
+  readonly blocked: readonly BlockedWord[];
+}
+
+export const noRules: TextRules = { replacements: [], blocked: [] };
+
+/** `maxPatternSize`: instructions of a compiled pattern; each costs up to 26 ns a character (measured, re2js 2.10). */
+export const textRuleLimits = {
+  maxReplacements: 200,
+  maxBlocked: 500,
+  maxFindLength: 100,
+  maxReplaceLength: 200,
+  maxPatternSize: 500,
+  maxPatternSizes: 8000,
+  maxMatches: 200,
+} as const;
+
+/** The longest text that replacements may make of one so long. */
+export const maxGrown = (length: number) => 4 * length + 400;
+
+/** What stands for a blocked word. */
+export const maskText = '***';
+
+/** Text and words before or after rules; the words' times are whatever the caller counts in. */
+export interface Shown {
+  /** Empty: nothing is left to show. */
+  readonly text: string;
+  readonly words: readonly SaidWord[];
+}
+
+/** Whose rules they are. */
+export type RuleScope = 'room' | 'event';
+
+interface CompiledRule {
+  /** Its place in the rules: `replacements.3`. */
+  readonly name: string;
+  readonly find: string;
+  readonly language: string | null;
+  readonly finder: Finder;
+  readonly takesOut: boolean;
+  readonly write: (found: Found, text: string, language: string) => string;
+}
+
+/** Rules that are ready to be applied. */
+export interface CompiledRules {
+  readonly scope: RuleScope;
+  readonly replacements: readonly CompiledRule[];
+  readonly blocked: readonly CompiledRule[];
+}
+
+/** A rule that acted, or matched and was left out. */
+export interface RuleNote {
+  readonly scope: RuleScope;
+  readonly rule: string;
+  readonly find: string;
+}
+
+export interface Outcome extends Shown {
+  readonly acted: readonly RuleNote[];
+  /** They would have made the text too long, or matched too often: the text is as if they were not there. */
+  readonly leftOut: readonly RuleNote[];
+}
+
+/** What is wrong with a rule, in words, and in which of its fields; null where it can be used. */
+export function mistakeOf(rule: Replacement | BlockedWord): { field: string; message: string } | null {
+  if ('word' in rule) return /[\p{L}\p{N}]/u.test(rule.word) ? null : { field: 'word', message: noLetter };
+  if (!rule.regex) return /[\p{L}\p{N}]/u.test(rule.find) ? null : { field: 'find', message: noLetter };
+  try {
+    compilePattern(rule.find, textRuleLimits.maxPatternSize);
+  } catch (error) {
+    return { field: 'find', message: messageOf(error) };
+  }
+  try {
+    templateOf(rule);
+  } catch (error) {
+    return { field: 'replace', message: messageOf(error) };
+  }
+  return null;
+}
+
+const noLetter = 'must hold a letter or digit; to find signs alone, use a pattern ("regex": true)';
+
+/** What all patterns of these rules cost together; those that cannot be used cost nothing. */
+export function patternSizesOf({ replacements }: TextRules): number {
+  return replacements
+    .filter((rule) => rule.regex && mistakeOf(rule) === null)
+    .reduce((sum, { find }) => sum + compilePattern(find, textRuleLimits.maxPatternSize).programSize(), 0);
+}
+
+/** Compiles once what is applied to every caption; rules that cannot be used are told to `unusable` and left out. */
+export function compileRules(
+  scope: RuleScope,
+  { replacements, blocked }: TextRules,
+  unusable: (rule: string, message: string) => void,
+): CompiledRules {
+  const usable = (rule: Replacement | BlockedWord, name: string) => {
+    const mistake = mistakeOf(rule);
+    if (mistake) unusable(name, mistake.message);
+    return mistake === null;
+  };
+  return {
+    scope,
+    replacements: replacements.flatMap((rule, i) =>
+      usable(rule, `replacements.${i}`) ? [compileReplacement(rule, `replacements.${i}`)] : [],
+    ),
+    blocked: blocked.flatMap((rule, i) => (usable(rule, `blocked.${i}`) ? [compileBlocked(rule, `blocked.${i}`)] : [])),
+  };
+}
+
+/**
+ * Applies rules to a partial or final: the replacements of all `sets` one after the other, each to what the ones before it
+ * made, then the blocked words of all until none is left. It takes time linear in the text for each rule that acts.
+ */
+export function applyRules(sets: readonly CompiledRules[], said: Shown, language: string): Outcome {
+  const draft = new Draft(said, language);
+  for (const { scope, replacements } of sets)
+    for (const rule of replacements) draft.apply(rule, scope, maxGrown(said.text.length));
+  // Each time round there are fewer letters, so this ends.
+  for (let again = true; again; ) {
+    again = false;
+    for (const { scope, blocked } of sets)
+      for (const rule of blocked) if (draft.apply(rule, scope, Number.POSITIVE_INFINITY)) again = true;
+  }
+  return draft.outcome();
+}
+
+/** A text while rules are applied to it. */
+class Draft {
+  readonly #language: string;
+  readonly #words: readonly SaidWord[];
+  readonly #acted = new Map<CompiledRule, RuleNote>();
+  readonly #leftOut: RuleNote[] = [];
+  #subject: Subject;
+  #placed: Placed[] | null = null;
+  #tookOut = false;
+
+  constructor({ text, words }: Shown, language: string) {
+    this.#subject = new Subject(text);
+    this.#words = words;
+    this.#language = language;
+  }
+
+  /** Whether the rule changed the text. */
+  apply(rule: CompiledRule, scope: RuleScope, maxLength: number): boolean {
+    if (rule.language !== null && !isWithin(this.#language, rule.language)) return false;
+    const { text } = this.#subject;
+    const edits = this.#edits(rule, maxLength);
+    const note = { scope, rule: rule.name, find: rule.find };
+    if (edits === null) this.#leftOut.push(note);
+    if (edits === null || edits.length === 0) return false;
+    const after = edited(text, edits);
+    if (after === text) return false;
+    this.#placed = retime(this.#placed ?? place(text, this.#words), edits, after);
+    this.#subject = new Subject(after);
+    this.#acted.set(rule, note);
+    this.#tookOut ||= rule.takesOut;
+    return true;
+  }
+
+  outcome(): Outcome {
+    const acted = [...this.#acted.values()];
+    const words = this.#placed?.map(({ word }) => word) ?? this.#words;
+    const text = acted.length > 0 ? this.#subject.text.trim() : this.#subject.text;
+    // Where a word was taken out, marks that are left alone are nothing to show.
+    const isEmpty = this.#tookOut && !text.includes(maskText) && !/[^\s\p{P}]/u.test(text);
+    return { text: isEmpty ? '' : text, words: isEmpty ? [] : words, acted, leftOut: this.#leftOut };
+  }
+
+  /** null where they would make the text longer than `maxLength`, or a pattern matches too often. */
+  #edits(rule: CompiledRule, maxLength: number): Edit[] | null {
+    const { text } = this.#subject;
+    const edits: Edit[] = [];
+    let length = text.length;
+    let matches = 0;
+    for (const found of rule.finder(this.#subject)) {
+      if (maxLength !== Number.POSITIVE_INFINITY && ++matches > textRuleLimits.maxMatches) return null;
+      const edit = rule.takesOut
+        ? widened(text, found, edits)
+        : { from: found.from, to: found.to, text: rule.write(found, text, this.#language) };
+      length += edit.text.length - (edit.to - edit.from);
+      if (length > maxLength) return null;
+      edits.push(edit);
+    }
+    return edits;
+  }
+}
+
+/** Takes a word out with the gap it leaves; one that follows another is taken out together with it. */
+function widened(text: string, { from, to }: Found, edits: Edit[]): Edit {
+  const last = edits.at(-1);
+  const together = last && /^[\s,;:、，；：]*$/.test(text.slice(last.to, from)) ? edits.pop() : undefined;
+  const gap = gapAround(text, together?.from ?? from, to);
+  return { from: Math.max(gap.from, edits.at(-1)?.to ?? 0), to: gap.to, text: '' };
+}
+
+function compileReplacement(rule: Replacement, name: string): CompiledRule {
+  const { find, replace, language, regex } = rule;
+  if (regex) {
+    const finder = patternFinder(compilePattern(find, textRuleLimits.maxPatternSize));
+    return { name, find, language, finder, takesOut: false, write: templateOf(rule) };
+  }
+  const { case: letters } = rule;
+  // "Verdi" to "Sala Verdi" leaves a "Sala Verdi" that is there already as it is.
+  const holdsFind = [...literalFinder(find, null)(new Subject(replace))].length > 0;
+  return {
+    name,
+    find,
+    language,
+    finder: literalFinder(find, holdsFind ? replace : null),
+    takesOut: replace === '',
+    write: (found, text, spoken) =>
+      letters === 'typed' || replace !== replace.toLowerCase()
+        ? replace
+        : inCaseOf(text.slice(found.from, found.to), replace, spoken),
+  };
+}
+
+function compileBlocked({ word, method, language }: BlockedWord, name: string): CompiledRule {
+  const finder = literalFinder(word, null);
+  return { name, find: word, language, finder, takesOut: method === 'drop', write: () => maskText };
+}
+
+/** @throws {Error} in words, where a group is named that the pattern has not */
+function templateOf({ find, replace }: Replacement): (found: Found) => string {
+  const pattern = compilePattern(find, textRuleLimits.maxPatternSize);
+  const names = pattern.namedGroups();
+  const parts = replace.split(/(\$\$|\$\d{1,2}|\$\{\w+\})/).map((part): string | { group: number | string } => {
+    if (part === '$$') return '$';
+    if (!/^\$(\d|\{)/.test(part)) return part;
+    const name = part.replace(/[${}]/g, '');
+    const group = /^\d+$/.test(name) ? Number(name) : name;
+    const known = typeof group === 'number' ? group <= pattern.groupCount() : Object.hasOwn(names, group);
+    if (known) return { group };
+    throw new Error(`the pattern has no group ${part}; a dollar is written $$`);
+  });
+  return (found) => parts.map((part) => (typeof part === 'string' ? part : found.group(part.group))).join('');
+}
+
+/** Small letters as what was found has them: as they are, with a capital first, or all capitals. */
+function inCaseOf(found: string, replace: string, language: string): string {
+  const isCapital = (text: string) => text !== text.toLowerCase() && text === text.toUpperCase();
+  const letters = found.replace(/\P{L}/gu, '');
+  if ([...letters].length > 1 && isCapital(letters)) return upper(replace, language);
+  const [first = ''] = found;
+  const [initial = '', ...rest] = replace;
+  return isCapital(first) ? upper(initial, language) + rest.join('') : replace;
+}
+
+/** Capitals of that language (Turkish has its own i). */
+function upper(text: string, language: string): string {
+  try {
+    return text.toLocaleUpperCase(language || undefined);
+  } catch {
+    return text.toUpperCase(); // what the engine named is no language tag
+  }
+}
+
+function isWithin(language: string, wanted: string): boolean {
+  const [spoken, asked] = [language.toLowerCase(), wanted.toLowerCase()];
+  return spoken === asked || spoken.startsWith(`${asked}-`);
+}
