@@ -36,6 +36,9 @@ export class CaptionLog {
   readonly id: string;
   #seq: number;
   #unsaved: Entry[] = [];
+  /** What the copy of the database may not have yet: written again when that takes the database's place. */
+  #recent: Entry[] = [];
+  #generation: number;
   /** Captions that found no place even in memory. */
   dropped = 0;
 
@@ -43,7 +46,8 @@ export class CaptionLog {
     this.#db = db;
     this.#room = room;
     this.id = id;
-    this.#seq = Number(db.prepare('SELECT coalesce(max(seq), 0) FROM log WHERE room = ?').pluck().get(room));
+    this.#generation = db.generation;
+    this.#seq = newestSeq(db, room);
   }
 
   /** The newest seq, 0 while the log is empty. */
@@ -65,9 +69,9 @@ export class CaptionLog {
 
   /** Corrects a caption, or hides it (`text` null). `null` when there is no such caption. */
   amend(of: number, text: string | null): Amend | null {
-    const exists =
-      this.#unsaved.some(({ message }) => message.type === 'caption' && message.seq === of) ||
+    const isSaved = () =>
       this.#db.prepare(`SELECT 1 FROM log WHERE room = ? AND seq = ? AND type = 'caption'`).get(this.#room, of);
+    const exists = this.#recent.some(({ message }) => message.type === 'caption' && message.seq === of) || isSaved();
     if (!exists) return null;
     const message: Amend = { type: 'amend', seq: this.#seq + 1, of, text };
     this.#keep({ message, words: [] });
@@ -83,9 +87,11 @@ export class CaptionLog {
 
   /** Saves what waits for the disk; false while it takes nothing. */
   flush(alongside: () => void = () => {}): boolean {
+    this.#keepUp();
     if (this.#unsaved.length === 0) return true;
     const saved = tryWrite(() =>
       this.#db.transaction(() => {
+        this.#keepUp();
         for (const entry of this.#unsaved) this.#insert(entry);
         alongside();
       })(),
@@ -96,12 +102,14 @@ export class CaptionLog {
 
   /** At most `limit` messages after `seq`, in order. */
   after(seq: number, limit: number): LogMessage[] {
-    const saved: LogMessage[] = this.#db
-      .prepare<[string, number, number], { message: string }>(
-        'SELECT message FROM log WHERE room = ? AND seq > ? ORDER BY seq LIMIT ?',
-      )
-      .all(this.#room, seq, limit)
-      .map((row) => JSON.parse(row.message));
+    const saved = this.#read((): LogMessage[] =>
+      this.#db
+        .prepare<[string, number, number], { message: string }>(
+          'SELECT message FROM log WHERE room = ? AND seq > ? ORDER BY seq LIMIT ?',
+        )
+        .all(this.#room, seq, limit)
+        .map((row) => JSON.parse(row.message)),
+    );
     const waiting = this.#unsaved.flatMap(({ message }) => (message.seq > seq ? [message] : []));
     return [...saved, ...waiting].slice(0, limit);
   }
@@ -113,10 +121,9 @@ export class CaptionLog {
 
   /** Captions in the order spoken, amended texts in place, hidden ones left out. */
   transcript({ from, to, before, limit }: TranscriptQuery): Caption[] {
-    const rows = this.#db
-      .prepare<[Record<string, unknown>], { message: string; amend: string | null }>(
-        // Hidden captions are left out before the limit counts.
-        `WITH amended AS (
+    const read = this.#db.prepare<[Record<string, unknown>], { message: string; amend: string | null }>(
+      // Hidden captions are left out before the limit counts.
+      `WITH amended AS (
            SELECT caption.message, caption.start_ms, caption.seq, (
              SELECT message FROM log AS amend
              WHERE amend.room = caption.room AND amend.type = 'amend' AND amend.of_seq = caption.seq
@@ -126,14 +133,16 @@ export class CaptionLog {
          SELECT message, amend FROM amended
          WHERE amend IS NULL OR json_extract(amend, '$.text') IS NOT NULL
          ORDER BY start_ms DESC, seq DESC LIMIT @limit`,
-      )
-      .all({
+    );
+    const rows = this.#read(() =>
+      read.all({
         room: this.#room,
         from: from ?? -Number.MAX_SAFE_INTEGER,
         to: to ?? Number.MAX_SAFE_INTEGER,
         before: before ?? Number.MAX_SAFE_INTEGER,
         limit: limit ?? -1,
-      });
+      }),
+    );
     const saved = rows.reverse().map(({ message, amend }): Caption => {
       const caption: Caption = JSON.parse(message);
       const text: string = amend === null ? caption.text : JSON.parse(amend).text;
@@ -159,9 +168,33 @@ export class CaptionLog {
     return limit === undefined ? spoken : spoken.slice(-limit);
   }
 
+  /** What `read` finds in the database of one generation, which `#unsaved` adds to. */
+  #read<T>(read: () => T): T {
+    for (;;) {
+      this.#keepUp();
+      const found = read();
+      if (this.#db.generation === this.#generation) return found;
+    }
+  }
+
+  /** An older database has taken the place of the one that was written to. */
+  #keepUp(): void {
+    while (this.#db.generation !== this.#generation) {
+      this.#generation = this.#db.generation;
+      const saved = newestSeq(this.#db, this.#room);
+      this.#unsaved = this.#recent.filter(({ message }) => message.seq > saved);
+    }
+  }
+
   #keep(entry: Entry, alongside?: () => void): void {
+    this.#keepUp();
     this.#unsaved.push(entry);
     this.#seq = entry.message.seq;
+    const copied = this.#db.copiedSeq(this.#room);
+    const isCopied = this.#recent.findIndex(({ message }) => message.seq > copied);
+    this.#recent.splice(0, isCopied < 0 ? this.#recent.length : isCopied);
+    this.#recent.push(entry);
+    if (this.#recent.length > maxUnsaved) this.#recent.shift();
     if (this.flush(alongside) || this.#unsaved.length <= maxUnsaved) return;
     this.#unsaved.shift();
     this.dropped++;
@@ -185,3 +218,6 @@ export class CaptionLog {
       );
   }
 }
+
+const newestSeq = (db: Database, room: string) =>
+  Number(db.prepare('SELECT coalesce(max(seq), 0) FROM log WHERE room = ?').pluck().get(room));

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import BetterSqlite from 'better-sqlite3';
 import { codeOf, messageOf, SalaError } from '../systemd/errors.ts';
+import { syncFolder } from './database-copy.ts';
+import { Database, isDamage, isDiskFault } from './database-handle.ts';
 
-export type Database = BetterSqlite.Database;
+export type { Database } from './database-handle.ts';
 
 /** Each step takes the schema one version on; steps are never edited once released, only added. */
 const migrations: readonly string[] = [
@@ -102,8 +104,10 @@ const migrations: readonly string[] = [
 ];
 
 /**
- * Opens the relay's database in `dataDir`, made if missing, and brings its schema up to date.
- * @throws {SalaError} `data-dir` when the folder cannot be written, `database` when the file is not ours or damaged
+ * Opens the relay's database in `dataDir`, made if missing, and brings its schema up to date. A damaged or missing one is
+ * replaced by its copy.
+ * @throws {SalaError} `data-dir` when the folder cannot be written, `database` when the file is not ours or damaged and has
+ *   no copy
  */
 export function openDatabase(dataDir: string): Database {
   try {
@@ -112,34 +116,36 @@ export function openDatabase(dataDir: string): Database {
   } catch (error) {
     throw cannotUse(dataDir, error);
   }
-  const path = join(dataDir, 'relay.db');
+  const file = join(dataDir, 'relay.db');
+  const copy = join(dataDir, 'relay-copy.db');
   try {
-    const db = new BetterSqlite(path, { timeout: 2000 });
+    return new Database(file, copy, openFile);
+  } catch (error) {
+    if (error instanceof SalaError) throw error;
+    throw /CANTOPEN|READONLY|PERM/.test(codeOf(error)) ? cannotUse(dataDir, error) : damaged(file, error);
+  }
+}
+
+/** @throws SqliteError, or {SalaError} where the schema or the build is another one */
+function openFile(file: string): BetterSqlite.Database {
+  if (!existsSync(file)) closeSync(openSync(file, 'a', 0o600));
+  const db = new BetterSqlite(file, { timeout: 2000 });
+  try {
     db.pragma('journal_mode = WAL');
     db.pragma('synchronous = FULL'); // a published caption and a reported range survive a power cut
     db.pragma('foreign_keys = ON');
     db.pragma('journal_size_limit = 8388608');
-    migrate(db, path);
+    migrate(db, file);
     // The driver's build falls back to NORMAL after the first write unless FULL was set by hand; make sure of it.
     if (db.pragma('synchronous', { simple: true }) !== 2)
-      throw new SalaError(`${path} is not opened with synchronous=FULL`, {
+      throw new SalaError(`${file} is not opened with synchronous=FULL`, {
         code: 'database',
         hint: 'This build of SQLite does not keep the setting; install the released version of better-sqlite3.',
       });
     return db;
   } catch (error) {
-    if (error instanceof SalaError) throw error;
-    throw /CANTOPEN|READONLY|PERM/.test(codeOf(error)) ? cannotUse(dataDir, error) : damaged(path, error);
-  }
-}
-
-/** Makes the names in a folder survive a power cut. */
-function syncFolder(path: string): void {
-  const folder = openSync(path, 'r');
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
+    db.close();
+    throw error;
   }
 }
 
@@ -149,9 +155,6 @@ export function relayId(db: Database): string {
   return String(db.prepare(`SELECT value FROM meta WHERE key = 'relay'`).pluck().get());
 }
 
-/** Whether the disk is the cause: full, read-only or failing. Captions go on without it. */
-export const isDiskFault = (error: unknown) => /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN)/.test(codeOf(error));
-
 /** Runs a write that captions can do without: false where the disk does not take it. Foreign keys fail with it where the
  * row they refer to could not be written either. */
 export function tryWrite(write: () => void): boolean {
@@ -159,12 +162,12 @@ export function tryWrite(write: () => void): boolean {
     write();
     return true;
   } catch (error) {
-    if (isDiskFault(error) || codeOf(error) === 'SQLITE_CONSTRAINT_FOREIGNKEY') return false;
+    if (isDiskFault(error) || isDamage(error) || codeOf(error) === 'SQLITE_CONSTRAINT_FOREIGNKEY') return false;
     throw error;
   }
 }
 
-function migrate(db: Database, path: string): void {
+function migrate(db: BetterSqlite.Database, path: string): void {
   const version = Number(db.pragma('user_version', { simple: true }));
   if (version > migrations.length)
     throw new SalaError(
@@ -192,6 +195,6 @@ const cannotUse = (dataDir: string, cause: unknown) =>
 const damaged = (path: string, cause: unknown) =>
   new SalaError(`${path} cannot be read: ${messageOf(cause)}`, {
     code: 'database',
-    hint: 'Restore it from a backup, or move it away to start with empty rooms; buffered audio on the kits is kept.',
+    hint: 'There is no good copy beside it. Restore it from a backup, or move it away to start with empty rooms; buffered audio on the kits is kept.',
     cause,
   });

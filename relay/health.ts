@@ -1,5 +1,7 @@
+import { basename } from 'node:path';
 import { messageOf } from '../systemd/errors.ts';
 import type { Database } from './database.ts';
+import type { Renewal } from './database-handle.ts';
 
 export interface HealthReport {
   readonly ok: boolean;
@@ -9,10 +11,10 @@ export interface HealthReport {
 
 /** Whether the relay lives (the event loop and the database answer) and whether it takes newcomers. */
 export class RelayHealth {
-  readonly #db: Pick<Database, 'prepare'>;
+  readonly #db: Pick<Database, 'prepare' | 'renewal'>;
   #stopping = false;
 
-  constructor(db: Pick<Database, 'prepare'>) {
+  constructor(db: Pick<Database, 'prepare' | 'renewal'>) {
     this.#db = db;
   }
 
@@ -34,6 +36,11 @@ export class RelayHealth {
   ready(): HealthReport {
     if (this.#stopping) return { ok: false, status: 'stopping', message: 'The relay is stopping' };
     const live = this.live();
-    return live.ok ? { ok: true, status: 'ready' } : live;
+    if (!live.ok) return live;
+    return { ok: true, status: 'ready', ...(this.#db.renewal ? { message: renewedInWords(this.#db.renewal) } : {}) };
   }
 }
+
+/** For organizers: what happened to the database, and what is left to do. */
+const renewedInWords = ({ atMs, reason, keptAs }: Renewal) =>
+  `At ${new Date(atMs).toISOString()} the database was damaged (${reason}) and its copy took its place. The damaged file is kept as ${basename(keptAs)} in the data folder; have the disk checked.`;

@@ -14,6 +14,7 @@ import { createApi } from './api.ts';
 import { Backfill } from './backfill.ts';
 import { DailyBudget } from './budget.ts';
 import { openDatabase, relayId } from './database.ts';
+import type { Renewal } from './database-handle.ts';
 import { Doors, httpServerOptions } from './doors.ts';
 import { Engines } from './engines/registry.ts';
 import { Governing } from './governing.ts';
@@ -32,7 +33,6 @@ import { RoomTime } from './room-time.ts';
 import { Rooms } from './rooms.ts';
 import { RunningRooms } from './running-rooms.ts';
 import { Spool } from './spool.ts';
-import { TextRuleBook } from './text-rule-book.ts';
 import { Tokens } from './tokens.ts';
 import { UnsavedMark } from './unsaved-mark.ts';
 import { Uplink } from './uplink.ts';
@@ -58,6 +58,16 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   await checkPages({ pagesDir, protocolFile });
 
   const db = openDatabase(options.dataDir);
+  const tellRenewal = (renewal: Renewal | null) => {
+    if (renewal)
+      logs('database').error(
+        { event: 'database-renewed', ...renewal },
+        'The database was damaged and is set aside; its copy has taken its place. Have the disk checked',
+      );
+    else logs('database').info({ event: 'database-reopened' }, 'The disk came back; the database is open again');
+  };
+  if (db.renewal) tellRenewal(db.renewal);
+  db.onRenewed(tellRenewal);
   const rooms = new Rooms(db, { language: options.language, engine: options.engine });
   const unsavedMark = new UnsavedMark(options.dataDir);
   const spool = new Spool(db, options.dataDir, logs('spool'));
@@ -67,7 +77,6 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   const quota = new EngineQuota(options.maxEngineSessions, options.engineSessionReserve);
   const budget = new DailyBudget(db, 'backfill', options.maxBackfillHours * 3600);
   const backfill = new Backfill({ spool, governing, quota, budget, log: logs('backfill') });
-  const textRules = new TextRuleBook(db, logs('text-rules'));
   const running = new RunningRooms({
     db,
     rooms,
@@ -77,7 +86,6 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     backfill,
     engineFor: (name) => engines.get(name),
     quota,
-    textRules,
     log: logs('feed'),
     defaultEngine: options.engine,
     unsavedMark,
@@ -117,7 +125,6 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   const api = createApi({
     rooms: running,
     tokens,
-    textRules,
     adminToken,
     health,
     metrics,
@@ -134,6 +141,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   running.start();
   backfill.start();
   retention.start();
+  db.start();
   const server = createServer(httpServerOptions, getRequestListener(api.fetch));
   server.on('upgrade', (request, socket, head) => doors.upgrade(request, socket, head));
   const metricsServer =

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { SalaError } from '../systemd/errors.ts';
 import { type Database, tryWrite } from './database.ts';
-import type { TextRules } from './text-rules.ts';
 
 /** What an organizer sets for a room. */
 export interface RoomSettings {
@@ -17,8 +16,6 @@ export interface RoomSettings {
   readonly source: string | null;
   /** False until an organizer chose the language; the predecessor's `lang` counts only then. */
   readonly languageAssigned: boolean;
-  /** Corrections of what engines say, beside those of the event; absent: none were ever given. */
-  readonly textRules?: TextRules;
 }
 
 /** Language and engine that govern captions from a room time on. */
@@ -95,7 +92,7 @@ export class Rooms {
 
   /** Creates the room or changes the settings given; a change of language or engine becomes an assignment. */
   put(name: string, change: Partial<RoomSettings>): RoomRecord {
-    return this.#db.transaction(() => {
+    return this.#change(() => {
       const before = this.get(name);
       const initial: RoomSettings = {
         title: name,
@@ -120,12 +117,12 @@ export class Rooms {
       const record = this.get(name);
       if (!record) throw unknownRoom(name);
       return record;
-    })();
+    });
   }
 
   /** Sets the language a client of the predecessor's protocol asked for; does nothing once an organizer has chosen. */
   suggestLanguage(name: string, language: string): RoomRecord {
-    return this.#db.transaction(() => {
+    return this.#change(() => {
       const record = this.get(name);
       if (!record) throw unknownRoom(name);
       if (record.settings.languageAssigned) return record;
@@ -133,13 +130,13 @@ export class Rooms {
       this.#db.prepare('UPDATE rooms SET settings = ? WHERE name = ?').run(JSON.stringify(settings), name);
       this.#assign(name, settings);
       return { ...record, settings };
-    })();
+    });
   }
 
   delete(name: string): boolean {
     this.#assignments.delete(name);
     this.#renewed.delete(name);
-    return this.#db.prepare('DELETE FROM rooms WHERE name = ?').run(name).changes > 0;
+    return this.#change(() => this.#db.prepare('DELETE FROM rooms WHERE name = ?').run(name).changes > 0);
   }
 
   /** The assignments of a room in order of time; the first governs everything before it too. */
@@ -153,6 +150,13 @@ export class Rooms {
       .all(name);
     this.#assignments.set(name, read);
     return read;
+  }
+
+  /** A change that no damaged file may undo. */
+  #change<T>(work: () => T): T {
+    const done = this.#db.transaction(work)();
+    this.#db.updateCopy();
+    return done;
   }
 
   #assign(name: string, { language, engine }: RoomSettings): void {

@@ -66,6 +66,16 @@ export class Segments {
   }
 
   async #store(pieces: readonly Piece[]): Promise<void> {
+    try {
+      await this.#write(pieces);
+    } catch (error) {
+      await this.#close().catch(() => {}); // a disk that comes back has other files under these names
+      throw error;
+    }
+    await this.#closeOldest();
+  }
+
+  async #write(pieces: readonly Piece[]): Promise<void> {
     const touched = new Set<number>();
     for (const { index, offset, audio } of this.#split(pieces)) {
       const file = await this.#file(index);
@@ -73,7 +83,6 @@ export class Segments {
       touched.add(index);
     }
     for (const index of touched) await this.#open.get(index)?.datasync();
-    await this.#closeOldest();
   }
 
   async #read(from: number, to: number): Promise<Buffer> {

@@ -39,6 +39,8 @@ export class Spool {
   #timer: NodeJS.Timeout | undefined;
   #syncing: Promise<void> = Promise.resolve();
   #stopped = false;
+  /** The database is older than what is known here. */
+  #isOutdated = false;
   /** Why nothing is stored at the moment, in words; empty when all is well. */
   fault = '';
   /** Set by retention: nothing more is stored until there is room again; the devices keep it. */
@@ -63,6 +65,10 @@ export class Spool {
     const holes = this.#db.prepare<[string], Hole>(
       'SELECT from_position AS "from", to_position AS "to", reason FROM holes WHERE stream = ? ORDER BY from_position',
     );
+    this.#db.onRenewed(() => {
+      this.#isOutdated = true;
+      for (const stream of this.#streams.values()) this.#touch(stream);
+    });
     for (const row of this.#db.prepare<[], StreamRow>('SELECT * FROM streams').all())
       this.#streams.set(row.id, new SpoolStream(row, holes.all(row.id), join(this.#folder, row.room, row.id)));
   }
@@ -219,6 +225,7 @@ export class Spool {
 
   /** Audio to disk and synced, then one commit for all streams, then the word to who waits for it. */
   async #sync(): Promise<void> {
+    const isOutdated = this.#isOutdated;
     const batch = [...this.#dirty];
     this.#dirty.clear();
     const taken = new Map(batch.map((stream) => [stream, new Set(stream.pending)]));
@@ -231,8 +238,11 @@ export class Spool {
       );
       const alive = batch.filter((stream) => this.#streams.has(stream.id));
       this.#db.transaction(() => {
-        for (const stream of alive) this.#commit(stream, receivedThen.get(stream) ?? []);
+        if (isOutdated) this.#forgetOthers();
+        for (const stream of alive)
+          this.#commit(stream, receivedThen.get(stream) ?? [], isOutdated ? [] : stream.stored);
       })();
+      if (isOutdated) this.#isOutdated = false;
       for (const stream of alive) {
         stream.stored = receivedThen.get(stream) ?? [];
         stream.pending = stream.pending.filter((piece) => !taken.get(stream)?.has(piece));
@@ -249,7 +259,15 @@ export class Spool {
     }
   }
 
-  #commit(stream: SpoolStream, stored: RangeSet): void {
+  /** Streams that were removed and are in an older database still. */
+  #forgetOthers(): void {
+    const remove = this.#db.prepare('DELETE FROM streams WHERE id = ?');
+    for (const { id } of this.#db.prepare<[], { id: string }>('SELECT id FROM streams').all())
+      if (!this.#streams.has(id)) remove.run(id);
+  }
+
+  /** @param stored all that is stored now @param before what the database has of it */
+  #commit(stream: SpoolStream, stored: RangeSet, before: RangeSet): void {
     this.#insert({
       id: stream.id,
       room: stream.room,
@@ -266,7 +284,7 @@ export class Spool {
     const insert = this.#db.prepare(
       'INSERT INTO holes (stream, from_position, to_position, reason) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
     );
-    const fresh = subtract(stored, stream.stored);
+    const fresh = subtract(stored, before);
     for (const { from, to, reason } of stream.holes)
       if (intersect(fresh, [[from, to]]).length > 0) insert.run(stream.id, from, to, reason);
   }

@@ -52,6 +52,7 @@ export class Tokens {
     this.#db
       .prepare('INSERT INTO tokens (id, room, access, label, hash, created_ms) VALUES (?, ?, ?, ?, ?, ?)')
       .run(id, room, access, label, sha256(token), this.#now());
+    this.#db.updateCopy();
     return { id, token };
   }
 
@@ -68,6 +69,7 @@ export class Tokens {
   /** Revokes a token of this room; its sockets close at once. False when there is none. */
   delete(room: string, id: string): boolean {
     const gone = this.#db.prepare('DELETE FROM tokens WHERE room = ? AND id = ?').run(room, id).changes > 0;
+    this.#db.updateCopy(); // a token that was revoked must not come back with it
     if (gone) for (const listener of [...this.#revoked]) listener(id);
     return gone;
   }

@@ -7,14 +7,15 @@ import { join } from 'node:path';
  * captions nobody else has: the logs get new ids, so that readers begin anew instead of missing or mixing any.
  */
 export class UnsavedMark {
-  readonly #file: number;
+  readonly #path: string;
+  #file: number;
   readonly wasSet: boolean;
   #set: boolean;
 
   constructor(dataDir: string) {
-    const path = join(dataDir, 'captions-unsaved');
-    closeSync(openSync(path, 'a')); // makes it
-    this.#file = openSync(path, 'r+');
+    this.#path = join(dataDir, 'captions-unsaved');
+    closeSync(openSync(this.#path, 'a')); // makes it
+    this.#file = openSync(this.#path, 'r+');
     const byte = Buffer.alloc(1);
     this.wasSet = readSync(this.#file, byte, 0, 1, 0) === 1 && byte.toString() === '1';
     this.#set = true;
@@ -23,14 +24,25 @@ export class UnsavedMark {
 
   set(on: boolean): void {
     if (on === this.#set) return;
-    this.#set = on;
     try {
       this.#write(on ? '1' : '0');
-    } catch {} // a disk that takes no byte at all: the captions go on
+      this.#set = on;
+    } catch {
+      this.#reopen(); // a disk that takes no byte at all: the captions go on
+    }
   }
 
   close(): void {
     closeSync(this.#file);
+  }
+
+  /** A disk that was mounted anew has another file of this name. */
+  #reopen(): void {
+    try {
+      const file = openSync(this.#path, 'r+');
+      closeSync(this.#file);
+      this.#file = file;
+    } catch {}
   }
 
   #write(text: string): void {
