@@ -33,6 +33,7 @@ import { RoomTime } from './room-time.ts';
 import { Rooms } from './rooms.ts';
 import { RunningRooms } from './running-rooms.ts';
 import { Spool } from './spool.ts';
+import { TextRuleBook } from './text-rule-book.ts';
 import { Tokens } from './tokens.ts';
 import { UnsavedMark } from './unsaved-mark.ts';
 import { Uplink } from './uplink.ts';
@@ -77,6 +78,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   const quota = new EngineQuota(options.maxEngineSessions, options.engineSessionReserve);
   const budget = new DailyBudget(db, 'backfill', options.maxBackfillHours * 3600);
   const backfill = new Backfill({ spool, governing, quota, budget, log: logs('backfill') });
+  const textRules = new TextRuleBook(db, logs('text-rules'));
   const running = new RunningRooms({
     db,
     rooms,
@@ -86,6 +88,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     backfill,
     engineFor: (name) => engines.get(name),
     quota,
+    textRules,
     log: logs('feed'),
     defaultEngine: options.engine,
     unsavedMark,
@@ -125,6 +128,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   const api = createApi({
     rooms: running,
     tokens,
+    textRules,
     adminToken,
     health,
     metrics,

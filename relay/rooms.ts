@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { SalaError } from '../systemd/errors.ts';
 import { type Database, tryWrite } from './database.ts';
+import type { TextRules } from './text-rules.ts';
 
 /** What an organizer sets for a room. */
 export interface RoomSettings {
@@ -16,6 +17,8 @@ export interface RoomSettings {
   readonly source: string | null;
   /** False until an organizer chose the language; the predecessor's `lang` counts only then. */
   readonly languageAssigned: boolean;
+  /** Corrections of what engines say, beside those of the event; absent: none were ever given. */
+  readonly textRules?: TextRules;
 }
 
 /** Language and engine that govern captions from a room time on. */

@@ -8,6 +8,7 @@ import { createApi } from '../relay/api.ts';
 import { RelayHealth } from '../relay/health.ts';
 import { createMetricsApp, Metrics } from '../relay/metrics.ts';
 import { Readers } from '../relay/publish.ts';
+import { TextRuleBook } from '../relay/text-rule-book.ts';
 import { Tokens } from '../relay/tokens.ts';
 import { SalaError } from '../systemd/errors.ts';
 import { adminSecret, captureLog } from './harness/doors.ts';
@@ -31,6 +32,7 @@ beforeEach(() => {
   app = createApi({
     rooms,
     tokens,
+    textRules: new TextRuleBook(rooms.db, captured.log),
     adminToken: new AdminToken(adminSecret),
     health,
     metrics,
@@ -190,6 +192,11 @@ test('every call asks for its right', async () => {
     ['GET', '/api/rooms/verdi/tokens'],
     ['DELETE', '/api/rooms/verdi/tokens/x'],
     ['GET', '/metrics'],
+    ['GET', '/api/text-rules'],
+    ['PUT', '/api/text-rules', {}],
+    ['POST', '/api/text-rules/preview', { text: 'x' }],
+    ['GET', '/api/rooms/verdi/text-rules'],
+    ['PUT', '/api/rooms/verdi/text-rules', {}],
   ];
   for (const [method, path, body] of admin) {
     for (const token of [null, 'nonsense', `${adminSecret}x`])
@@ -271,6 +278,9 @@ test('/openapi.json lists every call and its shapes', async () => {
     '/api/rooms': ['get'],
     [room]: ['put', 'get', 'delete'],
     [`${room}/language`]: ['put'],
+    [`${room}/text-rules`]: ['get', 'put'],
+    '/api/text-rules': ['get', 'put'],
+    '/api/text-rules/preview': ['post'],
     [`${room}/tokens`]: ['post', 'get'],
     [`${room}/tokens/{id}`]: ['delete'],
     ...Object.fromEntries(['json', 'vtt', 'srt', 'txt'].map((each) => [`${room}/transcript.${each}`, ['get']])),
