@@ -40,6 +40,7 @@ export class TextRuleBook {
     this.#db
       .prepare('INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value')
       .run(key, JSON.stringify(rules));
+    this.#db.updateCopy();
     this.#rules = rules;
     this.#compiled = compileChecked('event', rules, this.#log);
   }

@@ -1,7 +1,10 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { AdminToken } from '../relay/admin-token.ts';
 import { createApi } from '../relay/api.ts';
+import { openDatabase } from '../relay/database.ts';
 import { RelayHealth } from '../relay/health.ts';
 import { TextRuleBook } from '../relay/text-rule-book.ts';
 import { Tokens } from '../relay/tokens.ts';
@@ -72,6 +75,16 @@ test('rules are still there after a restart, and a change of another setting lea
   expect(new TextRuleBook(rooms.db, captureLog().log).rules).toEqual(kept);
   await ask('PUT', '/api/rooms/verdi', { name: 'Sala Verdi' });
   expect((await ask('GET', '/api/rooms/verdi/text-rules')).body).toEqual(kept);
+});
+
+test("the event's rules are in the database's copy as soon as they were taken", async () => {
+  await ask('PUT', '/api/text-rules', given);
+  rooms.db.close();
+  for (const ending of ['-wal', '-shm']) rmSync(join(rooms.dir, `relay.db${ending}`), { force: true });
+  writeFileSync(join(rooms.dir, 'relay.db'), 'no database at all'.repeat(1000));
+  const db = openDatabase(rooms.dir);
+  expect(new TextRuleBook(db, captureLog().log).rules).toEqual(kept);
+  db.close();
 });
 
 test('every mistake is told with the place of its rule, and nothing is changed', async () => {
