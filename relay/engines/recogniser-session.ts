@@ -16,7 +16,9 @@ export const recogniserLimits = Object.freeze({
   readyTimeoutMs: 60_000,
   /** Audio waits and none of it gets decoded for this long: the child hangs. */
   stallTimeoutMs: 10_000,
-  /** Audio written and not yet decoded. */
+  /** Audio written and not yet decoded: so much is noted in the journal, */
+  notedBacklogMs: 5000,
+  /** and with so much the session is given up. */
   maxBacklogMs: 30_000,
   maxLineChars: 1024 * 1024,
   maxErrorChars: 2000,
@@ -67,6 +69,7 @@ export class RecogniserSession implements EngineSession {
   #ready = false;
   #written = 0;
   #decoded = 0;
+  #behind = false;
   /** When decoding last moved on, or had nothing to do. */
   #movedAt = performance.now();
   readonly #timers: NodeJS.Timeout[] = [];
@@ -110,6 +113,7 @@ export class RecogniserSession implements EngineSession {
     stdin.write(Uint8Array.from(audio));
     this.#written += audio.length / bytesPerSample;
     const waitingMs = samplesToMs(this.#written - this.#decoded);
+    this.#note(waitingMs);
     if (waitingMs > this.#options.limits.maxBacklogMs)
       this.#fail({
         kind: 'backoff',
@@ -180,6 +184,18 @@ export class RecogniserSession implements EngineSession {
       words: words.map((word) => ({ ...word, kind: 'word', speaker: null, stable: false })),
       language: this.#options.language,
     };
+  }
+
+  /** Tells of falling behind, and of catching up, once each. */
+  #note(waitingMs: number): void {
+    const { id, log, limits } = this.#options;
+    if (this.#behind ? waitingMs >= limits.notedBacklogMs / 2 : waitingMs < limits.notedBacklogMs) return;
+    this.#behind = !this.#behind;
+    const event = this.#behind ? 'recogniser-behind' : 'recogniser-caught-up';
+    log.warn(
+      { event, session: id, waitingMs: Math.round(waitingMs) },
+      'Audio waits for the recogniser, or does no more',
+    );
   }
 
   #watch(): void {

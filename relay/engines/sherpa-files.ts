@@ -53,7 +53,7 @@ function metadataOf(path: string): Metadata {
   }
   if (found) return found;
   throw new SalaError(`The file ${path} is no whole ONNX model`, {
-    code: 'sherpa-broken',
+    code: 'sherpa-damaged',
     hint: 'Get it again; a file of some hundred bytes is a pointer that git lfs pull replaces by the real one.',
   });
 }
@@ -135,7 +135,7 @@ function singleFile(folder: string, names: readonly string[]): ReturnType<typeof
 
 /**
  * The model in `folder`.
- * @throws {SalaError} `sherpa-folder`, `-unreadable`, `-incomplete`, `-broken`, `-not-streaming` or `-tokens`
+ * @throws {SalaError} `sherpa-folder`, `-unreadable`, `-incomplete`, `-damaged`, `-not-streaming` or `-tokens`
  */
 export function readModel(folder: string): ModelFiles {
   let names: string[];

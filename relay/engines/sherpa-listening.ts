@@ -10,7 +10,11 @@ const timing = {
   progressIntervalSamples: rate / 2,
   /** A speaker without pauses: at this length a final ends at the longest pause of its second half, however short. */
   cutAfterSamples: 15 * rate,
-  /** What the library keeps of one utterance, and copies at each step, is bounded: here it is reset even so. */
+  /** What the library keeps of an utterance, and copies at each step, is bounded: from here on it ends at the first … */
+  lapseAfterSamples: 60 * rate,
+  /** … moment without a new piece, longer than there are within words … */
+  lapseSamples: 0.3 * rate,
+  /** … and here it ends anyway, maybe within a word. */
   maxUtteranceSamples: 300 * rate,
 } as const;
 
@@ -29,6 +33,9 @@ export class SherpaListening implements Listening {
   /** Up to here nothing is open: the start of a text without times. */
   #quietUntil = 0;
   #shown = '';
+  #pieces = 0;
+  /** When the newest piece came. */
+  #pieceAt = 0;
 
   constructor(recogniser: Recogniser, say: (message: HostMessage) => void) {
     this.#recogniser = recogniser;
@@ -58,16 +65,23 @@ export class SherpaListening implements Listening {
 
   #read(): void {
     const open = this.#open();
-    const tooLong = this.#samples - this.#utteranceAt >= timing.maxUtteranceSamples;
-    if (this.#recogniser.isEndpoint() || tooLong) this.#endUtterance(open);
+    if (this.#recogniser.isEndpoint() || this.#isTooLong()) this.#endUtterance(open);
     else if (open.text === '') this.#quietUntil = this.#samples;
     else if (this.#samples - open.start < timing.cutAfterSamples) this.#partial(open);
     else if (open.words.length === 0) this.#endUtterance(open);
     else this.#cut(open.words);
   }
 
+  #isTooLong(): boolean {
+    const length = this.#samples - this.#utteranceAt;
+    const lapse = this.#samples - this.#pieceAt >= timing.lapseSamples;
+    return length >= timing.maxUtteranceSamples || (length >= timing.lapseAfterSamples && lapse);
+  }
+
   #open(): Open {
     const result = this.#recogniser.result();
+    if (result.tokens.length !== this.#pieces) this.#pieceAt = this.#samples;
+    this.#pieces = result.tokens.length;
     const words = wordsOf(result, this.#samples).map((word) => ({ ...word, text: this.#cased(word.text) }));
     if (words.length > 0) return openOf(words.slice(this.#finalWords));
     // What has no times lies between what was last final, or the last silence, and now.
