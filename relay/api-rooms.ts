@@ -4,7 +4,7 @@ import { existing, needs } from './api-access.ts';
 import { body, json, refused, withToken } from './api-routes.ts';
 import { languageChange, roomChange, roomList, roomParameters, roomView } from './api-schemas.ts';
 import type { LiveRoom, LiveRooms } from './live.ts';
-import type { RoomSettings } from './rooms.ts';
+import type { RoomChange } from './rooms.ts';
 
 /** A room as organizers see it. */
 export function viewOf(room: LiveRoom) {
@@ -16,10 +16,15 @@ export function viewOf(room: LiveRoom) {
     language: settings.language,
     engine: settings.engine,
     public: settings.public,
+    recognition: settings.recognition,
     source: settings.source,
     log: room.log.id,
     seq: room.log.seq,
-    live: { ...live, counters: { ...live.counters } },
+    live: {
+      ...live,
+      engine: { ...live.engine, withoutEffect: [...live.engine.withoutEffect] },
+      counters: { ...live.counters },
+    },
   };
 }
 
@@ -50,13 +55,14 @@ export function addRoomCalls(app: OpenAPIHono, rooms: LiveRooms, access: Access)
     }),
     (context) => {
       const name = context.req.valid('param').room;
-      const { name: title, language, engine, public: open, source } = context.req.valid('json');
-      const change: Partial<RoomSettings> = {
+      const { name: title, language, engine, public: open, source, recognition } = context.req.valid('json');
+      const change: RoomChange = {
         ...(title === undefined ? {} : { title }),
         ...(language === undefined ? {} : { language }),
         ...(engine === undefined ? {} : { engine }),
         ...(open === undefined ? {} : { public: open }),
         ...(source === undefined ? {} : { source }),
+        ...(recognition === undefined ? {} : { recognition }),
       };
       const existed = rooms.get(name) !== undefined;
       const view = viewOf(rooms.put(name, change));

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { type Health, holeReasons, roomPattern } from './protocol.js';
+import { recognitionChange, recognitionSchema } from './recognition.ts';
 import { engineName, language } from './settings.ts';
 
 /** The shapes of the HTTP API: they check what comes in and describe it in /openapi.json. */
@@ -19,9 +20,13 @@ export const tokenParameters = roomParameters.extend({ id: z.string().max(64) })
 export const roomChange = z
   .strictObject({
     name: z.string().trim().min(1).max(200).optional().describe('What people call the room'),
-    language: language.optional().describe('BCP 47'),
+    language: language.optional().describe('BCP 47; ends identification of languages'),
     engine: engineName.nullable().optional().describe("null: the relay's default engine"),
     public: z.boolean().optional().describe('Captions and transcript need no token'),
+    recognition: recognitionChange
+      .nullable()
+      .optional()
+      .describe('How to recognise; what is left out stays, null: every default'),
     source: z.string().min(1).max(128).nullable().optional().describe('Pins the device that may send audio; null: any'),
   })
   .openapi('RoomChange');
@@ -42,6 +47,7 @@ export const roomView = z
     language: z.string(),
     engine: z.string().nullable(),
     public: z.boolean(),
+    recognition: recognitionSchema,
     source: z.string().nullable().describe('The pinned device: it goes before any other that is there'),
     log: z.string().describe('Id of the caption log'),
     seq: z.number().int().describe('Newest seq of the log'),
@@ -49,7 +55,13 @@ export const roomView = z
       state: z.string(),
       message: z.string(),
       source: z.object({ device: z.string(), connectedMs: z.number(), health: deviceHealth.nullable() }).nullable(),
-      engine: z.object({ name: z.string(), state: z.string(), message: z.string(), hint: z.string() }),
+      engine: z.object({
+        name: z.string(),
+        state: z.string(),
+        message: z.string(),
+        hint: z.string(),
+        withoutEffect: z.array(z.string()).describe('Recognition settings that do nothing with this engine'),
+      }),
       lagMs: z.number(),
       backlogMs: z.number(),
       backfillMs: z.number(),
@@ -113,6 +125,17 @@ export const captionView = z
     from: z.number().int().describe('Position in the stream, samples at 16 kHz'),
     to: z.number().int(),
     timeUncertain: z.boolean().optional(),
+    marks: z
+      .array(
+        z.object({
+          kind: z.enum(['vocabulary-filter', 'pii']),
+          type: z.string().nullable().describe('The kind of personal data'),
+          start: z.number().describe('Room time in ms since 1970'),
+          end: z.number(),
+        }),
+      )
+      .optional()
+      .describe('What the engine was asked to notice, by its time'),
   })
   .openapi('Caption');
 export const transcriptView = z

@@ -1,7 +1,17 @@
-import type { Engine, EngineFailure, EngineResult, EngineSession, SessionSettings, Word } from './engines/engine.ts';
+import type {
+  Engine,
+  EngineFailure,
+  EngineListener,
+  EngineResult,
+  EngineSession,
+  Mark,
+  SessionSettings,
+  Word,
+} from './engines/engine.ts';
 import { quietRms, rmsOf, SpeechLevel } from './loudness.ts';
 import { bytesPerSample, frameSamples, intersect, type RangeSet, sampleRate, subtract, union } from './protocol.js';
 import type { Lease } from './quota.ts';
+import { explainConflicts, promisesBroken } from './recognition.ts';
 import type { SaidWords } from './said.ts';
 import { type Place, TimeMap } from './time-map.ts';
 
@@ -15,6 +25,8 @@ export interface Heard {
   readonly to: number;
   /** Positions of the words that are owned; empty where the engine gives no word times. */
   readonly words: readonly { readonly text: string; readonly from: number; readonly to: number }[];
+  /** What the engine noticed in it, in positions; left out where there is nothing. */
+  readonly marks?: readonly (Pick<Mark, 'kind' | 'type'> & { readonly from: number; readonly to: number })[];
 }
 
 export interface AttemptListener {
@@ -54,7 +66,7 @@ interface Part {
  * lies in what it owns, and knows how far its audio is behind published finals.
  */
 export class Attempt {
-  readonly language: string;
+  readonly settings: SessionSettings;
   readonly engineName: string;
   readonly openedAtMs: number;
   readonly #map = new TimeMap();
@@ -83,11 +95,11 @@ export class Attempt {
   ) {
     this.#lease = lease;
     this.#said = said;
-    this.language = settings.language;
+    this.settings = settings;
     this.engineName = engine.name;
     this.openedAtMs = nowMs;
     this.#listener = listener;
-    this.#session = engine.open(settings, {
+    this.#session = openSession(engine, settings, {
       ready: () => {
         this.#ready = true;
         this.#unanswered = 0;
@@ -203,6 +215,8 @@ export class Attempt {
       this.#listener.partial(null);
       return;
     }
+    // Only finals are redacted.
+    if (this.settings.recognition?.pii === 'redact') return;
     const heard = this.#own(result).at(-1)?.heard;
     if (heard) this.#listener.partial(heard);
   }
@@ -211,7 +225,7 @@ export class Attempt {
     if (!this.#answered()) return;
     this.#openSegment = false;
     // Finals of one session come in order, so all that was heard before this one's end is behind us.
-    const parts = this.#own(result);
+    const parts = this.#own(result, true);
     for (const [i, { heard, end }] of parts.entries()) {
       if (this.#over) return;
       this.#say(heard, i === parts.length - 1 ? result.end : end);
@@ -255,8 +269,9 @@ export class Attempt {
   /**
    * The result without the words of others, one part for each run of words that lie together: a jump, another stream or a
    * long hole may fall into one segment of the engine, and captions from both sides of it have different places in the talk.
+   * @param bySpeaker one part for each speaker's words, too: a caption names one
    */
-  #own(result: EngineResult): Part[] {
+  #own(result: EngineResult, bySpeaker = false): Part[] {
     const middle = this.#map.place((result.start + result.end) / 2);
     const spoken = result.words.filter((word) => word.kind === 'word');
     if (spoken.length === 0)
@@ -266,6 +281,7 @@ export class Attempt {
     const runs: { place: Place; words: Word[] }[] = [];
     let keeping = false;
     let before: { place: Place; at: number } | null = null;
+    let speaker: string | null = null;
     for (const word of result.words) {
       // Punctuation belongs to the word before it.
       if (word.kind === 'word') {
@@ -273,7 +289,9 @@ export class Attempt {
         const place = this.#map.place(at);
         keeping = this.#isOwned(place, word.text);
         if (keeping && place) {
-          if (!before || isApart(before.place, place, at - before.at)) runs.push({ place, words: [] });
+          const isOther = bySpeaker && speaker !== null && word.speaker !== null && word.speaker !== speaker;
+          speaker = word.speaker ?? speaker;
+          if (!before || isOther || isApart(before.place, place, at - before.at)) runs.push({ place, words: [] });
           before = { place, at };
         }
       }
@@ -292,6 +310,7 @@ export class Attempt {
     const first = spoken[0] ?? result;
     const last = spoken.at(-1) ?? result;
     const from = this.#position(result.start, first);
+    const marks = (result.marks ?? []).filter(({ start, end }) => first.start < end && start < last.end);
     return {
       text,
       language: result.language,
@@ -304,6 +323,14 @@ export class Attempt {
         from: this.#position(word.start, word),
         to: this.#position(word.end, word),
       })),
+      ...(marks.length > 0 && {
+        marks: marks.map(({ kind, type, ...mark }) => ({
+          kind,
+          type,
+          from: this.#position(mark.start, mark),
+          to: this.#position(mark.end, mark),
+        })),
+      }),
     };
   }
 
@@ -316,6 +343,16 @@ export class Attempt {
     const apart = isApart(middle, place, engineTime - at);
     return Math.max(0, Math.round(apart ? middle.position + engineTime - at : place.position));
   }
+}
+
+/** An engine that cannot keep what readers were promised, redaction above all, is not asked: the relay's default may have changed. */
+function openSession(engine: Engine, settings: SessionSettings, listener: EngineListener): EngineSession {
+  const { recognition } = settings;
+  const broken = engine.takesRecognition || !recognition ? [] : promisesBroken(engine.name, recognition);
+  const refusal = explainConflicts('engine-settings', broken);
+  if (!refusal) return engine.open(settings, listener);
+  queueMicrotask(() => listener.failed({ kind: 'configuration', ...refusal }));
+  return { write() {}, end() {}, abort() {} };
 }
 
 function isApart(before: Place, place: Place, engineTime: number): boolean {

@@ -3,7 +3,7 @@ import { Attempt, type Heard } from './attempt.ts';
 import { toMono } from './audio.ts';
 import type { DailyBudget } from './budget.ts';
 import type { Engine } from './engines/engine.ts';
-import type { Governing } from './governing.ts';
+import { type Governing, sessionSettings } from './governing.ts';
 import { isUnanswered } from './mute.ts';
 import { Pace } from './pace.ts';
 import { frameSamples, intersect, type RangeSet, runEnd, sampleRate, size, subtract, union } from './protocol.js';
@@ -195,7 +195,7 @@ export class Backfill {
     const startedMs = this.#now();
     const attempt: Attempt = new Attempt(
       engine,
-      { room: room.name, language: governing.assignment.language },
+      sessionSettings(room.name, governing.assignment),
       startedMs,
       {
         ready: () => {},

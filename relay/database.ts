@@ -101,6 +101,9 @@ const migrations: readonly string[] = [
   CREATE INDEX log_spoken ON log (room, start_ms, seq) WHERE type = 'caption';
   CREATE INDEX log_amended ON log (room, of_seq) WHERE type = 'amend';
   `,
+  `
+  ALTER TABLE assignments ADD COLUMN recognition TEXT NOT NULL DEFAULT '{}'; -- JSON, recognition.ts
+  `,
 ];
 
 /**

@@ -1,4 +1,5 @@
 import { type Database, tryWrite } from './database.ts';
+import type { SessionSettings } from './engines/engine.ts';
 import type { RoomTime } from './room-time.ts';
 import type { Assignment, Rooms } from './rooms.ts';
 import type { SpoolStream } from './spool-stream.ts';
@@ -9,7 +10,14 @@ export interface Boundary {
   readonly assignment: Assignment;
 }
 
-/** Which assignment (language, engine) governs which positions of a stream: resolved once per stream and kept. */
+/** What an engine session is opened with where an assignment governs. */
+export const sessionSettings = (room: string, { language, recognition }: Assignment): SessionSettings => ({
+  room,
+  language,
+  recognition,
+});
+
+/** Which assignment (language, engine, recognition) governs which positions of a stream: resolved once per stream and kept. */
 export class Governing {
   readonly #db: Database;
   readonly #rooms: Rooms;

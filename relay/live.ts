@@ -4,7 +4,7 @@
 import type { CaptionLog } from './captions.ts';
 import type { Gap } from './gaps.ts';
 import type { Health, LogMessage, Partial as PartialCaption, RoomState, Status } from './protocol.js';
-import type { RoomRecord, RoomSettings } from './rooms.ts';
+import type { RoomChange, RoomRecord, RoomSettings } from './rooms.ts';
 
 export interface RoomListener {
   /** A message that is in the log now. */
@@ -28,7 +28,14 @@ export interface RoomLive {
     readonly connectedMs: number;
     readonly health: Health | null;
   } | null;
-  readonly engine: { readonly name: string; readonly state: string; readonly message: string; readonly hint: string };
+  readonly engine: {
+    readonly name: string;
+    readonly state: string;
+    readonly message: string;
+    readonly hint: string;
+    /** Recognition settings that do nothing with the room's engine. */
+    readonly withoutEffect: readonly string[];
+  };
   /** How far the engine's input is behind the newest audio received. */
   readonly lagMs: number;
   /** Audio the device holds and the relay has not received, as far as it is known. */
@@ -59,8 +66,8 @@ export interface LiveRooms {
   all(): readonly LiveRoom[];
   get(name: string): LiveRoom | undefined;
   /** Creates or changes a room; takes effect in the running talk.
-   * @throws {SalaError} `settings-conflict` where language and engine do not go together */
-  put(name: string, change: Partial<RoomSettings>): LiveRoom;
+   * @throws {SalaError} `settings-conflict` where settings do not go together, naming all that clash */
+  put(name: string, change: RoomChange): LiveRoom;
   /** Closes its sockets and forgets the room with its captions and audio; false when there is none. */
   delete(name: string): Promise<boolean>;
 }

@@ -74,7 +74,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   const spool = new Spool(db, options.dataDir, logs('spool'));
   const time = new RoomTime(db);
   const governing = new Governing(db, rooms, time);
-  const engines = new Engines({ ...options, execPath: process.execPath }, logs);
+  const engines = new Engines({ ...options, execPath: process.execPath, awsRegion: env.AWS_REGION }, logs);
   const quota = new EngineQuota(options.maxEngineSessions, options.engineSessionReserve);
   const budget = new DailyBudget(db, 'backfill', options.maxBackfillHours * 3600);
   const backfill = new Backfill({ spool, governing, quota, budget, log: logs('backfill') });

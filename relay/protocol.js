@@ -375,7 +375,9 @@ export const parseRelayMessage = (text) => parseMessage(relayTable, text);
  * @typedef {{ type: 'hello', log: string, seq: number, room: { name: string, title: string }, talk: null }} CaptionsHello
  * @typedef {{ type: 'reset' }} CaptionsReset
  * @typedef {{ type: 'caption', seq: number, final: true, text: string, language: string, start: number, end: number,
- *   speaker: string | null, late: boolean, stream: string, from: number, to: number, timeUncertain?: boolean }} Caption
+ *   speaker: string | null, late: boolean, stream: string, from: number, to: number, timeUncertain?: boolean, marks?: CaptionMark[] }} Caption
+ * @typedef {{ kind: 'vocabulary-filter' | 'pii', type: string | null, start: number, end: number }} CaptionMark what the
+ *   engine noticed in it, by room time
  * @typedef {{ type: 'amend', seq: number, of: number, text: string | null }} Amend
  * @typedef {{ type: 'clear', seq: number }} Clear
  * @typedef {{ type: 'partial', text: string, language: string, start: number }} Partial

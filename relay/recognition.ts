@@ -120,11 +120,6 @@ export function ownLanguage(roomLanguage: string, { identification, languageOpti
   return preferredLanguage ?? languageOptions[0] ?? roomLanguage;
 }
 
-export const isSameRecognition = (a: Recognition, b: Recognition): boolean => serialised(a) === serialised(b);
-
-/** In the schema's order of names. */
-export const serialised = (recognition: Recognition): string => JSON.stringify(recognitionSchema.parse(recognition));
-
 /** Two settings that cannot both hold. */
 export interface Conflict {
   /** The two, by name and value: `recognition.pii "redact"`. */

@@ -18,6 +18,7 @@ import {
   sampleRate,
 } from './protocol.js';
 import type { EngineQuota } from './quota.ts';
+import { withoutEffect } from './recognition.ts';
 import type { RoomMoment, RoomTime } from './room-time.ts';
 import type { RoomRecord } from './rooms.ts';
 import { SaidWords } from './said.ts';
@@ -197,6 +198,7 @@ export class Room implements LiveRoom, BackfillRoom {
         state: this.#feed.state,
         message: told?.message ?? '',
         hint: told?.hint ?? '',
+        withoutEffect: this.#withoutEffect(),
       },
       lagMs: Math.round(this.#feed.lagMs),
       backlogMs: this.#health?.buffer?.backlogMs ?? 0,
@@ -215,6 +217,13 @@ export class Room implements LiveRoom, BackfillRoom {
         ...this.#feed.counters,
       },
     };
+  }
+
+  /** Of the settings of now, whichever session still runs. */
+  #withoutEffect(): string[] {
+    const present = this.#parts.governing.present(this.name);
+    if (!present || this.#parts.engineFor(present.engine).takesRecognition) return [];
+    return withoutEffect(present.recognition);
   }
 
   gaps(): Gap[] {
@@ -285,6 +294,14 @@ export class Room implements LiveRoom, BackfillRoom {
       from: heard.from,
       to: heard.to,
       ...(from.uncertain ? { timeUncertain: true } : {}),
+      ...(heard.marks && {
+        marks: heard.marks.map((mark) => ({
+          kind: mark.kind,
+          type: mark.type,
+          start: Math.round(this.#timeOf(heard.stream, mark.from).ms),
+          end: Math.round(this.#timeOf(heard.stream, mark.to).ms),
+        })),
+      }),
     };
     settle();
     const message = this.log.append(caption, words, () => {

@@ -1,7 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { SalaError } from '../systemd/errors.ts';
 import { type Database, tryWrite } from './database.ts';
+import {
+  changeRecognition,
+  defaultRecognition,
+  ownLanguage,
+  type Recognition,
+  type RecognitionChange,
+} from './recognition.ts';
 import type { TextRules } from './text-rules.ts';
+
+/** What is left out stays; of recognition, too, and null is every default of it. */
+export type RoomChange = Partial<Omit<RoomSettings, 'recognition'>> & {
+  readonly recognition?: RecognitionChange | null;
+};
 
 /** What an organizer sets for a room. */
 export interface RoomSettings {
@@ -15,18 +27,21 @@ export interface RoomSettings {
   readonly public: boolean;
   /** The only device that may be in charge; null: whichever comes. */
   readonly source: string | null;
+  /** How to recognise, beside the language. */
+  readonly recognition: Recognition;
   /** False until an organizer chose the language; the predecessor's `lang` counts only then. */
   readonly languageAssigned: boolean;
   /** Corrections of what engines say, beside those of the event; absent: none were ever given. */
   readonly textRules?: TextRules;
 }
 
-/** Language and engine that govern captions from a room time on. */
+/** Language, engine and recognition that govern captions from a room time on. */
 export interface Assignment {
   readonly id: number;
   readonly fromMs: number;
   readonly language: string;
   readonly engine: string;
+  readonly recognition: Recognition;
 }
 
 export interface RoomRecord {
@@ -93,23 +108,38 @@ export class Rooms {
     return this.#rows('SELECT name, log, settings FROM rooms WHERE name = ?', name)[0] ?? null;
   }
 
-  /** Creates the room or changes the settings given; a change of language or engine becomes an assignment. */
-  put(name: string, change: Partial<RoomSettings>): RoomRecord {
+  /**
+   * The settings as a change would leave them. A language assigned without more ends identification; identification
+   * keeps the room's language among those it may be.
+   */
+  settingsAfter(name: string, { recognition: asked, ...change }: RoomChange): RoomSettings {
+    const before = this.get(name)?.settings ?? {
+      title: name,
+      language: this.#defaults.language,
+      engine: null,
+      public: false,
+      source: null,
+      recognition: defaultRecognition,
+      languageAssigned: false,
+    };
+    const endsIdentification = change.language !== undefined && asked !== null && asked?.identification === undefined;
+    const recognition = changeRecognition(
+      before.recognition,
+      endsIdentification ? { ...asked, identification: null } : asked === undefined ? {} : asked,
+    );
+    return {
+      ...before,
+      ...change,
+      language: change.language ?? ownLanguage(before.language, recognition),
+      recognition,
+      languageAssigned: before.languageAssigned || change.language !== undefined || recognition.identification !== null,
+    };
+  }
+
+  /** Creates the room or changes the settings given; a change of language, engine or recognition becomes an assignment. */
+  put(name: string, change: RoomChange): RoomRecord {
     return this.#change(() => {
-      const before = this.get(name);
-      const initial: RoomSettings = {
-        title: name,
-        language: this.#defaults.language,
-        engine: null,
-        public: false,
-        source: null,
-        languageAssigned: false,
-      };
-      const settings: RoomSettings = {
-        ...(before?.settings ?? initial),
-        ...change,
-        languageAssigned: before?.settings.languageAssigned === true || change.language !== undefined,
-      };
+      const settings = this.settingsAfter(name, change);
       this.#db
         .prepare(
           `INSERT INTO rooms (name, settings, log, created_ms) VALUES (?, ?, ?, ?)
@@ -147,10 +177,11 @@ export class Rooms {
     const known = this.#assignments.get(name);
     if (known) return known;
     const read = this.#db
-      .prepare<[string], Assignment>(
-        'SELECT id, from_ms AS fromMs, language, engine FROM assignments WHERE room = ? ORDER BY from_ms, id',
+      .prepare<[string], Omit<Assignment, 'recognition'> & { recognition: string }>(
+        'SELECT id, from_ms AS fromMs, language, engine, recognition FROM assignments WHERE room = ? ORDER BY from_ms, id',
       )
-      .all(name);
+      .all(name)
+      .map((row) => ({ ...row, recognition: recognitionIn(JSON.parse(row.recognition)) }));
     this.#assignments.set(name, read);
     return read;
   }
@@ -162,13 +193,14 @@ export class Rooms {
     return done;
   }
 
-  #assign(name: string, { language, engine }: RoomSettings): void {
+  #assign(name: string, { language, engine, recognition }: RoomSettings): void {
     const effective = engine ?? this.#defaults.engine;
     const last = this.assignments(name).at(-1);
-    if (last?.language === language && last.engine === effective) return;
+    const asked = JSON.stringify(recognition);
+    if (last?.language === language && last.engine === effective && JSON.stringify(last.recognition) === asked) return;
     this.#db
-      .prepare('INSERT INTO assignments (room, from_ms, language, engine) VALUES (?, ?, ?, ?)')
-      .run(name, this.#now(), language, effective);
+      .prepare('INSERT INTO assignments (room, from_ms, language, engine, recognition) VALUES (?, ?, ?, ?, ?)')
+      .run(name, this.#now(), language, effective, asked);
     this.#assignments.delete(name);
   }
 
@@ -179,7 +211,15 @@ export class Rooms {
       .map((row) => ({
         name: row.name,
         logId: this.#renewed.get(row.name) ?? row.log,
-        settings: JSON.parse(row.settings),
+        settings: settingsIn(row.settings),
       }));
   }
 }
+
+/** What was stored before a setting existed has its default. */
+function settingsIn(json: string): RoomSettings {
+  const stored: RoomSettings = JSON.parse(json);
+  return { ...stored, recognition: recognitionIn(stored.recognition) };
+}
+
+const recognitionIn = (stored: Partial<Recognition>): Recognition => ({ ...defaultRecognition, ...stored });

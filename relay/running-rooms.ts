@@ -1,7 +1,8 @@
 import { SalaError } from '../systemd/errors.ts';
 import type { LiveRooms } from './live.ts';
+import { explainConflicts, promisesBroken } from './recognition.ts';
 import { Room, type RoomParts } from './room.ts';
-import type { RoomRecord, RoomSettings, Rooms } from './rooms.ts';
+import type { RoomChange, RoomRecord, Rooms } from './rooms.ts';
 import type { UnsavedMark } from './unsaved-mark.ts';
 
 const tickMs = 1000;
@@ -54,7 +55,7 @@ export class RunningRooms implements LiveRooms {
     return this.#running.get(name);
   }
 
-  put(name: string, change: Partial<RoomSettings>): Room {
+  put(name: string, change: RoomChange): Room {
     this.#check(name, change);
     const record = this.#parts.rooms.put(name, change);
     const room = this.#running.get(name);
@@ -92,13 +93,19 @@ export class RunningRooms implements LiveRooms {
     return room;
   }
 
-  /** @throws {SalaError} `settings-conflict` */
-  #check(name: string, change: Partial<RoomSettings>): void {
-    const before = this.#parts.rooms.get(name)?.settings;
-    const engine = (change.engine === undefined ? before?.engine : change.engine) ?? this.#parts.defaultEngine;
-    const language = change.language ?? before?.language ?? this.#parts.rooms.defaultLanguage;
-    const conflict = this.#parts.engineFor(engine).check({ room: name, language });
-    if (conflict) throw new SalaError(conflict.message, { code: 'settings-conflict', hint: conflict.hint });
+  /** @throws {SalaError} `settings-conflict`, which names all that clashes */
+  #check(name: string, change: RoomChange): void {
+    const { language, recognition, engine: named } = this.#parts.rooms.settingsAfter(name, change);
+    const engine = this.#parts.engineFor(named ?? this.#parts.defaultEngine);
+    const conflicts = [
+      engine.check({ room: name, language, recognition }),
+      engine.takesRecognition ? null : explainConflicts('', promisesBroken(engine.name, recognition)),
+    ].filter((each) => each !== null);
+    if (conflicts.length > 0)
+      throw new SalaError(conflicts.map(({ message }) => message).join(' '), {
+        code: 'settings-conflict',
+        hint: conflicts.map(({ hint }) => hint).join(' '),
+      });
   }
 
   async #forget(id: string): Promise<void> {

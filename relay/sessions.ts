@@ -1,7 +1,8 @@
 import type { Explained } from '../systemd/errors.ts';
 import type { Logger } from '../systemd/log.ts';
 import { Attempt, type AttemptListener, type Heard } from './attempt.ts';
-import type { Engine, EngineFailure } from './engines/engine.ts';
+import type { Engine, EngineFailure, SessionSettings } from './engines/engine.ts';
+import { sessionSettings } from './governing.ts';
 import { isUnanswered, MuteWatch } from './mute.ts';
 import { type RangeSet, sampleRate, subtract } from './protocol.js';
 import type { EngineQuota, Lease } from './quota.ts';
@@ -118,16 +119,16 @@ export class Sessions {
   }
 
   /** Opens the next session; null when there is no place or it failed at once: `isOpenable` says when to try again. */
-  open({ engine: name, language }: Assignment): Attempt | null {
+  open(assignment: Assignment): Attempt | null {
     const { engineFor, quota, listener } = this.#options;
-    const engine = engineFor(name);
+    const engine = engineFor(assignment.engine);
     this.#engine = engine;
     const lease = engine.paid ? quota.take(this.hasLeaving ? 'handover' : 'live') : null;
     if (engine.paid && !lease) {
       this.#putOff(noPlace, 0);
       return null;
     }
-    const made = this.#make(engine, language, lease);
+    const made = this.#make(engine, sessionSettings(this.#options.room, assignment), lease);
     this.#present = made;
     this.#mute.replaced();
     listener.changed();
@@ -136,7 +137,7 @@ export class Sessions {
     return made;
   }
 
-  /** Opens a session beside the present one, in its language; null when there is no place: it is doubted again later. */
+  /** Opens a session beside the present one, with its settings; null when there is no place: it is doubted again later. */
   openSecond(): Attempt | null {
     const present = this.#present;
     const engine = this.#engine;
@@ -151,12 +152,12 @@ export class Sessions {
     log.info({ room, engine: engine.name }, 'The engine session hears sound and says nothing; a second one is asked');
     this.counters.sessions++;
     this.counters.secondOpinions++;
-    this.#second = this.#make(engine, present.language, lease);
+    this.#second = this.#make(engine, present.settings, lease);
     return this.#second;
   }
 
-  #make(engine: Engine, language: string, lease: Lease | null): Attempt {
-    const { room, said, listener, now } = this.#options;
+  #make(engine: Engine, settings: SessionSettings, lease: Lease | null): Attempt {
+    const { said, listener, now } = this.#options;
     let made: Attempt | null = null;
     const isPresent = () => made !== null && this.#present === made;
     const events: AttemptListener = {
@@ -188,7 +189,7 @@ export class Sessions {
       failed: (failure) =>
         made ? this.#failed(made, failure) : queueMicrotask(() => made && this.#failed(made, failure)),
     };
-    made = new Attempt(engine, { room, language }, now(), events, lease, said);
+    made = new Attempt(engine, settings, now(), events, lease, said);
     return made;
   }
 

@@ -3,6 +3,7 @@ import type { Heard } from '../relay/attempt.ts';
 import type { Engine, EngineListener } from '../relay/engines/engine.ts';
 import { frameSamples, type RangeSet, sampleRate } from '../relay/protocol.js';
 import { EngineQuota } from '../relay/quota.ts';
+import { defaultRecognition } from '../relay/recognition.ts';
 import type { Assignment } from '../relay/rooms.ts';
 import { SaidWords } from '../relay/said.ts';
 import { Sessions } from '../relay/sessions.ts';
@@ -10,7 +11,13 @@ import { createLog } from '../systemd/log.ts';
 
 const frameMs = (frameSamples * 1000) / sampleRate;
 const forever = Number.MAX_SAFE_INTEGER;
-const assignment: Assignment = { id: 1, engine: 'fake', language: 'en-US', fromMs: 0 };
+const assignment: Assignment = {
+  id: 1,
+  engine: 'fake',
+  language: 'en-US',
+  recognition: defaultRecognition,
+  fromMs: 0,
+};
 
 /** A session of an engine that says what it is told to. */
 class FakeSession {

@@ -10,6 +10,8 @@ import { TranscribeEngine } from './transcribe.ts';
 export interface EngineSettings {
   readonly dataDir: string;
   readonly execPath: string;
+  /** AWS_REGION, as far as the relay was told one. */
+  readonly awsRegion?: string | undefined;
   readonly pocketsphinxLibrary?: string | undefined;
   readonly pocketsphinxModel?: string | undefined;
   readonly sherpaModel?: string | undefined;
@@ -36,8 +38,8 @@ export class Engines {
   }
 
   #make(name: string): Engine {
-    const { dataDir, execPath, pocketsphinxLibrary, pocketsphinxModel } = this.#settings;
-    if (name === 'transcribe') return new TranscribeEngine({ log: this.#log('transcribe') });
+    const { dataDir, execPath, awsRegion, pocketsphinxLibrary, pocketsphinxModel } = this.#settings;
+    if (name === 'transcribe') return new TranscribeEngine({ log: this.#log('transcribe'), region: awsRegion });
     if (name === 'pocketsphinx')
       return new PocketSphinxEngine({
         log: this.#log('pocketsphinx'),

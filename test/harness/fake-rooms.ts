@@ -5,7 +5,7 @@ import { CaptionLog, type NewCaption } from '../../relay/captions.ts';
 import { type Database, openDatabase } from '../../relay/database.ts';
 import type { LiveRoom, LiveRooms, RoomListener, RoomLive } from '../../relay/live.ts';
 import type { Caption, LogMessage, Partial as PartialCaption, RoomState, Status } from '../../relay/protocol.js';
-import { type RoomRecord, type RoomSettings, Rooms } from '../../relay/rooms.ts';
+import { type RoomChange, type RoomRecord, Rooms } from '../../relay/rooms.ts';
 
 const stream = '00000000-0000-4000-8000-000000000000';
 
@@ -66,7 +66,7 @@ export class FakeRoom implements LiveRoom {
       state: this.status.state,
       message: this.status.message,
       source: null,
-      engine: { name: 'script:test', state: 'open', message: '', hint: '' },
+      engine: { name: 'script:test', state: 'open', message: '', hint: '', withoutEffect: [] },
       lagMs: 250,
       backlogMs: 0,
       backfillMs: 0,
@@ -110,7 +110,7 @@ export class FakeRooms implements LiveRooms {
     return this.#rooms.get(name);
   }
 
-  put(name: string, change: Partial<RoomSettings> = {}): FakeRoom {
+  put(name: string, change: RoomChange = {}): FakeRoom {
     const record = this.#settings.put(name, change);
     const room = this.#rooms.get(name) ?? new FakeRoom(this.db, record);
     room.record = record;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Caption } from '../../relay/protocol.js';
 import { TranscribeStandIn } from '../stand-ins/transcribe.ts';
 import { standInEnvironment } from '../stand-ins/transcribe-environment.ts';
+import type { Describe } from '../stand-ins/transcribe-segments.ts';
 import { type Lag, lagsOf } from './lag.ts';
 import { numberedBlocks } from './numbered-signal.ts';
 import { type RunningProgram, startDevice, TestReader, TestRelay, temporaryFolder } from './programs.ts';
@@ -24,6 +25,8 @@ export interface TalkOptions {
   readonly line?: { readonly hostAddress: string; readonly through: readonly string[] };
   /** Words in a final of the stand-in. With few of them a word is final soon after it was spoken, and lag can be measured. */
   readonly segmentWords?: number;
+  /** What the stand-in would notice in the words, if asked. */
+  readonly describe?: Describe;
   readonly relayArgs?: readonly string[];
   /** Folders of the test's own, e.g. on a small disk; else some that go with the talk. */
   readonly relayDir?: string;
@@ -53,12 +56,13 @@ export class Talk {
     | undefined;
 
   constructor(options: TalkOptions) {
-    const { segmentWords, relayDir } = options;
+    const { segmentWords, relayDir, describe } = options;
     this.numbers = options.numbers;
     this.#options = options;
     this.#relayDir = relayDir ?? this.path('relay');
     this.standIn = new TranscribeStandIn({
       limits: segmentWords === undefined ? {} : { maxSegmentWords: segmentWords, unstableWords: 1 },
+      ...(describe && { describe }),
     });
   }
 
