@@ -47,6 +47,8 @@ export interface RoomMoment {
 }
 
 const minuteMs = 60_000;
+/** A kit's clock that says it is right may be ahead of the relay's by this. */
+const maxAheadMs = 60_000;
 const samplesPerMs = sampleRate / 1000;
 
 /**
@@ -56,12 +58,15 @@ const samplesPerMs = sampleRate / 1000;
  */
 export class RoomTime {
   readonly #db: Database;
+  readonly #now: () => number;
   readonly #streams = new Map<string, StreamAnchors>();
   /** By boot id: the kit's monotonic ms to (room time - monotonic ms). */
   readonly #boots = new Map<string, Pair[]>();
 
-  constructor(db: Database) {
+  /** @param now wall clock of the relay, ms */
+  constructor(db: Database, now: () => number = Date.now) {
     this.#db = db;
+    this.#now = now;
   }
 
   start(): void {
@@ -181,7 +186,9 @@ export class RoomTime {
   #keep(streamId: string, { position, bootId, monotonicMs, wallMs, wallSynced }: Anchor): boolean {
     const stream = this.#stream(streamId);
     stream.bootId = bootId;
-    if (wallSynced) insertBest(stream.wall, { x: monotonicMs, y: wallMs - monotonicMs });
+    // A clock that is ahead of ours is wrong, whatever it says of itself.
+    if (wallSynced && wallMs <= this.#now() + maxAheadMs)
+      insertBest(stream.wall, { x: monotonicMs, y: wallMs - monotonicMs });
     const near = stream.pairs.findLast(({ x }) => x <= position);
     if (near && near.x !== position && position - near.x < sampleRate * 55) return false;
     if (near?.x === position) return false;

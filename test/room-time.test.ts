@@ -22,7 +22,7 @@ beforeEach(() => {
   db = openDatabase(folder.path);
   new Rooms(db, { language: 'en-US', engine: 'script:load' }).put('hall', {});
   spool = new Spool(db, folder.path, log);
-  time = new RoomTime(db);
+  time = new RoomTime(db, () => nowMs + 600_000);
 });
 
 afterEach(async () => {
@@ -102,10 +102,13 @@ describe('room time', () => {
     expect(time.at(before, 16_000, unknown)).toEqual({ ms: nowMs + 1000, uncertain: false });
   });
 
-  test('places a stream of an unknown boot by the kit’s wall clock if it was synced, else before its next sign, uncertain', () => {
+  test('places a stream of an unknown boot by the kit’s wall clock if it was synced and not ahead, else before its next sign, uncertain', () => {
     const synced = stream();
     anchor(synced, 0, { live: false, bootId: randomUUID(), wallMs: nowMs - 3_600_000, wallSynced: true });
     expect(time.at(synced, 16_000, unknown)).toEqual({ ms: nowMs - 3_600_000 + 1000, uncertain: false });
+    const ahead = stream();
+    anchor(ahead, 0, { live: false, bootId: randomUUID(), wallMs: nowMs + 30 * 365 * 86_400_000, wallSynced: true });
+    expect(time.at(ahead, 0, { position: 160_000, ms: nowMs }).uncertain).toBe(true);
     const lost = stream();
     anchor(lost, 0, { live: false, bootId: randomUUID() });
     const edge = { position: 160_000, ms: nowMs };
