@@ -12,6 +12,9 @@ export class Subject {
   }
 }
 
+/** A pattern in RE2 syntax, ready to be matched. */
+export type Pattern = RE2JS;
+
 /** Where a rule finds something: offsets in UTF-16 units, never empty, in order, not overlapping. */
 export interface Found {
   readonly from: number;
@@ -58,7 +61,7 @@ export function literalFinder(find: string, standing: string | null): Finder {
 }
 
 /** Finds what a compiled pattern matches, empty matches left out. */
-export function patternFinder(pattern: RE2JS): Finder {
+export function patternFinder(pattern: Pattern): Finder {
   return function* ({ text }) {
     if (!pattern.test(text)) return; // several times as fast as a search for the place
     const matcher = pattern.matcher(text);
@@ -73,7 +76,7 @@ export function patternFinder(pattern: RE2JS): Finder {
  * A pattern in RE2 syntax, matched in time linear in the text.
  * @throws {Error} in words, where it is none, costs too much or can match nothing at all
  */
-export function compilePattern(source: string, maxSize: number): RE2JS {
+export function compilePattern(source: string, maxSize: number): Pattern {
   const pattern = RE2JS.compile(source);
   if (pattern.programSize() > maxSize)
     throw new Error(

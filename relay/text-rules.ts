@@ -1,6 +1,14 @@
 import { messageOf } from '../systemd/errors.ts';
 import type { SaidWord } from './said.ts';
-import { compilePattern, type Finder, type Found, literalFinder, patternFinder, Subject } from './text-match.ts';
+import {
+  compilePattern,
+  type Finder,
+  type Found,
+  literalFinder,
+  type Pattern,
+  patternFinder,
+  Subject,
+} from './text-match.ts';
 import { type Edit, edited, gapAround, type Placed, place, retime } from './text-words.ts';
 
 /** What an organizer has replaced in every caption. */
@@ -63,6 +71,8 @@ interface CompiledRule {
   readonly find: string;
   readonly language: string | null;
   readonly finder: Finder;
+  /** Instructions of its pattern; 0 of a literal. */
+  readonly patternSize: number;
   readonly takesOut: boolean;
   readonly write: (found: Found, text: string, language: string) => string;
 }
@@ -87,30 +97,29 @@ export interface Outcome extends Shown {
   readonly leftOut: readonly RuleNote[];
 }
 
-/** What is wrong with a rule, in words, and in which of its fields; null where it can be used. */
-export function mistakeOf(rule: Replacement | BlockedWord): { field: string; message: string } | null {
-  if ('word' in rule) return /[\p{L}\p{N}]/u.test(rule.word) ? null : { field: 'word', message: noLetter };
-  if (!rule.regex) return /[\p{L}\p{N}]/u.test(rule.find) ? null : { field: 'find', message: noLetter };
-  try {
-    compilePattern(rule.find, textRuleLimits.maxPatternSize);
-  } catch (error) {
-    return { field: 'find', message: messageOf(error) };
+/** What is wrong with a rule, and in which of its fields. */
+export class RuleMistake extends Error {
+  readonly field: string;
+
+  constructor(field: string, message: string) {
+    super(message);
+    this.name = 'RuleMistake';
+    this.field = field;
   }
-  try {
-    templateOf(rule);
-  } catch (error) {
-    return { field: 'replace', message: messageOf(error) };
-  }
-  return null;
 }
 
-const noLetter = 'must hold a letter or digit; to find signs alone, use a pattern ("regex": true)';
+/** What is wrong with a rule, in words; null where it can be used. */
+export function mistakeOf(rule: Replacement | BlockedWord): RuleMistake | null {
+  const outcome = compiled(rule, '');
+  return outcome instanceof RuleMistake ? outcome : null;
+}
 
 /** What all patterns of these rules cost together; those that cannot be used cost nothing. */
 export function patternSizesOf({ replacements }: TextRules): number {
-  return replacements
-    .filter((rule) => rule.regex && mistakeOf(rule) === null)
-    .reduce((sum, { find }) => sum + compilePattern(find, textRuleLimits.maxPatternSize).programSize(), 0);
+  return replacements.reduce((sum, rule) => {
+    const outcome = rule.regex ? compiled(rule, '') : null;
+    return sum + (outcome instanceof RuleMistake ? 0 : (outcome?.patternSize ?? 0));
+  }, 0);
 }
 
 /** Compiles once what is applied to every caption; rules that cannot be used are told to `unusable` and left out. */
@@ -119,18 +128,14 @@ export function compileRules(
   { replacements, blocked }: TextRules,
   unusable: (rule: string, message: string) => void,
 ): CompiledRules {
-  const usable = (rule: Replacement | BlockedWord, name: string) => {
-    const mistake = mistakeOf(rule);
-    if (mistake) unusable(name, mistake.message);
-    return mistake === null;
-  };
-  return {
-    scope,
-    replacements: replacements.flatMap((rule, i) =>
-      usable(rule, `replacements.${i}`) ? [compileReplacement(rule, `replacements.${i}`)] : [],
-    ),
-    blocked: blocked.flatMap((rule, i) => (usable(rule, `blocked.${i}`) ? [compileBlocked(rule, `blocked.${i}`)] : [])),
-  };
+  const ready = (rules: readonly (Replacement | BlockedWord)[], list: string) =>
+    rules.flatMap((rule, i) => {
+      const outcome = compiled(rule, `${list}.${i}`);
+      if (!(outcome instanceof RuleMistake)) return [outcome];
+      unusable(`${list}.${i}`, outcome.message);
+      return [];
+    });
+  return { scope, replacements: ready(replacements, 'replacements'), blocked: ready(blocked, 'blocked') };
 }
 
 /**
@@ -219,13 +224,24 @@ function widened(text: string, { from, to }: Found, edits: Edit[]): Edit {
   return { from: Math.max(gap.from, edits.at(-1)?.to ?? 0), to: gap.to, text: '' };
 }
 
-function compileReplacement(rule: Replacement, name: string): CompiledRule {
-  const { find, replace, language, regex } = rule;
-  if (regex) {
-    const finder = patternFinder(compilePattern(find, textRuleLimits.maxPatternSize));
-    return { name, find, language, finder, takesOut: false, write: templateOf(rule) };
+function compiled(rule: Replacement | BlockedWord, name: string): CompiledRule | RuleMistake {
+  try {
+    if ('word' in rule) return blockedRule(rule, name);
+    return rule.regex ? patternRule(rule, name) : literalRule(rule, name);
+  } catch (error) {
+    if (error instanceof RuleMistake) return error;
+    throw error;
   }
-  const { case: letters } = rule;
+}
+
+function blockedRule({ word, method, language }: BlockedWord, name: string): CompiledRule {
+  checkLiteral('word', word);
+  const finder = literalFinder(word, null);
+  return { name, find: word, language, finder, patternSize: 0, takesOut: method === 'drop', write: () => maskText };
+}
+
+function literalRule({ find, replace, case: letters, language }: Replacement, name: string): CompiledRule {
+  checkLiteral('find', find);
   // "Verdi" to "Sala Verdi" leaves a "Sala Verdi" that is there already as it is.
   const holdsFind = [...literalFinder(find, null)(new Subject(replace))].length > 0;
   return {
@@ -233,6 +249,7 @@ function compileReplacement(rule: Replacement, name: string): CompiledRule {
     find,
     language,
     finder: literalFinder(find, holdsFind ? replace : null),
+    patternSize: 0,
     takesOut: replace === '',
     write: (found, text, spoken) =>
       letters === 'typed' || replace !== replace.toLowerCase()
@@ -241,14 +258,37 @@ function compileReplacement(rule: Replacement, name: string): CompiledRule {
   };
 }
 
-function compileBlocked({ word, method, language }: BlockedWord, name: string): CompiledRule {
-  const finder = literalFinder(word, null);
-  return { name, find: word, language, finder, takesOut: method === 'drop', write: () => maskText };
+/** @throws {RuleMistake} */
+function patternRule({ find, replace, language }: Replacement, name: string): CompiledRule {
+  const pattern = patternOf(find);
+  return {
+    name,
+    find,
+    language,
+    finder: patternFinder(pattern),
+    patternSize: pattern.programSize(),
+    takesOut: false,
+    write: templateOf(replace, pattern),
+  };
 }
 
-/** @throws {Error} in words, where a group is named that the pattern has not */
-function templateOf({ find, replace }: Replacement): (found: Found) => string {
-  const pattern = compilePattern(find, textRuleLimits.maxPatternSize);
+/** @throws {RuleMistake} */
+function checkLiteral(field: string, literal: string): void {
+  if (!/[\p{L}\p{N}]/u.test(literal))
+    throw new RuleMistake(field, 'must hold a letter or digit; to find signs alone, use a pattern ("regex": true)');
+}
+
+/** @throws {RuleMistake} */
+function patternOf(find: string): Pattern {
+  try {
+    return compilePattern(find, textRuleLimits.maxPatternSize);
+  } catch (error) {
+    throw new RuleMistake('find', messageOf(error));
+  }
+}
+
+/** @throws {RuleMistake} where it names a group that the pattern has not */
+function templateOf(replace: string, pattern: Pattern): (found: Found) => string {
   const names = pattern.namedGroups();
   const parts = replace.split(/(\$\$|\$\d{1,2}|\$\{\w+\})/).map((part): string | { group: number | string } => {
     if (part === '$$') return '$';
@@ -257,7 +297,7 @@ function templateOf({ find, replace }: Replacement): (found: Found) => string {
     const group = /^\d+$/.test(name) ? Number(name) : name;
     const known = typeof group === 'number' ? group <= pattern.groupCount() : Object.hasOwn(names, group);
     if (known) return { group };
-    throw new Error(`the pattern has no group ${part}; a dollar is written $$`);
+    throw new RuleMistake('replace', `the pattern has no group ${part}; a dollar is written $$`);
   });
   return (found) => parts.map((part) => (typeof part === 'string' ? part : found.group(part.group))).join('');
 }

@@ -10,9 +10,10 @@ import { recovery } from './recovery.ts';
 import { relay } from './relay.ts';
 import { stalls } from './stalls.ts';
 import { aimsTable, tableText } from './table.ts';
+import { textRules } from './text-rules.ts';
 
 /** One after the other, each with the machine to itself. */
-const alone: readonly Bench[] = [latency, relay, device, stalls];
+const alone: readonly Bench[] = [latency, relay, device, stalls, textRules];
 /** All at once, on all cores: they mostly wait. */
 const together: readonly Bench[] = [recovery, narrow, flash];
 const benches = [...alone, ...together];
