@@ -58,7 +58,9 @@ function stub(code: string): string {
 }
 const silence = (seconds: number) => new Int16Array(seconds * 16_000);
 
-describe('a session that cannot work says what is wrong, once, and works when it is put right', () => {
+const withLibrary = describe.skipIf(!existsSync(join(root, 'node_modules/sherpa-onnx-node')));
+
+withLibrary('a session that cannot work says what is wrong, once, and works when it is put right', () => {
   const lose = (...names: string[]) => {
     for (const name of names) unlinkSync(at(name));
   };
@@ -196,7 +198,7 @@ describe('a session that cannot work says what is wrong, once, and works when it
   });
 });
 
-describe('which model', () => {
+withLibrary('which model', () => {
   test('a setting goes before the name of the folder', () => {
     const { engine, session } = open({ languages: ['it-IT'] });
     session.abort();
@@ -230,8 +232,7 @@ describe('which model', () => {
   });
 });
 
-const speech = describe.skipIf(!existsSync(join(root, 'node_modules/sherpa-onnx-node')));
-speech('speech in tones', () => {
+withLibrary('speech in tones', () => {
   test.each([
     ['transducer', writeToneModel],
     ['zipformer2 CTC', writeToneCtcModel],
