@@ -40,16 +40,17 @@ export class VenueLine {
   }
 
   /** Every packet is lost in both directions and nothing is said of it, until called with false: a real black hole, in which
-   * TCP waits longer and longer before it sends again. */
+   * TCP waits longer and longer before it sends again. It is at this machine's end, for what a sender's own queue drops its
+   * TCP knows of. */
   lose(on: boolean): void {
-    // No packet is as short as this bucket: it lets none pass.
-    const bucket = on ? ['root', 'tbf', 'rate', '8bit', 'burst', '10', 'limit', '10'] : this.#bucket;
-    run('tc', 'qdisc', 'replace', 'dev', this.#host, ...bucket);
-    run(...this.through, 'tc', 'qdisc', 'replace', 'dev', this.#kit, ...bucket);
+    const address = ['addr', on ? 'del' : 'add', `${this.hostAddress}/30`, 'dev', this.#host];
+    const route = ['route', on ? 'add' : 'del', 'blackhole', `10.199.${this.#number}.2/32`];
+    for (const step of on ? [address, route] : [route, address]) run('ip', ...step);
   }
 
   remove(): void {
     for (const command of [
+      ['ip', 'route', 'del', 'blackhole', `10.199.${this.#number}.2/32`],
       ['ip', 'link', 'del', this.#host],
       ['ip', 'netns', 'del', this.#name],
     ])
