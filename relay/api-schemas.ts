@@ -39,6 +39,13 @@ export const newToken = z
 
 /** As the device reported it; the wire has checked it. */
 const deviceHealth = z.custom<Health>().openapi({ type: 'object', additionalProperties: true });
+export const spendingView = z
+  .object({
+    sessions: z.number().int(),
+    seconds: z.number().describe('Billed: whole seconds, at least 15 a session'),
+    money: z.number().describe('By --price-per-minute'),
+  })
+  .openapi('Spending', { description: 'Paid engine time of the day (UTC)' });
 const age = z.number().nullable();
 export const roomView = z
   .object({
@@ -62,6 +69,16 @@ export const roomView = z
         hint: z.string(),
         withoutEffect: z.array(z.string()).describe('Recognition settings that do nothing with this engine'),
       }),
+      rest: z
+        .object({
+          resting: z.boolean(),
+          levelDb: z.number(),
+          floorDb: z.number().nullable(),
+          thresholdDb: z.number().nullable().describe('Sound above it counts as speech'),
+          silentMs: z.number(),
+        })
+        .describe('Levels in dBFS; in long silence the paid session rests'),
+      spent: spendingView,
       lagMs: z.number(),
       backlogMs: z.number(),
       backfillMs: z.number(),

@@ -186,7 +186,7 @@ export class Backfill {
     const governing = this.#governing.at(stream, from);
     if (!governing) return;
     const engine = room.engineFor(governing.assignment.engine);
-    const lease = engine.paid && !this.#budget.isSpent ? this.#quota.take('backfill') : null;
+    const lease = engine.paid && !this.#budget.isSpent ? this.#quota.take('backfill', room.name) : null;
     if (engine.paid && !lease) {
       this.#putOff(room.name, 'capacity', 0);
       return;

@@ -104,6 +104,17 @@ const migrations: readonly string[] = [
   `
   ALTER TABLE assignments ADD COLUMN recognition TEXT NOT NULL DEFAULT '{}'; -- JSON, recognition.ts
   `,
+  `
+  -- Paid engine time by day (UTC), billed seconds.
+  CREATE TABLE paid (
+    day TEXT NOT NULL,
+    room TEXT NOT NULL,
+    purpose TEXT NOT NULL,
+    sessions INTEGER NOT NULL,
+    seconds INTEGER NOT NULL,
+    PRIMARY KEY (day, room, purpose)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /**

@@ -6,7 +6,9 @@ import type { Engine, EngineFailure } from './engines/engine.ts';
 import type { Governing } from './governing.ts';
 import { Pace } from './pace.ts';
 import { frameSamples, type RangeSet, runEnd, sampleRate, subtract, union } from './protocol.js';
+import { settleBoundary } from './quiet-boundary.ts';
 import type { EngineQuota } from './quota.ts';
+import { Resting, type RestView } from './resting.ts';
 import type { Assignment } from './rooms.ts';
 import type { SaidWords } from './said.ts';
 import { Sessions } from './sessions.ts';
@@ -47,7 +49,7 @@ export interface FeedListener {
   changed(): void;
 }
 
-export type EngineState = 'idle' | 'opening' | 'ready' | 'retrying';
+export type EngineState = 'idle' | 'opening' | 'ready' | 'resting' | 'retrying';
 
 const tickMs = 200;
 const samples = (ms: number) => Math.round((ms * sampleRate) / 1000);
@@ -65,6 +67,8 @@ export interface FeedOptions {
   readonly listener: FeedListener;
   readonly log: Logger;
   readonly limits?: FeedLimits;
+  /** A paid session rests after so much silence; 0, the default: never. */
+  readonly restAfterMs?: number;
   /** Monotonic, ms. */
   readonly now?: () => number;
 }
@@ -82,6 +86,7 @@ export class Feed {
   readonly #limits: FeedLimits;
   readonly #now: () => number;
   readonly #sessions: Sessions;
+  readonly #resting: Resting;
 
   #stream: SpoolStream | null = null;
   #next: SpoolStream | null = null;
@@ -108,11 +113,18 @@ export class Feed {
     this.#now = options.now ?? (() => performance.now());
     const { room, engineFor, quota, said, log, listener } = options;
     const { finishTimeoutMs } = this.#limits;
+    this.#resting = new Resting(options.restAfterMs ?? 0);
     this.#sessions = new Sessions({
       ...{ room, engineFor, quota, said, log, finishTimeoutMs, now: this.#now },
       listener: {
-        partial: (heard) => listener.partial(heard),
-        final: (heard, done) => listener.final(heard, done),
+        partial: (heard) => {
+          if (heard) this.#resting.spoken();
+          listener.partial(heard);
+        },
+        final: (heard, done) => {
+          if (heard) this.#resting.spoken();
+          listener.final(heard, done);
+        },
         changed: () => listener.changed(),
         failed: (undone) => this.#goBack(undone),
       },
@@ -121,6 +133,7 @@ export class Feed {
 
   get state(): EngineState {
     const { present, failure } = this.#sessions;
+    if (this.#resting.isResting) return 'resting';
     if (present) return present.ready ? 'ready' : 'opening';
     return failure ? 'retrying' : 'idle';
   }
@@ -132,6 +145,10 @@ export class Feed {
   /** What organizers should know of the engine although nothing has failed. */
   get notice(): Explained | null {
     return this.#sessions.notice;
+  }
+
+  get rest(): RestView {
+    return this.#resting.view;
   }
 
   get engineName(): string {
@@ -159,7 +176,7 @@ export class Feed {
   claims(): Map<string, RangeSet> {
     const out = new Map<string, RangeSet>();
     const claim = (stream: string, ranges: RangeSet) => out.set(stream, union(out.get(stream) ?? [], ranges));
-    if (this.#stream) claim(this.#stream.id, [[this.#cursor, forever]]);
+    if (this.#stream) claim(this.#stream.id, [[Math.min(this.#cursor, this.#resting.from ?? forever), forever]]);
     if (this.#next) claim(this.#next.id, [[this.#startOf(this.#next), forever]]);
     for (const attempt of this.#sessions.all()) for (const [stream, ranges] of attempt.undone()) claim(stream, ranges);
     return out;
@@ -216,6 +233,7 @@ export class Feed {
     const hole = stream.holes.find(({ from, to }) => from <= this.#cursor && this.#cursor < to);
     if (hole) {
       this.#sessions.writeSilence(Math.min(hole.to - this.#cursor, samples(this.#limits.maxHoleSilenceMs)));
+      this.#note(stream, this.#resting.skip(this.#cursor, hole.to));
       this.#cursor = hole.to;
       return true;
     }
@@ -231,8 +249,11 @@ export class Feed {
   }
 
   async #feed(stream: SpoolStream, end: number, now: number): Promise<boolean> {
+    const mayWait = now - this.#lastAudioMs < this.#limits.patienceMs;
+    const at = this.#generation;
+    if (await settleBoundary(this.#governing, stream, this.#cursor, mayWait)) return false;
     const governing = this.#governing.at(stream, this.#cursor);
-    if (!governing) return false;
+    if (!governing || at !== this.#generation || this.#stopped) return false;
     const { present } = this.#sessions;
     const isAhead = present !== null && present.leadMs(now) + 100 > this.#limits.maxLeadMs;
     if (isAhead || governing.assignment.id !== this.#assignment?.id) this.#replace(stream);
@@ -242,16 +263,41 @@ export class Feed {
     const from = this.#cursor;
     const to = Math.min(end, governing.until);
     const generation = this.#generation;
-    const audio = stream.peek(from, to) ?? (await stream.read(from, to));
+    const audio = toMono(stream.peek(from, to) ?? (await stream.read(from, to)), stream.channels);
     if (generation !== this.#generation || this.#stopped) return true;
+    this.#resting.hear(from, audio);
+    if (this.#resting.isResting) return this.#rest(stream, to, governing.assignment);
     if (!this.#sessions.present && !(await this.#open(stream, governing.assignment))) return false;
     if (generation !== this.#generation) return true;
-    this.#sessions.write(stream.id, from, toMono(audio, stream.channels));
+    this.#sessions.write(stream.id, from, audio);
     this.#pace.spend(now, to - from);
     this.#cursor = to;
     this.#lastWriteMs = this.#lastAudioMs = now;
     if (this.#sessions.isDoubtful) await this.#openSecond(stream);
+    else if (this.#sessions.isDue) await this.#openStandby(stream);
+    if (this.#sessions.mayChangeOver(this.#resting.isPause)) {
+      this.#sessions.changeOver(stream.id, to, to + samples(this.#limits.overlapMs));
+    } else if (this.#sessions.isRestable && this.#resting.mayRest(now - (this.#sessions.present?.openedAtMs ?? now))) {
+      this.#sessions.finish();
+      this.#resting.begin(to);
+    }
     return true;
+  }
+
+  /** Passes silence by; goes back to just before the sound that ends it. */
+  #rest(stream: SpoolStream, to: number, { engine }: Assignment): boolean {
+    const isPaid = this.#sessions.engineOf(engine).paid;
+    const from = isPaid ? this.#resting.wake(to) : this.#resting.end(to);
+    this.#cursor = from ?? to;
+    if (from === null) this.#note(stream, this.#resting.pass(to));
+    else this.#generation++;
+    this.#lastAudioMs = this.#now();
+    return true;
+  }
+
+  /** These positions are silence that no session need hear. */
+  #note(stream: SpoolStream, silence: RangeSet): void {
+    if (silence.length > 0) this.#spool.settle(stream, silence);
   }
 
   /** Opens a session at the cursor, which hears a little of what came before where another one ends there. */
@@ -268,6 +314,16 @@ export class Feed {
     const context = await this.#context(stream);
     if (generation !== this.#generation || this.#stopped || !this.#sessions.isDoubtful) return;
     this.#begin(this.#sessions.openSecond(), stream, context);
+  }
+
+  /** Opens the session that will take the present one's place before that becomes too old. */
+  async #openStandby(stream: SpoolStream): Promise<void> {
+    const generation = this.#generation;
+    const context = await this.#context(stream);
+    if (generation !== this.#generation || this.#stopped || !this.#sessions.isDue) return;
+    const attempt = this.#sessions.openStandby();
+    this.#begin(attempt, stream, context);
+    attempt?.own(stream.id, []);
   }
 
   /** The audio right before the cursor, as far as it is held: a word at a boundary is heard whole by the one that owns it. */
@@ -310,6 +366,7 @@ export class Feed {
     if (target <= this.#cursor) return false;
     this.#jumps++;
     this.#leave(stream, target);
+    this.#note(stream, this.#resting.skip(this.#cursor, target));
     this.#cursor = target;
     return true;
   }
@@ -318,6 +375,7 @@ export class Feed {
   #waiting(stream: SpoolStream, now: number): boolean {
     if (stream.ended && this.#cursor >= stream.edge) {
       this.#sessions.finish();
+      this.#note(stream, this.#resting.skip(this.#cursor, this.#cursor));
       this.#stream = null;
       return true;
     }
@@ -356,12 +414,15 @@ export class Feed {
       runEnd(stream.received, this.#cursor) <= this.#cursor && now - this.#lastAudioMs > this.#limits.patienceMs;
     if (left > 0 && behindMs <= this.#limits.catchUpLimitMs && !stuck) return false;
     this.#leave(stream, forever);
+    this.#note(stream, this.#resting.skip(this.#cursor, this.#cursor));
     return true;
   }
 
   #switchTo(stream: SpoolStream): void {
     this.#stream = stream;
     this.#cursor = this.#startOf(stream);
+    this.#resting.follow(this.#cursor);
+    this.#sessions.dropStandby();
     this.#generation++;
     this.#lastAudioMs = this.#now();
   }
@@ -372,8 +433,9 @@ export class Feed {
     this.#sessions.writeSilence(samples(1000));
   }
 
-  /** What silence has put behind the session, saved with the next sync. */
-  settle(): void {
+  /** Once a second: what silence has put behind the session is saved with the next sync; limits of spending are kept. */
+  tick(): void {
+    this.#sessions.endOverspent();
     for (const attempt of this.#sessions.all())
       for (const [id, ranges] of attempt.settle()) {
         const stream = this.#spool.get(id);

@@ -8,6 +8,8 @@ export interface Boundary {
   /** Governs from here on. */
   readonly position: number;
   readonly assignment: Assignment;
+  /** It stays where it is: it has been moved to the quietest place near by, or cannot be. */
+  readonly settled: boolean;
 }
 
 /** What an engine session is opened with where an assignment governs. */
@@ -40,7 +42,7 @@ export class Governing {
       if (stream.ended && position >= stream.edge) continue;
       // A later assignment that begins no later takes the earlier one's place.
       while ((known.at(-1)?.position ?? -1) >= position) known.pop();
-      known.push({ position, assignment });
+      known.push({ position, assignment, settled: position === 0 });
       tryWrite(() =>
         this.#db
           .prepare(
@@ -59,6 +61,26 @@ export class Governing {
     const index = boundaries.findLastIndex((boundary) => boundary.position <= position);
     const assignment = boundaries[index]?.assignment;
     return assignment ? { assignment, until: boundaries[index + 1]?.position ?? Number.MAX_SAFE_INTEGER } : null;
+  }
+
+  /** The next boundary behind `position`, if it may still be moved. */
+  unsettled(stream: SpoolStream, position: number): Boundary | null {
+    const next = this.boundaries(stream).find((boundary) => boundary.position > position);
+    return next && !next.settled ? next : null;
+  }
+
+  /** Moves a boundary there for good. */
+  settle(stream: SpoolStream, boundary: Boundary, position: number): void {
+    const known = this.boundaries(stream);
+    const index = known.indexOf(boundary);
+    if (index < 0) return;
+    known[index] = { ...boundary, position, settled: true };
+    if (position === boundary.position) return;
+    tryWrite(() =>
+      this.#db
+        .prepare('UPDATE OR REPLACE boundaries SET position = ? WHERE stream = ? AND position = ?')
+        .run(position, stream.id, boundary.position),
+    );
   }
 
   /** The newest assignment of a room. */
@@ -82,7 +104,7 @@ export class Governing {
       .all(stream.id)
       .flatMap(({ position, assignment: id }) => {
         const assignment = assignments.find((each) => each.id === id);
-        return assignment ? [{ position, assignment }] : [];
+        return assignment ? [{ position, assignment, settled: true }] : [];
       });
   }
 }

@@ -2,8 +2,10 @@
  * What the doors of the relay (HTTP, WebSockets, metrics) see of its running rooms. `room.ts` implements it.
  */
 import type { CaptionLog } from './captions.ts';
+import type { Spending } from './costs.ts';
 import type { Gap } from './gaps.ts';
 import type { Health, LogMessage, Partial as PartialCaption, RoomState, Status } from './protocol.js';
+import type { RestView } from './resting.ts';
 import type { RoomChange, RoomRecord, RoomSettings } from './rooms.ts';
 
 export interface RoomListener {
@@ -36,6 +38,10 @@ export interface RoomLive {
     /** Recognition settings that do nothing with the room's engine. */
     readonly withoutEffect: readonly string[];
   };
+  /** Of the room's sound, in dBFS: what counts as speech, and whether the paid session rests. */
+  readonly rest: RestView;
+  /** Paid engine time of the day (UTC). */
+  readonly spent: Spending;
   /** How far the engine's input is behind the newest audio received. */
   readonly lagMs: number;
   /** Audio the device holds and the relay has not received, as far as it is known. */

@@ -13,6 +13,7 @@ import { type Program, type Running, run } from '../systemd/program.ts';
 import { createApi } from './api.ts';
 import { Backfill } from './backfill.ts';
 import { DailyBudget } from './budget.ts';
+import { Costs } from './costs.ts';
 import { openDatabase, relayId } from './database.ts';
 import type { Renewal } from './database-handle.ts';
 import { Doors, httpServerOptions } from './doors.ts';
@@ -74,8 +75,25 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   const spool = new Spool(db, options.dataDir, logs('spool'));
   const time = new RoomTime(db);
   const governing = new Governing(db, rooms, time);
-  const engines = new Engines({ ...options, execPath: process.execPath, awsRegion: env.AWS_REGION }, logs);
-  const quota = new EngineQuota(options.maxEngineSessions, options.engineSessionReserve);
+  const engines = new Engines(
+    {
+      ...options,
+      execPath: process.execPath,
+      awsRegion: env.AWS_REGION,
+      maxSessionMs: options.maxSessionSeconds * 1000,
+    },
+    logs,
+  );
+  const costs = new Costs(db, {
+    pricePerMinute: options.pricePerMinute,
+    alarmPerDay: options.alarmCostPerDay ?? null,
+    maxPerDay: options.maxCostPerDay ?? null,
+    maxPerRoomAndDay: options.maxRoomCostPerDay ?? null,
+  });
+  const quota = new EngineQuota(
+    { maxSessions: options.maxEngineSessions, reserve: options.engineSessionReserve },
+    costs,
+  );
   const budget = new DailyBudget(db, 'backfill', options.maxBackfillHours * 3600);
   const backfill = new Backfill({ spool, governing, quota, budget, log: logs('backfill') });
   const textRules = new TextRuleBook(db, logs('text-rules'));
@@ -88,6 +106,8 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     backfill,
     engineFor: (name) => engines.get(name),
     quota,
+    costs,
+    restAfterMs: options.restAfter * 1000,
     textRules,
     log: logs('feed'),
     defaultEngine: options.engine,

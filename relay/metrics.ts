@@ -70,7 +70,8 @@ class MetricsPage {
   }
 
   #setRoom(room: LiveRoom, readers: number): void {
-    const { state, source, engine, lagMs, backlogMs, backfillMs, lastAudioMs, lastCaptionMs, counters } = room.live();
+    const { state, source, engine, rest, spent, lagMs, backlogMs, backfillMs, lastAudioMs, lastCaptionMs, counters } =
+      room.live();
     const name = room.record.name;
     const set = (metric: string, help: string, value: number | null, labels: Record<string, string> = {}) =>
       value === null ? undefined : this.#set(`sala_room_${metric}`, help, value, { room: name, ...labels });
@@ -79,6 +80,9 @@ class MetricsPage {
     set('state', 'The state of the room, as the label', 1, { state });
     set('engine_state', 'The state of its engine, as the label', 1, { engine: engine.name, state: engine.state });
     set('source_connected', 'Whether a source is connected', source ? 1 : 0);
+    set('resting', 'Whether the paid session rests in silence', rest.resting ? 1 : 0);
+    set('paid_seconds_today', 'Billed seconds of paid sessions today (UTC)', spent.seconds);
+    set('paid_money_today', 'What they cost by --price-per-minute', spent.money);
     set('lag_seconds', "How far the engine's input is behind the newest audio", seconds(lagMs));
     set('backlog_seconds', 'Audio the device holds and the relay has not received', seconds(backlogMs));
     set('backfill_seconds', 'Audio that waits to be captioned beside the live edge', seconds(backfillMs));

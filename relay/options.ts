@@ -11,6 +11,7 @@ const languages = z
   .string()
   .transform((tags) => tags.split(',').map((tag) => tag.trim()))
   .pipe(z.array(language));
+const money = z.coerce.number().min(0);
 const count = (fallback: number) => z.coerce.number().int().min(1).default(fallback);
 
 /** Everything a relay can be told, with its defaults: flags, `SALA_…` variables and TOML keys derive from the names. */
@@ -48,6 +49,23 @@ export const relayOptions = z.object({
     .min(0)
     .default(10)
     .meta(text('paid engine time a day for filling in what live captions missed', 'HOURS')),
+  pricePerMinute: money
+    .default(0.024)
+    .meta(text('what a minute of a paid session costs, in your currency [0.024]', 'MONEY')),
+  alarmCostPerDay: money.optional().meta(text('warn when paid sessions have cost so much in a day', 'MONEY')),
+  maxCostPerDay: money.optional().meta(text('hold no paid session any more that day from here on', 'MONEY')),
+  maxRoomCostPerDay: money.optional().meta(text('the same for each single room', 'MONEY')),
+  maxSessionSeconds: z.coerce
+    .number()
+    .min(20)
+    .max(14_400)
+    .default(14_400)
+    .meta(text('no paid session lasts longer; the next one takes over before [14400]', 'SECONDS')),
+  restAfter: z.coerce
+    .number()
+    .min(0)
+    .default(60)
+    .meta(text('a paid session rests after so much silence; 0: never', 'SECONDS')),
   maxReaders: count(defaultDoorLimits.maxReaders).meta(text('readers of all rooms together', 'COUNT')),
   maxReadersPerRoom: count(defaultDoorLimits.maxReadersPerRoom).meta(text('readers of one room', 'COUNT')),
   maxAudioSocketsPerRoom: count(defaultDoorLimits.maxAudioSocketsPerRoom).meta(

@@ -3,6 +3,7 @@ import type { Heard } from './attempt.ts';
 import type { Backfill, BackfillRoom } from './backfill.ts';
 import { CaptionLog, type SpokenWord } from './captions.ts';
 import { Charge } from './charge.ts';
+import type { Costs } from './costs.ts';
 import type { Database } from './database.ts';
 import type { Engine } from './engines/engine.ts';
 import { Feed, type FeedLimits } from './feed.ts';
@@ -36,6 +37,9 @@ export interface RoomParts {
   readonly backfill: Backfill;
   readonly engineFor: (name: string) => Engine;
   readonly quota: EngineQuota;
+  readonly costs: Costs;
+  /** Silence after which a paid session rests; 0: never. */
+  readonly restAfterMs: number;
   readonly textRules: TextRuleBook;
   readonly log: Logger;
   readonly feedLimits?: FeedLimits;
@@ -78,6 +82,7 @@ export class Room implements LiveRoom, BackfillRoom {
       room: record.name,
       engineFor: parts.engineFor,
       quota: parts.quota,
+      restAfterMs: parts.restAfterMs,
       said: this.said,
       taken: (stream) => parts.backfill.taken(stream),
       log: parts.log,
@@ -168,7 +173,7 @@ export class Room implements LiveRoom, BackfillRoom {
 
   /** Once a second: progress in silence is noted, and states that follow from the passing of time are seen. */
   tick(): void {
-    this.#feed.settle();
+    this.#feed.tick();
     this.log.flush();
     this.refresh();
   }
@@ -200,6 +205,8 @@ export class Room implements LiveRoom, BackfillRoom {
         hint: told?.hint ?? '',
         withoutEffect: this.#withoutEffect(),
       },
+      rest: this.#feed.rest,
+      spent: this.#parts.costs.today({ room: this.name }),
       lagMs: Math.round(this.#feed.lagMs),
       backlogMs: this.#health?.buffer?.backlogMs ?? 0,
       storage:
@@ -238,6 +245,7 @@ export class Room implements LiveRoom, BackfillRoom {
       audioAgeMs: ageOf(this.#lastAudioMs),
       health: this.#health,
       failure: this.#feed.failure,
+      resting: this.#feed.rest.resting,
       lagMs: this.#feed.lagMs,
     });
     if (status.state === this.#status.state && status.message === this.#status.message) return;

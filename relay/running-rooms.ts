@@ -6,6 +6,8 @@ import type { RoomChange, RoomRecord, Rooms } from './rooms.ts';
 import type { UnsavedMark } from './unsaved-mark.ts';
 
 const tickMs = 1000;
+/** What paid sessions have come to is kept this often: once a minute. */
+const bookEveryTicks = 60;
 
 export interface RunningRoomsParts extends RoomParts {
   readonly rooms: Rooms;
@@ -18,6 +20,7 @@ export class RunningRooms implements LiveRooms {
   readonly #parts: RunningRoomsParts;
   readonly #running = new Map<string, Room>();
   #timer: NodeJS.Timeout | undefined;
+  #ticks = 0;
   #unlisten: () => void = () => {};
 
   constructor(parts: RunningRoomsParts) {
@@ -37,6 +40,7 @@ export class RunningRooms implements LiveRooms {
     this.#timer = setInterval(() => {
       for (const room of this.#running.values()) room.tick();
       this.#mark();
+      if (++this.#ticks % bookEveryTicks === 0) this.#parts.costs.book();
     }, tickMs);
   }
 

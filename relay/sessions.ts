@@ -37,12 +37,29 @@ interface Leaving {
   readonly until: number;
 }
 
-const noPlace: EngineFailure = {
+/** @param ahead rooms that are before this one */
+const noPlace = (ahead: number): EngineFailure => ({
   kind: 'capacity',
   code: 'engine-quota',
-  message: 'All places of the captioning service are taken.',
-  hint: 'Captions begin when another room ends; a higher quota of the account and --max-engine-sessions make more places.',
-};
+  message:
+    ahead === 0
+      ? 'All places of the captioning service are taken; this room is next.'
+      : `All places of the captioning service are taken; ${ahead} ${ahead === 1 ? 'room is' : 'rooms are'} before this one.`,
+  hint: 'Captions begin when another room rests or ends; a higher quota of the account and --max-engine-sessions make more places.',
+});
+const spent = (message: string): EngineFailure => ({
+  kind: 'configuration',
+  code: 'engine-cost',
+  message,
+  hint: 'Captions go on tomorrow (UTC), or with a higher --max-cost-per-day or --max-room-cost-per-day. Audio is kept meanwhile.',
+});
+/** Of the longest a session may last: from here on the next one stands by, and at the latest it takes over. */
+const rotateFromShare = 7 / 8;
+const rotateAtLatestShare = 23 / 24;
+/** A session that was to stand by and failed, or found no place, is tried again after this. */
+const standbyRetryMs = 20_000;
+/** Whoever waits for a place asks again this soon. */
+const askAgainMs = 250;
 /** The present session said nothing, and another one that heard the same did. */
 const mute: EngineFailure = {
   kind: 'reopen',
@@ -57,6 +74,7 @@ const noWords: Explained = {
   hint: 'All is well if this is music, applause or noise. If somebody speaks, check the room’s language, and listen to its mixer.',
 };
 const forever = Number.MAX_SAFE_INTEGER;
+const fourHoursMs = 4 * 3_600_000;
 /** A second opinion takes what the service bills at the least, and no longer than this. */
 const minSecondMs = 15_000;
 const maxSecondMs = 60_000;
@@ -72,6 +90,9 @@ export class Sessions {
   #present: Attempt | null = null;
   /** Hears the same as the present one, which is doubted: whichever speaks first goes on. */
   #second: Attempt | null = null;
+  /** Hears the same as the present one, and owns nothing until it takes its place at a pause. */
+  #standby: Attempt | null = null;
+  #standbyNotBeforeMs = 0;
   #leaving: Leaving[] = [];
   #reopenAtMs = 0;
   #engine: Engine | null = null;
@@ -103,6 +124,33 @@ export class Sessions {
     return this.#engine?.promptPartials === true && this.#mute.doubts(present);
   }
 
+  /** Whether the present session comes near the longest it may last: time for the next one to stand by. */
+  get isDue(): boolean {
+    if (this.#standby || this.#second || this.hasLeaving || !this.#present?.ready) return false;
+    return this.#ageShare >= rotateFromShare && this.#options.now() >= this.#standbyNotBeforeMs;
+  }
+
+  /** Whether the one that stands by may take over now: at a pause, or at the latest moment. */
+  mayChangeOver(isPause: boolean): boolean {
+    return this.#standby?.ready === true && (isPause || this.#ageShare >= rotateAtLatestShare);
+  }
+
+  /** Whether the present session costs money and nothing is under way that needs it. */
+  get isRestable(): boolean {
+    const { present } = this;
+    return this.#engine?.paid === true && present?.ready === true && !this.#second && !this.hasLeaving;
+  }
+
+  engineOf(name: string): Engine {
+    return this.#options.engineFor(name);
+  }
+
+  /** The present session's age, as a share of the longest it may have. */
+  get #ageShare(): number {
+    const maxMs = this.#engine?.maxSessionMs;
+    return this.#present && maxMs ? (this.#options.now() - this.#present.openedAtMs) / maxMs : 0;
+  }
+
   /** What organizers should know although nothing has failed; null where there is nothing. */
   get notice(): Explained | null {
     return this.#present && this.#mute.isTrusted ? noWords : null;
@@ -120,12 +168,14 @@ export class Sessions {
 
   /** Opens the next session; null when there is no place or it failed at once: `isOpenable` says when to try again. */
   open(assignment: Assignment): Attempt | null {
-    const { engineFor, quota, listener } = this.#options;
+    const { room, engineFor, quota, listener } = this.#options;
     const engine = engineFor(assignment.engine);
     this.#engine = engine;
-    const lease = engine.paid ? quota.take(this.hasLeaving ? 'handover' : 'live') : null;
+    const purpose = this.hasLeaving ? 'handover' : 'live';
+    const overspent = engine.paid ? quota.overspent(room) : null;
+    const lease = engine.paid && !overspent ? quota.take(purpose, room) : null;
     if (engine.paid && !lease) {
-      this.#putOff(noPlace, 0);
+      this.#wait(overspent ? spent(overspent) : noPlace(quota.ahead(purpose, room)));
       return null;
     }
     const made = this.#make(engine, sessionSettings(this.#options.room, assignment), lease);
@@ -143,7 +193,7 @@ export class Sessions {
     const engine = this.#engine;
     if (!present || !engine) return null;
     const { quota, now, log, room } = this.#options;
-    const lease = engine.paid ? quota.take('handover') : null;
+    const lease = engine.paid ? quota.take('handover', room) : null;
     if (engine.paid && !lease) {
       this.#mute.putOff(present);
       return null;
@@ -154,6 +204,37 @@ export class Sessions {
     this.counters.secondOpinions++;
     this.#second = this.#make(engine, present.settings, lease);
     return this.#second;
+  }
+
+  /** Opens the session that will take the present one's place; null when there is no place: later, again. */
+  openStandby(): Attempt | null {
+    const { present } = this;
+    const engine = this.#engine;
+    if (!present || !engine) return null;
+    const { quota, now, room } = this.#options;
+    this.#standbyNotBeforeMs = now() + standbyRetryMs * ((engine.maxSessionMs ?? fourHoursMs) / fourHoursMs);
+    const lease = engine.paid ? quota.take('handover', room) : null;
+    if (engine.paid && !lease) return null;
+    this.counters.sessions++;
+    this.#standby = this.#make(engine, present.settings, lease);
+    return this.#standby;
+  }
+
+  /** The one that stands by owns the stream from `position` on; the present one hears as far as `until` and ends. */
+  changeOver(stream: string, position: number, until: number): void {
+    const next = this.#standby;
+    if (!next) return;
+    this.#standby = null;
+    this.replace(stream, position, until);
+    next.own(stream, [[position, forever]]);
+    this.#present = next;
+    this.#mute.replaced();
+    this.#options.listener.changed();
+  }
+
+  dropStandby(): void {
+    this.#standby?.abort();
+    this.#standby = null;
   }
 
   #make(engine: Engine, settings: SessionSettings, lease: Lease | null): Attempt {
@@ -183,6 +264,7 @@ export class Sessions {
         const isMute = made !== null && !this.#mute.isTrusted && isUnanswered(made, engine);
         if (made && !isMute) listener.final(null, made.undone());
         if (isPresent()) this.#present = null;
+        if (made !== null && this.#standby === made) this.#standby = null;
         listener.changed();
       },
       // An engine may fail while it is being opened, before there is an attempt to speak of.
@@ -197,6 +279,7 @@ export class Sessions {
   write(stream: string, position: number, audio: Uint8Array): void {
     this.#present?.write(stream, position, audio);
     this.#second?.write(stream, position, audio);
+    this.#standby?.write(stream, position, audio);
     this.#judgeSecond();
     if (!this.hasLeaving) return;
     for (const each of this.#leaving)
@@ -209,6 +292,7 @@ export class Sessions {
     this.counters.silenceMs += (samples * 1000) / sampleRate;
     for (const attempt of this.all()) attempt.writeSilence(samples);
     this.#second?.writeSilence(samples);
+    this.#standby?.writeSilence(samples);
     this.#judgeSecond();
   }
 
@@ -217,6 +301,7 @@ export class Sessions {
     const old = this.#present;
     if (!old) return;
     this.#dropSecond();
+    this.dropStandby();
     old.own(stream, subtract(old.owned(stream), [[position, forever]]));
     this.#leaving.push({ attempt: old, stream, until });
     this.#present = null;
@@ -229,10 +314,20 @@ export class Sessions {
     this.#second?.disown(stream, ranges);
   }
 
+  /** Ends a paid session that has come to the day's limit of spending. */
+  endOverspent(): void {
+    const { quota, room } = this.#options;
+    const overspent = this.#present && this.#engine?.paid ? quota.overspent(room) : null;
+    if (!overspent) return;
+    this.finish();
+    this.#wait(spent(overspent));
+  }
+
   /** Ends them all properly; finals still come. */
   finish(): void {
     const attempt = this.#present;
     this.#dropSecond();
+    this.dropStandby();
     this.#present = null;
     if (attempt) this.#leaving.push({ attempt, stream: '', until: 0 });
     this.dismissLeaving();
@@ -251,6 +346,7 @@ export class Sessions {
     const { now } = this.#options;
     const open = this.all();
     this.#dropSecond();
+    this.dropStandby();
     this.#present = null;
     for (const attempt of open) attempt.finish(timeoutMs);
     const deadlineMs = now() + timeoutMs;
@@ -297,9 +393,14 @@ export class Sessions {
       this.#second = null; // no opinion at all: it is asked for again later
       return;
     }
+    if (attempt === this.#standby) {
+      this.#standby = null;
+      return;
+    }
     this.counters.failures++;
     this.#leaving = this.#leaving.filter((each) => each.attempt !== attempt); // what it did not answer is backfilled
     if (this.#present !== attempt) return;
+    this.dropStandby();
     const second = this.#second;
     this.#second = null;
     this.#present = second;
@@ -315,6 +416,13 @@ export class Sessions {
     }
     this.#putOff(failure, now() - attempt.openedAtMs);
     listener.failed(attempt.undone());
+  }
+
+  /** No session may be opened yet. */
+  #wait(failure: EngineFailure): void {
+    this.failure = failure;
+    this.#reopenAtMs = this.#options.now() + askAgainMs;
+    this.#options.listener.changed();
   }
 
   #putOff(failure: EngineFailure, livedMs: number): void {

@@ -9,6 +9,8 @@ export interface RoomCircumstances {
   readonly health: Health | null;
   readonly failure: EngineFailure | null;
   readonly lagMs: number;
+  /** Nobody has spoken for long, and the paid session is given back until somebody does. */
+  readonly resting: boolean;
 }
 
 /** A connected source that gives no audio for this long has none. */
@@ -16,7 +18,15 @@ const noAudioAfterMs = 3000;
 const delayedAboveMs = 5000;
 
 /** The one state that says most about a room, in plain words for its readers. Causes nearer to the source come first. */
-export function statusOf({ connected, everHeard, audioAgeMs, health, failure, lagMs }: RoomCircumstances): Status {
+export function statusOf({
+  connected,
+  everHeard,
+  audioAgeMs,
+  health,
+  failure,
+  lagMs,
+  resting,
+}: RoomCircumstances): Status {
   const status = (state: Status['state'], message: string): Status => ({ type: 'status', state, message });
   if (!connected)
     return everHeard
@@ -28,5 +38,6 @@ export function statusOf({ connected, everHeard, audioAgeMs, health, failure, la
   if (failure && failure.kind !== 'reopen' && failure.kind !== 'backoff')
     return status('fault', 'Captions are not available at the moment.');
   if (failure || lagMs > delayedAboveMs) return status('delayed', 'Captions are delayed.');
+  if (resting) return status('resting', 'Nobody is speaking; captions go on with the next word.');
   return status('listening', 'Listening.');
 }

@@ -75,7 +75,7 @@ beforeEach(() => {
   partials = [];
   done = [];
   wentBack = 0;
-  quota = new EngineQuota(3, 1);
+  quota = new EngineQuota({ maxSessions: 3, reserve: 1, maxOpenRate: 100 });
   engine = {
     name: 'fake',
     paid: true,
@@ -175,7 +175,7 @@ describe('a session that falls mute while somebody speaks', () => {
   });
 
   test('is doubted again where there was no place for a second one, or it failed', () => {
-    const leases = [quota.take('handover'), quota.take('handover')];
+    const leases = [quota.take('handover', 'other'), quota.take('handover', 'other')];
     play(8, speech);
     expect(opened).toHaveLength(1);
     for (const lease of leases) lease?.release();

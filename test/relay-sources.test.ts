@@ -6,7 +6,6 @@ import { coveredByOthers } from '../relay/coverage.ts';
 import { type Database, openDatabase } from '../relay/database.ts';
 import { gapsOf } from '../relay/gaps.ts';
 import type { RangeSet } from '../relay/protocol.js';
-import { EngineQuota } from '../relay/quota.ts';
 import { RoomTime } from '../relay/room-time.ts';
 import { Rooms } from '../relay/rooms.ts';
 import { Spool } from '../relay/spool.ts';
@@ -185,21 +184,6 @@ describe('the gaps of a room', () => {
 });
 
 describe('paid sessions', () => {
-  test('leave the reserve to changing over and filling in', () => {
-    const quota = new EngineQuota(3, 1);
-    const [a, b] = [quota.take('live'), quota.take('live')];
-    expect(a && b).not.toBeNull();
-    expect(quota.take('live')).toBeNull();
-    const handover = quota.take('handover');
-    expect(handover).not.toBeNull();
-    expect(quota.take('backfill')).toBeNull();
-    handover?.release();
-    handover?.release(); // given back once
-    expect(quota.open).toBe(2);
-    a?.release();
-    expect(quota.take('live')).not.toBeNull();
-  });
-
   test('of filling in end at the daily limit, over restarts, and begin again the next day', () => {
     const folder = temporaryFolder();
     const db = openDatabase(folder.path);

@@ -97,6 +97,8 @@ export interface Engine {
   readonly promptPartials: boolean;
   /** Does what `recognition` asks for; without this, it turns speech of one language into text and no more. */
   readonly takesRecognition?: true;
+  /** The service ends a session that lasts longer; left out where nobody does. */
+  readonly maxSessionMs?: number;
   /** Why these settings cannot work with this engine, with a hint; null where they can. Needs no network. */
   check(settings: SessionSettings): Explained | null;
   /** Opens a session; every fault, also a missing library or credential, arrives by `listener.failed`, never as a throw. */

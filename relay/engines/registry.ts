@@ -12,6 +12,7 @@ export interface EngineSettings {
   readonly execPath: string;
   /** AWS_REGION, as far as the relay was told one. */
   readonly awsRegion?: string | undefined;
+  readonly maxSessionMs?: number | undefined;
   readonly pocketsphinxLibrary?: string | undefined;
   readonly pocketsphinxModel?: string | undefined;
   readonly sherpaModel?: string | undefined;
@@ -39,7 +40,12 @@ export class Engines {
 
   #make(name: string): Engine {
     const { dataDir, execPath, awsRegion, pocketsphinxLibrary, pocketsphinxModel } = this.#settings;
-    if (name === 'transcribe') return new TranscribeEngine({ log: this.#log('transcribe'), region: awsRegion });
+    if (name === 'transcribe')
+      return new TranscribeEngine({
+        log: this.#log('transcribe'),
+        region: awsRegion,
+        maxSessionMs: this.#settings.maxSessionMs,
+      });
     if (name === 'pocketsphinx')
       return new PocketSphinxEngine({
         log: this.#log('pocketsphinx'),

@@ -23,6 +23,8 @@ export interface TranscribeParts {
   readonly now?: () => number;
   readonly loadSdk?: LoadSdk;
   readonly options?: Partial<SessionLimits>;
+  /** The service ends a session then: 4 hours, not to be raised. */
+  readonly maxSessionMs?: number | undefined;
   /** AWS region of rooms that name none, as far as it is known. */
   readonly region?: string | undefined;
 }
@@ -35,6 +37,7 @@ export class TranscribeEngine implements Engine {
   readonly name = 'transcribe';
   readonly paid = true;
   readonly promptPartials = true;
+  readonly maxSessionMs: number;
   readonly takesRecognition = true;
   readonly #log: Logger;
   readonly #now: () => number;
@@ -50,12 +53,14 @@ export class TranscribeEngine implements Engine {
     loadSdk = loadInstalledSdk,
     options = {},
     region,
+    maxSessionMs = 4 * 3_600_000,
   }: TranscribeParts) {
     this.#log = log;
     this.#now = now;
     this.#loadSdk = loadSdk;
     this.#options = { ...transcribeDefaults, ...options };
     this.#region = region || null;
+    this.maxSessionMs = maxSessionMs;
   }
 
   check({ language, recognition = defaultRecognition }: SessionSettings): Explained | null {

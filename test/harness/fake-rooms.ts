@@ -67,6 +67,8 @@ export class FakeRoom implements LiveRoom {
       message: this.status.message,
       source: null,
       engine: { name: 'script:test', state: 'open', message: '', hint: '', withoutEffect: [] },
+      rest: { resting: false, levelDb: -40, floorDb: -60, thresholdDb: -54, silentMs: 0 },
+      spent: { sessions: 0, seconds: 0, money: 0 },
       lagMs: 250,
       backlogMs: 0,
       backfillMs: 0,
