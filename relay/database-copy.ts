@@ -3,8 +3,8 @@ import { closeSync, existsSync, fsyncSync, openSync, readdirSync, renameSync, rm
 import { basename, dirname, join } from 'node:path';
 import type BetterSqlite from 'better-sqlite3';
 
-/** Messages of the logs that one update copies at most, some 100 ms of work: a copy that is made anew takes several. */
-const maxMessages = 5000;
+/** Messages of the logs that one update copies at most, under 100 ms of work: a copy that is made anew takes several. */
+const maxMessages = 1000;
 /** Damaged files are kept for whoever wants to look, but not for ever. */
 const maxDamagedFiles = 3;
 /** SQLite keeps up to three files. */
@@ -28,11 +28,10 @@ export function updateCopy(copy: BetterSqlite.Database, file: string): CopyState
   copy.pragma('foreign_keys = OFF'); // the tables come one by one
   copy.prepare('ATTACH ? AS live').run(file);
   return copy.transaction(() => {
-    // A room that was deleted and made again has another log.
-    copy.exec(
-      `DELETE FROM log WHERE room IN (SELECT name FROM main.rooms
-         WHERE NOT EXISTS (SELECT 1 FROM live.rooms AS room WHERE room.name = main.rooms.name AND room.log = main.rooms.log))`,
-    );
+    // A room that was deleted and made again has another log. Without rooms the copy is not taken for whole meanwhile.
+    const others = `SELECT name FROM main.rooms EXCEPT SELECT name FROM live.rooms JOIN main.rooms USING (name, log)`;
+    if (copy.prepare(`DELETE FROM log WHERE room IN (${others})`).run().changes > 0)
+      copy.exec('DELETE FROM main.rooms');
     const { left, seqs } = copyLogs(copy);
     if (left > 0) for (const table of tablesOf(copy)) if (table !== 'log') copyTable(copy, table);
     return { isComplete: left > 0, seqs };

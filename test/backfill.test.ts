@@ -1,0 +1,233 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Backfill, type BackfillLimits, backfillLimits } from '../relay/backfill.ts';
+import { DailyBudget } from '../relay/budget.ts';
+import { type Database, openDatabase } from '../relay/database.ts';
+import type { Engine } from '../relay/engines/engine.ts';
+import { Governing } from '../relay/governing.ts';
+import { frameSamples, type RangeSet, sampleRate } from '../relay/protocol.js';
+import { EngineQuota } from '../relay/quota.ts';
+import { RoomTime } from '../relay/room-time.ts';
+import { Rooms } from '../relay/rooms.ts';
+import { SaidWords } from '../relay/said.ts';
+import { Spool } from '../relay/spool.ts';
+import type { SpoolStream } from '../relay/spool-stream.ts';
+import { createLog } from '../systemd/log.ts';
+import { temporaryFolder } from './harness/programs.ts';
+
+const log = createLog('silent')('test');
+const dayMs = 86_400_000;
+let folder: ReturnType<typeof temporaryFolder>;
+let db: Database;
+let spool: Spool;
+let stream: SpoolStream;
+let backfill: Backfill | undefined;
+/** Seconds of audio in each session that was opened. */
+let heard: number[];
+/** What the live feed takes care of. */
+let claimed: RangeSet;
+
+beforeEach(() => {
+  vi.useFakeTimers({
+    toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance', 'Date'],
+    now: Date.UTC(2026, 0, 5, 20),
+  });
+  folder = temporaryFolder();
+  db = openDatabase(folder.path);
+  new Rooms(db, { language: 'en-US', engine: 'fake' }).put('hall', {});
+  spool = new Spool(db, folder.path, log);
+  spool.start();
+  const opened = spool.open(randomUUID(), 'hall', 'kit', 1);
+  if (!opened) throw new Error('no stream');
+  stream = opened;
+  // The disk does not know of virtual time.
+  vi.spyOn(stream, 'read').mockImplementation(async (from, to) => Buffer.alloc((to - from) * 2, 0x20));
+  heard = [];
+  claimed = [];
+});
+
+afterEach(async () => {
+  backfill?.stop();
+  backfill = undefined;
+  vi.useRealTimers();
+  await spool.stop();
+  db.close();
+  folder.remove();
+});
+
+/** A paid engine that says one word for every second it heard, when it is told that no more comes. */
+const engine: Engine = {
+  name: 'fake',
+  paid: true,
+  promptPartials: true,
+  check: () => null,
+  open: (_, listener) => {
+    const session = heard.push(0) - 1;
+    let samples = 0;
+    queueMicrotask(() => listener.ready());
+    return {
+      write: (audio) => {
+        samples += audio.length / 2;
+        heard[session] = samples / sampleRate;
+      },
+      end: () => {
+        for (let start = 0; start < samples; start += sampleRate) {
+          const span = { text: `w${start}`, start, end: Math.min(start + frameSamples, samples) };
+          const word = { ...span, kind: 'word' as const, confidence: null, speaker: null, stable: true };
+          listener.final({ id: `${session}-${start}`, ...span, words: [word], language: 'en-US' });
+        }
+        listener.ended();
+      },
+      abort: () => {},
+    };
+  },
+};
+
+function start(options: { quota?: EngineQuota; maxSeconds?: number; limits?: Partial<BackfillLimits> } = {}): Backfill {
+  const rooms = new Rooms(db, { language: 'en-US', engine: 'fake' });
+  const made = new Backfill({
+    spool,
+    governing: new Governing(db, rooms, new RoomTime(db)),
+    quota: options.quota ?? new EngineQuota(10, 1),
+    budget: new DailyBudget(db, 'backfill', options.maxSeconds ?? 3600),
+    log,
+    limits: { ...backfillLimits, overlapMs: 0, ...options.limits },
+  });
+  made.add({
+    name: 'hall',
+    claims: () => new Map([[stream.id, claimed]]),
+    engineFor: () => engine,
+    said: new SaidWords((_, position) => position / 16),
+    backfilled: (_, done) => {
+      for (const ranges of done.values()) spool.settle(stream, ranges);
+    },
+  });
+  made.start();
+  backfill = made;
+  return made;
+}
+
+const at = (seconds: number) => seconds * sampleRate;
+
+/** Audio of these seconds, all of it loud. */
+function write(from: number, to: number): void {
+  for (let position = at(from); position < at(to); position += frameSamples)
+    spool.write(stream, position, Buffer.alloc(frameSamples * 2, 0x20));
+}
+
+const pass = (seconds: number) => vi.advanceTimersByTimeAsync(seconds * 1000);
+
+test('the shortest stretch goes first, one after the other, and progress falls to nothing', async () => {
+  write(0, 40);
+  claimed = [
+    [at(6), at(10)],
+    [at(12), at(20)],
+    [at(24), at(40)],
+  ];
+  const made = start({ limits: { maxSessions: 1 } });
+  expect(made.pendingMs('hall')).toBe(12_000);
+  const progress: number[] = [];
+  for (let i = 0; i < 40 && made.pendingMs('hall') > 0; i++) {
+    await pass(1);
+    progress.push(made.pendingMs('hall'));
+  }
+  expect(heard).toEqual([2, 4, 6]);
+  expect([...new Set(progress)]).toEqual([...new Set(progress)].sort((a, b) => b - a));
+  expect(progress.at(-1)).toBe(0);
+});
+
+test('progress rises with what live captions skip', async () => {
+  write(0, 5);
+  claimed = [[0, at(100)]];
+  const made = start();
+  expect(made.pendingMs('hall')).toBe(0);
+  claimed = [[at(3), at(100)]];
+  expect(made.pendingMs('hall')).toBe(3000);
+  await pass(10);
+  expect(made.pendingMs('hall')).toBe(0);
+});
+
+test('at the daily limit it stops, says so, and goes on the next day, also after a restart', async () => {
+  write(0, 30);
+  claimed = [
+    [at(2), at(10)],
+    [at(13), at(20)],
+    [at(24), at(30)],
+  ];
+  // Each session counts as 15 s at the least.
+  const made = start({ maxSeconds: 30, limits: { maxSessions: 1 } });
+  await pass(300);
+  expect(heard).toEqual([2, 3]);
+  expect(made.standstill).toContain('daily limit');
+  expect(made.pendingMs('hall')).toBe(4000);
+  made.stop();
+  const again = start({ maxSeconds: 30 });
+  await pass(300);
+  expect(heard).toEqual([2, 3]);
+  vi.setSystemTime(Date.now() + dayMs);
+  await pass(300);
+  expect(heard).toEqual([2, 3, 4]);
+  expect(again.pendingMs('hall')).toBe(0);
+});
+
+test('while rooms hold every session of the quota it waits; a session that a room holds is never taken', async () => {
+  const quota = new EngineQuota(1, 0);
+  const live = quota.take('live');
+  write(0, 2);
+  const made = start({ quota });
+  await pass(120);
+  expect(heard).toEqual([]);
+  expect(quota.open).toBe(1);
+  expect(made.pendingMs('hall')).toBe(2000);
+  live?.release();
+  await pass(120);
+  expect(heard).toEqual([2]);
+  expect(quota.open).toBe(0);
+});
+
+test('the reserve is for it: rooms cannot take its place, nor it more than the quota has', async () => {
+  const quota = new EngineQuota(2, 1);
+  expect(quota.take('live')).not.toBeNull();
+  expect(quota.take('live')).toBeNull();
+  write(0, 30);
+  claimed = [[at(10), at(20)]];
+  start({ quota });
+  let most = 0;
+  for (let i = 0; i < 120; i++) {
+    await pass(1);
+    most = Math.max(most, quota.open);
+  }
+  expect(most).toBe(2);
+  expect(heard).toEqual([10, 10]);
+  expect(quota.open).toBe(1);
+});
+
+test('a stretch that is still arriving is begun with its first ten seconds and captioned in one session', async () => {
+  write(40, 41); // the live edge
+  claimed = [[at(40), at(1000)]];
+  const made = start();
+  write(0, 9);
+  await pass(20);
+  expect(heard).toEqual([]);
+  for (let second = 9; second < 40; second++) {
+    write(second, second + 1);
+    await pass(0.5);
+  }
+  await pass(60);
+  expect(heard).toEqual([40]);
+  expect(made.pendingMs('hall')).toBe(0);
+});
+
+test('a stretch that stops arriving is captioned as far as it came, and the rest when it is there', async () => {
+  write(40, 41);
+  claimed = [[at(40), at(1000)]];
+  const made = start();
+  write(0, 15);
+  await pass(60);
+  expect(heard).toEqual([15]);
+  expect(made.pendingMs('hall')).toBe(0);
+  write(15, 40);
+  await pass(60);
+  expect(heard).toEqual([15, 25]);
+  expect(made.pendingMs('hall')).toBe(0);
+});
