@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { transcribeConflicts } from '../relay/engines/transcribe-conflicts.ts';
 import { languageFeatures } from '../relay/engines/transcribe-features.ts';
-import { requestOf } from '../relay/engines/transcribe-request.ts';
+import { requestOf, type TranscribeRequest } from '../relay/engines/transcribe-request.ts';
 import {
   changeRecognition,
   defaultRecognition,
@@ -16,6 +16,7 @@ import {
   recognitionSchema,
   withoutEffect,
 } from '../relay/recognition.ts';
+import { wrongIn } from './stand-ins/transcribe-asked.ts';
 
 interface Given extends Partial<Recognition> {
   language?: string;
@@ -321,6 +322,15 @@ describe('an engine without these settings', () => {
   });
 });
 
+/** As the SDK sends it. */
+const headersOf = (request: TranscribeRequest) =>
+  Object.fromEntries(
+    Object.entries(request).map(([name, value]) => [
+      `x-amzn-transcribe-${name === 'MediaSampleRateHertz' ? 'sample-rate' : name.replace(/\B[A-Z]/g, '-$&').toLowerCase()}`,
+      String(value),
+    ]),
+  );
+
 describe('the request', () => {
   const common = {
     MediaEncoding: 'pcm',
@@ -412,6 +422,7 @@ describe('the request', () => {
         if (transcribeConflicts({ language: given.language, recognition, relayRegion: null }).length > 0) return;
         const request = requestOf(given.language, recognition);
         passed[request.LanguageCode ? 'one' : 'several']++;
+        expect(wrongIn(headersOf(request))).toBeNull();
         const ways = [request.LanguageCode, request.IdentifyLanguage, request.IdentifyMultipleLanguages];
         expect(ways.filter(Boolean)).toHaveLength(1);
         const options = request.LanguageOptions?.split(',') ?? [];

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openDatabase } from '../relay/database.ts';
 import { defaultRecognition } from '../relay/recognition.ts';
+import { Rooms } from '../relay/rooms.ts';
 import { TestRelay, temporaryFolder } from './harness/programs.ts';
 import { standInEnvironment } from './stand-ins/transcribe-environment.ts';
 
@@ -263,4 +265,59 @@ test('what an engine does not know is accepted and said to be without effect', a
 test('every setting is described at /openapi.json', async () => {
   const described = JSON.stringify((await ask('GET', '/openapi.json')).body);
   for (const name of Object.keys(defaultRecognition)) expect(described).toContain(`"${name}"`);
+});
+
+describe('in the store', () => {
+  test('a room from before there were these settings has their defaults, and nothing is assigned anew', () => {
+    const db = openDatabase(join(folder.path, 'older'));
+    db.prepare('INSERT INTO rooms (name, settings, log, created_ms) VALUES (?, ?, ?, 0)').run(
+      'hall',
+      JSON.stringify({
+        title: 'Hall',
+        language: 'it-IT',
+        engine: null,
+        public: false,
+        source: null,
+        languageAssigned: true,
+      }),
+      'log',
+    );
+    db.prepare('INSERT INTO assignments (room, from_ms, language, engine) VALUES (?, 0, ?, ?)').run(
+      'hall',
+      'it-IT',
+      'transcribe',
+    );
+    const stored = new Rooms(db, { language: 'en-US', engine: 'transcribe' });
+    stored.start();
+    stored.put('hall', { title: 'Sala' });
+    expect(stored.get('hall')?.settings).toMatchObject({ language: 'it-IT', recognition: defaultRecognition });
+    expect(stored.assignments('hall')).toMatchObject([{ fromMs: 0, recognition: defaultRecognition }]);
+    db.close();
+  });
+
+  test('each change is an assignment with all that governs from then on, and a start makes none', () => {
+    const dir = join(folder.path, 'newer');
+    let nowMs = 0;
+    const open = () => {
+      const db = openDatabase(dir);
+      return { db, stored: new Rooms(db, { language: 'en-US', engine: 'transcribe' }, () => nowMs) };
+    };
+    const first = open();
+    first.stored.put('hall', {});
+    nowMs = 1000;
+    first.stored.put('hall', { recognition: { speakerLabels: true } });
+    first.stored.put('hall', { recognition: { speakerLabels: true } });
+    nowMs = 2000;
+    first.stored.put('hall', { language: 'it-IT' });
+    first.db.close();
+    const { db, stored } = open();
+    stored.start();
+    const spoken = { ...defaultRecognition, speakerLabels: true };
+    expect(stored.assignments('hall')).toMatchObject([
+      { fromMs: 0, language: 'en-US', recognition: defaultRecognition },
+      { fromMs: 1000, language: 'en-US', recognition: spoken },
+      { fromMs: 2000, language: 'it-IT', recognition: spoken },
+    ]);
+    db.close();
+  });
 });

@@ -82,3 +82,14 @@ test.each([
 ])('who writes %s is offered %s', (given, offered) => {
   expect(nearLanguages(given)).toContain(offered);
 });
+
+test('the language is the one the result names, else the likeliest, else the session’s', () => {
+  const languageOf = (given: Partial<Result>) => new ResultReader('en-US').read(result(given))?.result.language;
+  const LanguageIdentification: NonNullable<Result['LanguageIdentification']> = [
+    { LanguageCode: 'de-DE', Score: 0.2 },
+    { LanguageCode: 'it-IT', Score: 0.7 },
+  ];
+  expect(languageOf({ LanguageCode: 'fr-FR', LanguageIdentification })).toBe('fr-FR');
+  expect(languageOf({ LanguageIdentification })).toBe('it-IT');
+  expect(languageOf({ LanguageIdentification: [] })).toBe('en-US');
+});

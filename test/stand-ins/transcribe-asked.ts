@@ -68,7 +68,7 @@ export function wrongIn(headers: IncomingHttpHeaders): string | null {
     [value('language-options').length > 200, 'LanguageOptions is too long.'],
     [options.some((option) => !code.test(option)), 'A language option is not supported.'],
     [
-      new Set(options.map((option) => option.split('-')[0])).size < options.length,
+      new Set(options.map((option) => (option === 'zh-HK' ? 'yue' : option.split('-')[0]))).size < options.length,
       'LanguageOptions has several dialects of one language.',
     ],
     [has('preferred-language') && !single, 'PreferredLanguage needs IdentifyLanguage.'],
