@@ -88,7 +88,7 @@ function start(options: { quota?: EngineQuota; maxSeconds?: number; limits?: Par
   const made = new Backfill({
     spool,
     governing: new Governing(db, rooms, new RoomTime(db)),
-    quota: options.quota ?? new EngineQuota(10, 1),
+    quota: options.quota ?? new EngineQuota({ maxSessions: 10, reserve: 1 }),
     budget: new DailyBudget(db, 'backfill', options.maxSeconds ?? 3600),
     log,
     limits: { ...backfillLimits, overlapMs: 0, ...options.limits },
@@ -171,8 +171,8 @@ test('at the daily limit it stops, says so, and goes on the next day, also after
 });
 
 test('while rooms hold every session of the quota it waits; a session that a room holds is never taken', async () => {
-  const quota = new EngineQuota(1, 0);
-  const live = quota.take('live');
+  const quota = new EngineQuota({ maxSessions: 1, reserve: 0 });
+  const live = quota.take('live', 'verdi');
   write(0, 2);
   const made = start({ quota });
   await pass(120);
@@ -186,9 +186,9 @@ test('while rooms hold every session of the quota it waits; a session that a roo
 });
 
 test('the reserve is for it: rooms cannot take its place, nor it more than the quota has', async () => {
-  const quota = new EngineQuota(2, 1);
-  expect(quota.take('live')).not.toBeNull();
-  expect(quota.take('live')).toBeNull();
+  const quota = new EngineQuota({ maxSessions: 2, reserve: 1 });
+  expect(quota.take('live', 'verdi')).not.toBeNull();
+  expect(quota.take('live', 'rossini')).toBeNull();
   write(0, 30);
   claimed = [[at(10), at(20)]];
   start({ quota });
