@@ -114,6 +114,8 @@ export class UplinkSession {
   #loaded: { stream: CapturedStream; from: number; audio: Uint8Array } | null = null;
   #loading = false;
   #over = false;
+  /** The last live frame was left to the backlog: too much was unconfirmed. */
+  #heldBack = false;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -191,18 +193,19 @@ export class UplinkSession {
     const unended = this.#audio.offered().find((stream) => !stream.ended);
     if (unended) {
       this.started(unended);
-      this.#leadIn(unended);
+      this.#leadIn(unended, unended.edge);
     }
     this.#options.onSettings(settings);
   }
 
-  /** The newest audio goes first and in order, so that live captions begin before the connection did: the relay jumps to
-   * the beginning of what reaches to the edge. */
-  #leadIn(stream: CapturedStream): void {
+  /** The newest audio goes first and in order, so that live captions begin before the line was free: the relay jumps to the
+   * beginning of what reaches to the edge. */
+  #leadIn(stream: CapturedStream, edge: number): void {
     const channel = this.#channels.get(stream.id);
     if (!channel || this.#maxBacklogRate <= 0) return;
-    const newest: RangeSet = [[stream.edge - (this.#limits.leadInMs * sampleRate) / 1000, stream.edge]];
-    const missing = subtract(intersect(stream.ram, newest), union(channel.received, stream.stored));
+    const newest: RangeSet = [[edge - (this.#limits.leadInMs * sampleRate) / 1000, edge]];
+    const there = union(union(channel.received, stream.stored), this.#flyingOf(channel));
+    const missing = subtract(intersect(stream.ram, newest), there);
     this.#bucket?.take(size(missing) / sampleRate);
     for (const [from, to] of missing)
       for (let at = from; at < to; at += frameSamples) {
@@ -252,7 +255,12 @@ export class UplinkSession {
     const channel = this.#channels.get(stream.id);
     if (!this.welcomed || !channel) return;
     const unconfirmed = this.#flights.reduce((sum, { live, from, to }) => (live ? sum + to - from : sum), 0);
-    if ((unconfirmed * 1000) / sampleRate < this.#limits.maxLiveInFlightMs) this.#send(channel, position, audio, true);
+    if ((unconfirmed * 1000) / sampleRate >= this.#limits.maxLiveInFlightMs) this.#heldBack = true;
+    else {
+      if (this.#heldBack) this.#leadIn(stream, position);
+      this.#heldBack = false;
+      this.#send(channel, position, audio, true);
+    }
     this.#pump();
   }
 
@@ -327,13 +335,14 @@ export class UplinkSession {
     for (const stream of this.#audio.offered()) {
       const channel = this.#channels.get(stream.id);
       if (!channel) continue;
-      const flying = this.#flights
-        .filter((flight) => flight.channel === channel)
-        .map(({ from, to }): [number, number] => [from, to]);
-      const last = subtract(stream.backlog, union(channel.received, flying)).at(-1);
+      const last = subtract(stream.backlog, union(channel.received, this.#flyingOf(channel))).at(-1);
       if (last) return { channel, from: last[0], to: last[1] };
     }
     return null;
+  }
+
+  #flyingOf(channel: Channel): RangeSet {
+    return this.#flights.filter((flight) => flight.channel === channel).map(({ from, to }) => [from, to]);
   }
 
   #take(stream: CapturedStream, from: number, to: number): Uint8Array | null {

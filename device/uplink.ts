@@ -200,7 +200,8 @@ export class Uplink implements BufferListener {
     this.#retry.ended(lastedMs ?? 0);
     this.#retryUnanswered.ended(lastedMs ?? 0);
     const end = explainClose(code, refusal, failure, this.#options.room);
-    if (end.state === 'other-source') this.#displaced = true;
+    // One that had nothing to send yet was not pushed out by anybody: it takes over once it has.
+    if (end.state === 'other-source') this.#displaced = refusal?.code !== 'no-audio-yet';
     if (!end.unanswered) this.#dial.drop();
     this.#wait(this.#delay(code, { ...end, unanswered: end.unanswered && lastedMs !== null }), end.state, end.problem);
   }

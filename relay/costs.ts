@@ -37,17 +37,39 @@ interface Running {
  */
 export class Costs {
   readonly #db: Database;
-  readonly #limits: CostLimits;
+  readonly limits: CostLimits;
   readonly #now: () => number;
   readonly #running = new Set<Running>();
   #day = '';
   readonly #booked = new Map<string, { room: string; purpose: SessionPurpose; sessions: number; seconds: number }>();
 
-  /** @param now wall clock of the relay, ms */
-  constructor(db: Database, limits: CostLimits, now: () => number = Date.now) {
+  readonly #tell: (reached: 'alarm' | 'limit', spent: Spending) => void;
+  /** What has been told of today. */
+  readonly #told = new Set<'alarm' | 'limit'>();
+
+  /** @param now wall clock of the relay, ms @param tell called once a day each when alarm and limit are reached */
+  constructor(
+    db: Database,
+    limits: CostLimits,
+    now: () => number = Date.now,
+    tell: (reached: 'alarm' | 'limit', spent: Spending) => void = () => {},
+  ) {
     this.#db = db;
-    this.#limits = limits;
+    this.limits = limits;
     this.#now = now;
+    this.#tell = tell;
+  }
+
+  /** The day that counts now, like `2026-12-01`. */
+  get day(): string {
+    this.#turn();
+    return this.#day;
+  }
+
+  /** Rooms that have cost something today. */
+  get rooms(): string[] {
+    this.#turn();
+    return [...new Set([...this.#booked.values()].map(({ room }) => room))].sort();
   }
 
   /** A paid session opens; what is returned is called once when it is over. */
@@ -63,6 +85,8 @@ export class Costs {
   /** Keeps what the open sessions have come to; called about once a minute. */
   book(): void {
     for (const running of this.#running) this.#book(running, 0);
+    this.#tellOnce('alarm', this.isAlarming);
+    this.#tellOnce('limit', isReached(this.limits.maxPerDay, this.today().money));
   }
 
   /** Today's spending, of all or of some: by room, by purpose. */
@@ -80,19 +104,19 @@ export class Costs {
     for (const running of this.#running) {
       if (isAsked(running) && dayOf(running.sinceMs) === this.#day) seconds += this.#billed(running) - running.booked;
     }
-    return { sessions, seconds, money: (seconds * this.#limits.pricePerMinute) / 60 };
+    return { sessions, seconds, money: (seconds * this.limits.pricePerMinute) / 60 };
   }
 
   /** Today's spending is above the alarm. */
   get isAlarming(): boolean {
-    return isReached(this.#limits.alarmPerDay, this.today().money);
+    return isReached(this.limits.alarmPerDay, this.today().money);
   }
 
   /** Why this room may hold no paid session any more today, in plain words; null while it may. */
   refusal(room: string): string | null {
-    if (isReached(this.#limits.maxPerDay, this.today().money))
+    if (isReached(this.limits.maxPerDay, this.today().money))
       return 'The daily limit of spending on captions is reached.';
-    if (isReached(this.#limits.maxPerRoomAndDay, this.today({ room }).money))
+    if (isReached(this.limits.maxPerRoomAndDay, this.today({ room }).money))
       return 'This room has reached its daily limit of spending on captions.';
     return null;
   }
@@ -122,11 +146,18 @@ export class Costs {
     this.#booked.set(key, { ...before, sessions: before.sessions + sessions, seconds: before.seconds + seconds });
   }
 
+  #tellOnce(what: 'alarm' | 'limit', isReachedNow: boolean): void {
+    if (!isReachedNow || this.#told.has(what)) return;
+    this.#told.add(what);
+    this.#tell(what, this.today());
+  }
+
   #turn(): void {
     const day = dayOf(this.#now());
     if (day === this.#day) return;
     this.#day = day;
     this.#booked.clear();
+    this.#told.clear();
     const rows = this.#db
       .prepare<[string], { room: string; purpose: SessionPurpose; sessions: number; seconds: number }>(
         'SELECT room, purpose, sessions, seconds FROM paid WHERE day = ?',

@@ -115,6 +115,15 @@ const migrations: readonly string[] = [
     PRIMARY KEY (day, room, purpose)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Room times that captions have told.
+  CREATE TABLE knots (
+    stream TEXT NOT NULL REFERENCES streams ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    room_ms REAL NOT NULL,
+    PRIMARY KEY (stream, position)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /**

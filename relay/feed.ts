@@ -29,6 +29,8 @@ export interface FeedLimits {
   readonly finishTimeoutMs: number;
   /** Audio on the far side of a boundary that both sessions hear, so that no word is cut for the one that owns it. */
   readonly overlapMs: number;
+  /** Left to backfill where a session has to begin in the midst of what is said: the rest of a long word. */
+  readonly cutMs: number;
 }
 
 export const feedLimits: FeedLimits = {
@@ -39,6 +41,7 @@ export const feedLimits: FeedLimits = {
   idleMs: 60_000,
   finishTimeoutMs: 10_000,
   overlapMs: 500,
+  cutMs: 300,
 };
 
 export interface FeedListener {
@@ -335,10 +338,19 @@ export class Feed {
 
   #begin(attempt: Attempt | null, stream: SpoolStream, context: Uint8Array): Attempt | null {
     const before = this.#cursor - context.length / 2;
-    attempt?.own(stream.id, [[this.#cursor, forever]]);
+    attempt?.own(stream.id, [[this.#ownedFrom(stream, this.#cursor), forever]]);
     for (let at = 0; at < context.length; at += frameSamples * 2)
       attempt?.write(stream.id, before + at / 2, context.subarray(at, at + frameSamples * 2));
     return attempt;
+  }
+
+  /**
+   * Where a session that begins at `position` owns what it hears. Audio whose beginning is still to come begins in the midst of
+   * a word: that one is left to backfill, which will hear all of it.
+   */
+  #ownedFrom(stream: SpoolStream, position: number): number {
+    const isCut = position > 0 && position < forever && runEnd(stream.received, position - 1) < position;
+    return isCut ? position + samples(this.#limits.cutMs) : position;
   }
 
   /** What a failed session did not answer is asked again, if it is still near; else backfill finds it. */
@@ -429,7 +441,7 @@ export class Feed {
 
   /** The present session does not own what lies from the cursor to `target`; silence closes its open segment. */
   #leave(stream: SpoolStream, target: number): void {
-    this.#sessions.disown(stream.id, [[this.#cursor, target]]);
+    this.#sessions.disown(stream.id, [[this.#cursor, this.#ownedFrom(stream, target)]]);
     this.#sessions.writeSilence(samples(1000));
   }
 

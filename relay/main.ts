@@ -84,12 +84,23 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     },
     logs,
   );
-  const costs = new Costs(db, {
-    pricePerMinute: options.pricePerMinute,
-    alarmPerDay: options.alarmCostPerDay ?? null,
-    maxPerDay: options.maxCostPerDay ?? null,
-    maxPerRoomAndDay: options.maxRoomCostPerDay ?? null,
-  });
+  const costs = new Costs(
+    db,
+    {
+      pricePerMinute: options.pricePerMinute,
+      alarmPerDay: options.alarmCostPerDay ?? null,
+      maxPerDay: options.maxCostPerDay ?? null,
+      maxPerRoomAndDay: options.maxRoomCostPerDay ?? null,
+    },
+    Date.now,
+    (reached, spent) =>
+      logs('costs').warn(
+        { event: `cost-${reached}`, ...spent },
+        reached === 'alarm'
+          ? 'Paid sessions have cost as much today as --alarm-cost-per-day says'
+          : 'Paid sessions have reached --max-cost-per-day; there are no captions from a paid engine until tomorrow (UTC)',
+      ),
+  );
   const quota = new EngineQuota(
     { maxSessions: options.maxEngineSessions, reserve: options.engineSessionReserve },
     costs,
@@ -149,6 +160,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     rooms: running,
     tokens,
     textRules,
+    costs,
     adminToken,
     health,
     metrics,

@@ -26,7 +26,7 @@ class Stamp implements Pair {
   }
 
   get y(): number {
-    return this.#late - (this.#way?.leastRttMs ?? 0) / 2;
+    return this.#late - Math.min(maxCorrectionMs, (this.#way?.leastRttMs ?? 0) / 2);
   }
 }
 
@@ -38,6 +38,10 @@ interface StreamAnchors {
   wall: Pair[];
   /** Room time of position 0, fixed when the first caption of a stream without a known boot was published. */
   placedMs: number | null;
+  /** Positions whose room time captions have told: between them it stays as it is. */
+  knots: Pair[];
+  /** The newest knot on the disk. */
+  savedKnot: number;
   timeUncertain: boolean;
 }
 
@@ -47,6 +51,12 @@ export interface RoomMoment {
 }
 
 const minuteMs = 60_000;
+/** Where a line was never quiet, even the least round trip is mostly waiting: half of it would set the kit's clock too early. */
+const maxCorrectionMs = 50;
+/** What is learned later moves the times of what is said from then on by no more than this part, so that order is kept. */
+const maxSlew = 0.02;
+/** Knots are kept on the disk this far apart, in samples. */
+const knotEverySamples = 10 * sampleRate;
 /** A kit's clock that says it is right may be ahead of the relay's by this. */
 const maxAheadMs = 60_000;
 const samplesPerMs = sampleRate / 1000;
@@ -80,6 +90,16 @@ export class RoomTime {
         wallSynced: row.wall_synced === 1,
       });
       if (row.room_ms !== null) this.#stamp(row.boot_id, new Stamp(row.monotonic_ms, row.room_ms, null));
+    }
+    const knots = this.#db
+      .prepare<[], { stream: string; position: number; room_ms: number }>(
+        'SELECT * FROM knots ORDER BY stream, position',
+      )
+      .all();
+    for (const { stream: id, position, room_ms } of knots) {
+      const stream = this.#stream(id);
+      stream.knots.push({ x: position, y: room_ms });
+      stream.savedKnot = position;
     }
     const placed = this.#db.prepare<[], PlacedRow>(
       'SELECT id, placed_ms, time_uncertain FROM streams WHERE placed_ms IS NOT NULL',
@@ -133,6 +153,50 @@ export class RoomTime {
     const stream = this.#streams.get(streamId);
     if (stream?.placedMs != null)
       return { ms: stream.placedMs + position / samplesPerMs, uncertain: stream.timeUncertain };
+    const known = stream?.knots.at(-1);
+    if (stream && known) return { ms: this.#beside(stream, known, position), uncertain: false };
+    return (
+      this.#reckon(stream, position) ?? {
+        ms: fallback.ms - (fallback.position - position) / samplesPerMs,
+        uncertain: true,
+      }
+    );
+  }
+
+  /**
+   * A caption that ends at `position` is out: up to there the stream's room time holds for good, and what is learned later
+   * moves only what follows, little by little. Without it a better stamp would put words before those said earlier.
+   */
+  commit(streamId: string, position: number): void {
+    const stream = this.#stream(streamId);
+    const last = stream.knots.at(-1);
+    if (last && position <= last.x) return;
+    const ms = last ? this.#beside(stream, last, position) : this.#reckon(stream, position)?.ms;
+    if (ms === undefined) return;
+    const before = stream.knots.at(-2);
+    // What lies on the line from the last but one says nothing new.
+    if (last && before && Math.abs(interpolate([before, { x: position, y: ms }], last.x, 0) - last.y) < 0.5)
+      stream.knots.pop();
+    stream.knots.push({ x: position, y: ms });
+    if (last && position - stream.savedKnot < knotEverySamples) return;
+    stream.savedKnot = position;
+    tryWrite(() =>
+      this.#db
+        .prepare('INSERT OR IGNORE INTO knots (stream, position, room_ms) VALUES (?, ?, ?)')
+        .run(streamId, position, ms),
+    );
+  }
+
+  #beside(stream: StreamAnchors, last: Pair, position: number): number {
+    const sinceMs = (position - last.x) / samplesPerMs;
+    if (sinceMs <= 0) return interpolate(stream.knots, position, 1 / samplesPerMs);
+    const plain = last.y + sinceMs;
+    const off = (this.#reckon(stream, position)?.ms ?? plain) - plain;
+    return plain + Math.max(-sinceMs * maxSlew, Math.min(sinceMs * maxSlew, off));
+  }
+
+  /** By anchors and stamps as they are known now; null where there are none. */
+  #reckon(stream: StreamAnchors | undefined, position: number): RoomMoment | null {
     if (stream && stream.pairs.length > 0) {
       const monotonicMs = interpolate(stream.pairs, position, 1 / samplesPerMs);
       const boot = this.#boots.get(stream.bootId);
@@ -140,7 +204,7 @@ export class RoomTime {
       if (stream.wall.length > 0)
         return { ms: monotonicMs + interpolate(stream.wall, monotonicMs, 0), uncertain: false };
     }
-    return { ms: fallback.ms - (fallback.position - position) / samplesPerMs, uncertain: true };
+    return null;
   }
 
   /** The boot of the stream's kit if that was connected, so that its times hold for good; else null. */
@@ -178,7 +242,15 @@ export class RoomTime {
   #stream(id: string): StreamAnchors {
     const known = this.#streams.get(id);
     if (known) return known;
-    const made: StreamAnchors = { bootId: '', pairs: [], wall: [], placedMs: null, timeUncertain: false };
+    const made: StreamAnchors = {
+      bootId: '',
+      pairs: [],
+      wall: [],
+      placedMs: null,
+      timeUncertain: false,
+      knots: [],
+      savedKnot: 0,
+    };
     this.#streams.set(id, made);
     return made;
   }

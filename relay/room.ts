@@ -27,7 +27,8 @@ import type { Spool } from './spool.ts';
 import type { SpoolStream } from './spool-stream.ts';
 import { statusOf } from './status.ts';
 import { compileChecked, type TextRuleBook } from './text-rule-book.ts';
-import { applyRules, type CompiledRules, noRules } from './text-rules.ts';
+import { applyRules, type CompiledRules } from './text-rules.ts';
+import { roomRules } from './vocabulary.ts';
 
 export interface RoomParts {
   readonly db: Database;
@@ -321,6 +322,7 @@ export class Room implements LiveRoom, BackfillRoom {
     // Times that rest on less than the kit's own connected clock hold from now on.
     if (this.#parts.time.anchoredBoot(heard.stream) === null)
       this.#parts.time.fix(heard.stream, from.ms - heard.from / 16, from.uncertain);
+    else this.#parts.time.commit(heard.stream, heard.to);
     if (late) this.#lateCaptions++;
     else this.#captions++;
     this.#lastCaptionMs = performance.now();
@@ -337,7 +339,7 @@ export class Room implements LiveRoom, BackfillRoom {
   }
 
   #compileTextRules(): CompiledRules {
-    return compileChecked('room', this.#record.settings.textRules ?? noRules, this.#parts.log);
+    return compileChecked('room', roomRules(this.#record.settings), this.#parts.log);
   }
 
   #tell(message: LogMessage): void {

@@ -194,7 +194,7 @@ export class Uplink implements Publisher {
     if (!this.#room.charge.take(this, { takeover: hello.takeover, hasAudio: live !== undefined })) {
       const holder = this.#room.charge.holder?.device;
       this.#refuse(
-        'other-source',
+        live ? 'other-source' : 'no-audio-yet',
         holder
           ? `Another source (${holder}) is in charge of the room`
           : 'Another source was in charge of the room just now',

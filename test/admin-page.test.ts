@@ -8,7 +8,7 @@ import { TextRuleBook } from '../relay/text-rule-book.ts';
 import { Tokens } from '../relay/tokens.ts';
 import { TestBrowser } from './harness/browser.ts';
 import { adminSecret, captureLog } from './harness/doors.ts';
-import { FakeRooms } from './harness/fake-rooms.ts';
+import { FakeRooms, freeOfCharge } from './harness/fake-rooms.ts';
 
 let browser: TestBrowser;
 let rooms: FakeRooms;
@@ -26,6 +26,7 @@ beforeEach(async () => {
     rooms,
     tokens: new Tokens(rooms.db),
     textRules: new TextRuleBook(rooms.db, captureLog().log),
+    costs: freeOfCharge(rooms.db),
     adminToken: new AdminToken(adminSecret),
     health: new RelayHealth(rooms.db),
     metrics: { contentType: 'text/plain', text: async () => '' },

@@ -108,6 +108,17 @@ test('a device whose room was taken keeps capturing, and asks every 30 s without
   expect(relay.hellos[2]?.hello.takeover).toBe(false);
 });
 
+test('a device that had nothing to send yet was not pushed out: it takes the room over once it has', async () => {
+  relay.refuseHello = { code: 4409, retryAfterMs: 5000, reason: 'no-audio-yet' };
+  device.start();
+  await seen(() => device.uplink.health().state === 'other-source', 'the other source');
+  device.capture(10); // sound comes right after the question
+  relay.refuseHello = null;
+  await pass(5300);
+  await seen(() => device.uplink.health().state === 'connected', 'the room');
+  expect(relay.hellos.at(-1)?.hello.takeover).toBe(true);
+});
+
 test('what another source covered is stored without having been sent: it is forgotten, and what follows is sent', async () => {
   device.start();
   await seen(() => device.uplink.health().state === 'connected', 'a connection');

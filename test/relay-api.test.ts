@@ -5,6 +5,7 @@ import { serve } from '@hono/node-server';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { AdminToken } from '../relay/admin-token.ts';
 import { createApi } from '../relay/api.ts';
+import type { Costs } from '../relay/costs.ts';
 import { RelayHealth } from '../relay/health.ts';
 import { createMetricsApp, Metrics } from '../relay/metrics.ts';
 import { Readers } from '../relay/publish.ts';
@@ -12,11 +13,12 @@ import { TextRuleBook } from '../relay/text-rule-book.ts';
 import { Tokens } from '../relay/tokens.ts';
 import { SalaError } from '../systemd/errors.ts';
 import { adminSecret, captureLog } from './harness/doors.ts';
-import { FakeRooms } from './harness/fake-rooms.ts';
+import { FakeRooms, freeOfCharge } from './harness/fake-rooms.ts';
 
 let rooms: FakeRooms;
 let tokens: Tokens;
 let health: RelayHealth;
+let costs: Costs;
 let metrics: Metrics;
 let app: ReturnType<typeof createApi>;
 let lines: string[];
@@ -26,6 +28,7 @@ beforeEach(() => {
   rooms = new FakeRooms();
   tokens = new Tokens(rooms.db);
   health = new RelayHealth(rooms.db);
+  costs = freeOfCharge(rooms.db);
   metrics = new Metrics({ rooms, readers: new Readers(), doors: { refusals }, spoolBytes: () => 4096 });
   const captured = captureLog();
   lines = captured.lines;
@@ -33,6 +36,7 @@ beforeEach(() => {
     rooms,
     tokens,
     textRules: new TextRuleBook(rooms.db, captured.log),
+    costs,
     adminToken: new AdminToken(adminSecret),
     health,
     metrics,
@@ -304,6 +308,24 @@ test('the relay says whether it lives and whether it takes newcomers', async () 
   expect(await ask('GET', '/readyz', undefined, null)).toMatchObject({ status: 503, body: { status: 'stopping' } });
   rooms.db.close();
   expect(await ask('GET', '/healthz', undefined, null)).toMatchObject({ status: 503, body: { status: 'failing' } });
+});
+
+test('the cost of the day is told, by room, with its limits', async () => {
+  costs.begin('verdi', 'live')();
+  costs.begin('verdi', 'backfill')();
+  costs.begin('aida', 'live')();
+  const spent = (sessions: number, seconds: number) => ({ sessions, seconds, money: (seconds * 0.6) / 60 });
+  expect((await ask('GET', '/api/costs')).body).toEqual({
+    day: new Date().toISOString().slice(0, 10),
+    pricePerMinute: 0.6,
+    spent: spent(3, 45),
+    alarm: { perDay: 1, reached: false },
+    limits: { perDay: null, perRoomAndDay: null },
+    rooms: [
+      { room: 'aida', spent: spent(1, 15), refusal: null },
+      { room: 'verdi', spent: spent(2, 30), refusal: null },
+    ],
+  });
 });
 
 test('metrics show the rooms that are, not those that were', async () => {

@@ -9,7 +9,7 @@ import { RelayHealth } from '../relay/health.ts';
 import { TextRuleBook } from '../relay/text-rule-book.ts';
 import { Tokens } from '../relay/tokens.ts';
 import { adminSecret, captureLog } from './harness/doors.ts';
-import { FakeRooms } from './harness/fake-rooms.ts';
+import { FakeRooms, freeOfCharge } from './harness/fake-rooms.ts';
 
 let rooms: FakeRooms;
 let book: TextRuleBook;
@@ -24,6 +24,7 @@ beforeEach(() => {
     rooms,
     tokens: new Tokens(rooms.db),
     textRules: book,
+    costs: freeOfCharge(rooms.db),
     adminToken: new AdminToken(adminSecret),
     health: new RelayHealth(rooms.db),
     metrics: { contentType: 'text/plain', text: async () => '' },

@@ -67,12 +67,34 @@ describe('room time', () => {
 
   test('is not thrown off by a kit that was slow to answer at first', () => {
     const id = stream();
-    const way = { leastRttMs: 200 }; // it was busy starting
+    const way = { leastRttMs: 2000 }; // it was busy starting
     const told = { position: 0, bootId: boot, monotonicMs: 1_000_000, wallMs: 0, wallSynced: false };
     time.anchor(id, told, nowMs + 5, way);
-    expect(time.at(id, 0, unknown).ms).toBe(nowMs - 95);
+    expect(time.at(id, 0, unknown).ms).toBe(nowMs - 45);
     way.leastRttMs = 10;
     expect(time.at(id, 0, unknown).ms).toBe(nowMs);
+  });
+
+  test('keeps the order of what was said when a better stamp comes', () => {
+    const id = stream();
+    anchor(id, 0, { delayMs: 400 });
+    const said = [1, 2, 3].map((second) => {
+      time.commit(id, second * 16_000);
+      return time.at(id, second * 16_000, unknown).ms;
+    });
+    anchor(id, 10);
+    expect(said).toEqual([nowMs + 1400, nowMs + 2400, nowMs + 3400]);
+    for (let tenth = 0; tenth < 400; tenth++) {
+      const at = (position: number) => time.at(id, position, unknown).ms;
+      expect(at((tenth + 1) * 1600) - at(tenth * 1600)).toBeGreaterThan(95);
+    }
+    expect(time.at(id, 2 * 16_000, unknown).ms).toBe(nowMs + 2400);
+    // Little by little it comes to what is known now.
+    for (let second = 4; second <= 40; second++) time.commit(id, second * 16_000);
+    expect(Math.abs(time.at(id, 40 * 16_000, unknown).ms - (nowMs + 40_000))).toBeLessThan(1);
+    const again = new RoomTime(db);
+    again.start();
+    expect(Math.abs(again.at(id, 2 * 16_000, unknown).ms - (nowMs + 2400))).toBeLessThan(50);
   });
 
   test('absorbs the drift of a sound card', () => {

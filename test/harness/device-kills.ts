@@ -19,8 +19,12 @@ export async function kill(talk: Talk): Promise<Kill> {
   return { atMs, restartedMs: Date.now() };
 }
 
+/** What of a missing stretch a declared gap may leave open at either end: a number is 100 ms, and clocks agree to less. */
+const gapToleranceMs = 300;
+
 export const onlyKills = {
   unexplained: [],
+  undeclared: [],
   repeated: [],
   backwards: [],
   engineLost: [],
@@ -39,11 +43,19 @@ export async function faultsBeside(kills: readonly Kill[], talk: Talk, name: str
   const unexplained = missing.filter(
     ([from, to]) => !kills.some(({ atMs, restartedMs }) => from >= atMs - maxLossMs && to <= restartedMs + maxStartMs),
   );
+  const { gaps: declared } = await talk.parts.relay.call<{ gaps: { start: number; end: number }[] }>(
+    'GET',
+    '/api/rooms/hall/gaps',
+  );
+  const undeclared = missing.filter(
+    ([from, to]) => !declared.some(({ start, end }) => start <= from + gapToleranceMs && end >= to - gapToleranceMs),
+  );
   const { repeated, backwards } = judge(shown, talk.numbers);
   const engineLost = judge(talk.heard(), talk.numbers).lost.filter((number) => shown.includes(number));
   const asShown = JSON.stringify(inOrderSpoken(transcript)) === JSON.stringify(shown);
   const found = {
     unexplained,
+    undeclared,
     repeated,
     backwards,
     engineLost,
@@ -51,7 +63,7 @@ export async function faultsBeside(kills: readonly Kill[], talk: Talk, name: str
     transcript: asShown,
   };
   if (JSON.stringify(found) !== JSON.stringify(onlyKills))
-    await keepEvidence(talk, name, { found, missing, kills, beganMs });
+    await keepEvidence(talk, name, { found, missing, declared, kills, beganMs });
   return found;
 }
 

@@ -12,6 +12,7 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Caption, CaptionsMessage, LogMessage, Partial, RoomState } from '../../relay/protocol.js';
 import { bearerPrefix, captionsProtocol } from '../../relay/protocol.js';
+import { lastingPort } from './ports.ts';
 
 export const contentSecurityPolicy =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; img-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors *";
@@ -74,7 +75,7 @@ export class FakeCaptions {
   }
 
   async start(port = 0): Promise<void> {
-    this.#server.listen(port, '127.0.0.1');
+    this.#server.listen(port || (await lastingPort()), '127.0.0.1');
     await once(this.#server, 'listening');
     this.#beat();
   }

@@ -15,6 +15,7 @@ import {
   type StreamReport,
   union,
 } from '../../relay/protocol.js';
+import { lastingPort } from './ports.ts';
 
 export interface ReceivedFrame {
   readonly stream: string;
@@ -43,7 +44,7 @@ export class FakeRelay {
   refuseStatus: number | null = null;
   refuseHeaders: Record<string, string> = {};
   /** Closes with this code instead of a welcome; null to welcome. */
-  refuseHello: { code: number; retryAfterMs?: number } | null = null;
+  refuseHello: { code: number; retryAfterMs?: number; reason?: string } | null = null;
   /** Whether it confirms and stores what it gets. */
   receives = true;
   stores = true;
@@ -71,7 +72,8 @@ export class FakeRelay {
   }
 
   async start(port = 0): Promise<void> {
-    await new Promise<void>((resolve) => this.#server.listen(port, '127.0.0.1', resolve));
+    const lasting = port || (await lastingPort());
+    await new Promise<void>((resolve) => this.#server.listen(lasting, '127.0.0.1', resolve));
   }
 
   async stop(): Promise<void> {
@@ -189,8 +191,8 @@ export class FakeRelay {
     if (message.type === 'hello') {
       this.hellos.push({ hello: message, atMs: performance.now() });
       if (this.refuseHello) {
-        const { code, retryAfterMs } = this.refuseHello;
-        const refused = { type: 'refused', code: 'test', message: 'not now' } as const;
+        const { code, retryAfterMs, reason = 'test' } = this.refuseHello;
+        const refused = { type: 'refused', code: reason, message: 'not now' } as const;
         answer(retryAfterMs === undefined ? refused : { ...refused, retryAfterMs });
         client.close(code);
         return;

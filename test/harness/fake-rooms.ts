@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CaptionLog, type NewCaption } from '../../relay/captions.ts';
+import { Costs } from '../../relay/costs.ts';
 import { type Database, openDatabase } from '../../relay/database.ts';
 import type { LiveRoom, LiveRooms, RoomListener, RoomLive } from '../../relay/live.ts';
 import type { Caption, LogMessage, Partial as PartialCaption, RoomState, Status } from '../../relay/protocol.js';
@@ -133,3 +134,7 @@ export class FakeRooms implements LiveRooms {
     rmSync(this.dir, { recursive: true, force: true });
   }
 }
+
+/** What paid sessions cost where nobody counts. */
+export const freeOfCharge = (db: Database) =>
+  new Costs(db, { pricePerMinute: 0.6, alarmPerDay: 1, maxPerDay: null, maxPerRoomAndDay: null });

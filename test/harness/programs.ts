@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { WebSocket } from 'ws';
 import { bearerPrefix, type CaptionsMessage, captionsProtocol } from '../../relay/protocol.js';
+import { lastingPort } from './ports.ts';
 import { until } from './until.ts';
 
 export const root = resolve(import.meta.dirname, '../..');
@@ -119,13 +120,7 @@ export class TestRelay {
     this.adminToken = adminToken;
   }
 
-  static async start({
-    dataDir,
-    engine = 'script:load',
-    port = 0,
-    args = [],
-    env = {},
-  }: RelayOptions): Promise<TestRelay> {
+  static async start({ dataDir, engine = 'script:load', port, args = [], env = {} }: RelayOptions): Promise<TestRelay> {
     const adminToken = remember(`adm_${randomBytes(24).toString('base64url')}`);
     mkdirSync(dataDir, { recursive: true });
     const file = join(dataDir, 'admin-token');
@@ -135,7 +130,7 @@ export class TestRelay {
         'relay/main.ts',
         [
           '--listen',
-          `127.0.0.1:${port}`,
+          `127.0.0.1:${port || (await lastingPort())}`,
           '--data-dir',
           dataDir,
           '--engine',

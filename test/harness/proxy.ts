@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { lastingPort } from './ports.ts';
 
 /** One direction of the line, shared by all connections. */
 interface Line {
@@ -35,11 +36,10 @@ export class FaultyProxy {
     this.#server = this.#make();
   }
 
-  async start(port = 0): Promise<this> {
-    this.#server.listen(port, this.#host);
+  async start(port?: number): Promise<this> {
+    this.port = port ?? (await lastingPort(this.#host));
+    this.#server.listen(this.port, this.#host);
     await once(this.#server, 'listening');
-    const address = this.#server.address();
-    this.port = typeof address === 'object' && address ? address.port : port;
     return this;
   }
 
@@ -120,8 +120,8 @@ export class FaultyProxy {
         if (this.#held) socket.pause();
         socket.on('error', () => {});
         socket.on('close', async (hadError) => {
+          if (this.#blackHole) return; // the other end does not hear of it; `cut` still finds the pair
           this.#pairs.delete(pair);
-          if (this.#blackHole) return;
           if (!hadError) await Promise.all(lanes.map(({ drained }) => drained()));
           client.destroy();
           upstream.destroy();
