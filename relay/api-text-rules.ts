@@ -16,6 +16,7 @@ import {
   type RuleScope,
   type TextRules,
 } from './text-rules.ts';
+import { roomRules } from './vocabulary.ts';
 
 const maxPreviewLength = 5000;
 
@@ -179,7 +180,7 @@ export function addTextRuleCalls(app: OpenAPIHono, rooms: LiveRooms, book: TextR
       const settings = name === undefined ? null : existing(rooms, name).record.settings;
       const ready = (scope: RuleScope, rules: TextRules) => compileRules(scope, rules, () => {});
       const sets = settings
-        ? [ready('room', tried ?? settings.textRules ?? noRules), book.compiled]
+        ? [ready('room', tried ?? roomRules(settings)), book.compiled]
         : [tried ? ready('event', tried) : book.compiled];
       const { text: shown, acted, leftOut } = applyRules(sets, { text, words: [] }, given ?? settings?.language ?? '');
       return context.json({ text: shown, acted: [...acted], leftOut: [...leftOut] }, 200);

@@ -14,6 +14,7 @@ import { addStateCalls, type MetricsText } from './api-state.ts';
 import { addTextRuleCalls } from './api-text-rules.ts';
 import { addTokenCalls } from './api-tokens.ts';
 import { addTranscriptCalls } from './api-transcripts.ts';
+import { addVocabularyCalls } from './api-vocabularies.ts';
 import type { Costs } from './costs.ts';
 import type { RelayHealth } from './health.ts';
 import type { LiveRooms } from './live.ts';
@@ -21,11 +22,13 @@ import { addPages } from './pages.ts';
 import { badRequest, type Refusal } from './refusal.ts';
 import type { TextRuleBook } from './text-rule-book.ts';
 import type { Tokens } from './tokens.ts';
+import type { Vocabularies } from './vocabularies.ts';
 
 export interface ApiParts {
   readonly rooms: LiveRooms;
   readonly tokens: Pick<Tokens, 'create' | 'list' | 'delete' | 'identify'>;
   readonly textRules: TextRuleBook;
+  readonly vocabularies: Vocabularies;
   readonly costs: Costs;
   readonly adminToken: { matches(token: string): boolean };
   readonly health: Pick<RelayHealth, 'live' | 'ready'>;
@@ -75,6 +78,7 @@ export function createApi(parts: ApiParts): OpenAPIHono {
   addTokenCalls(app, rooms, tokens, access);
   addTranscriptCalls(app, rooms, access, maxTranscriptCaptions);
   addTextRuleCalls(app, rooms, parts.textRules, access);
+  addVocabularyCalls(app, rooms, parts.vocabularies, access);
   addCostCalls(app, parts.costs, rooms, access);
   addStateCalls(app, rooms, access, health, metrics);
   addSockets(app);

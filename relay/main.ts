@@ -18,6 +18,7 @@ import { openDatabase, relayId } from './database.ts';
 import type { Renewal } from './database-handle.ts';
 import { Doors, httpServerOptions } from './doors.ts';
 import { Engines } from './engines/registry.ts';
+import { transcribeVocabularies } from './engines/transcribe-vocabularies.ts';
 import { Governing } from './governing.ts';
 import { RelayHealth } from './health.ts';
 import { LegacyAudio } from './legacy-audio.ts';
@@ -38,6 +39,7 @@ import { TextRuleBook } from './text-rule-book.ts';
 import { Tokens } from './tokens.ts';
 import { UnsavedMark } from './unsaved-mark.ts';
 import { Uplink } from './uplink.ts';
+import { Vocabularies } from './vocabularies.ts';
 
 /** Of the 10 s a program has to end, what engines get for their last words and readers for theirs. */
 const engineStopMs = 3000;
@@ -75,11 +77,24 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   const spool = new Spool(db, options.dataDir, logs('spool'));
   const time = new RoomTime(db);
   const governing = new Governing(db, rooms, time);
+  const textRules = new TextRuleBook(db, logs('text-rules'));
+  const awsRegion = env.AWS_REGION || null;
+  const vocabularies = new Vocabularies({
+    db,
+    rooms,
+    defaultEngine: options.engine,
+    region: awsRegion,
+    relayId: relayId(db),
+    serviceIn: (region) => transcribeVocabularies(region, logs('vocabularies')),
+    textRules,
+    log: logs('vocabularies'),
+  });
   const engines = new Engines(
     {
       ...options,
       execPath: process.execPath,
-      awsRegion: env.AWS_REGION,
+      awsRegion,
+      vocabularies,
       maxSessionMs: options.maxSessionSeconds * 1000,
     },
     logs,
@@ -107,7 +122,6 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   );
   const budget = new DailyBudget(db, 'backfill', options.maxBackfillHours * 3600);
   const backfill = new Backfill({ spool, governing, quota, budget, log: logs('backfill') });
-  const textRules = new TextRuleBook(db, logs('text-rules'));
   const running = new RunningRooms({
     db,
     rooms,
@@ -160,6 +174,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     rooms: running,
     tokens,
     textRules,
+    vocabularies,
     costs,
     adminToken,
     health,
@@ -172,6 +187,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   });
 
   rooms.start();
+  vocabularies.start();
   spool.start();
   time.start();
   running.start();
@@ -194,6 +210,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     health.stop();
     doors.shut();
     backfill.stop();
+    vocabularies.stop();
     // Last words first: what engines still hold is published before readers are told to come back.
     await running.stop(engineStopMs);
     await new Promise((resolve) =>

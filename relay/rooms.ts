@@ -9,6 +9,7 @@ import {
   type RecognitionChange,
 } from './recognition.ts';
 import type { TextRules } from './text-rules.ts';
+import type { Phrase } from './vocabulary.ts';
 
 /** What is left out stays; of recognition, too, and null is every default of it. */
 export type RoomChange = Partial<Omit<RoomSettings, 'recognition'>> & {
@@ -33,6 +34,8 @@ export interface RoomSettings {
   readonly languageAssigned: boolean;
   /** Corrections of what engines say, beside those of the event; absent: none were ever given. */
   readonly textRules?: TextRules;
+  /** Names and terms to listen for, beside those of the event; absent: none were ever given. */
+  readonly vocabulary?: readonly Phrase[];
 }
 
 /** Language, engine and recognition that govern captions from a room time on. */
@@ -65,11 +68,18 @@ export class Rooms {
   readonly #assignments = new Map<string, Assignment[]>();
   /** By room: new log ids that the disk has not taken yet. */
   readonly #renewed = new Map<string, string>();
+  readonly #listeners = new Set<() => void>();
 
   constructor(db: Database, defaults: { language: string; engine: string }, now: () => number = Date.now) {
     this.#db = db;
     this.#defaults = defaults;
     this.#now = now;
+  }
+
+  /** Calls `listener` after each change of a room's settings; returns what ends it. */
+  onChanged(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   get defaultLanguage(): string {
@@ -190,6 +200,7 @@ export class Rooms {
   #change<T>(work: () => T): T {
     const done = this.#db.transaction(work)();
     this.#db.updateCopy();
+    for (const listener of this.#listeners) listener();
     return done;
   }
 

@@ -1,6 +1,13 @@
 import type { Logger } from '../systemd/log.ts';
 import type { Database } from './database.ts';
-import { type CompiledRules, compileRules, noRules, type RuleScope, type TextRules } from './text-rules.ts';
+import {
+  type CompiledRules,
+  compileRules,
+  noRules,
+  type Replacement,
+  type RuleScope,
+  type TextRules,
+} from './text-rules.ts';
 
 const key = 'text-rules';
 
@@ -16,6 +23,8 @@ export class TextRuleBook {
   readonly #db: Database;
   readonly #log: Logger;
   #rules: TextRules;
+  /** How phrases of the event's vocabulary are to be shown; they come after its rules. */
+  #shown: readonly Replacement[] = [];
   #compiled: CompiledRules;
 
   constructor(db: Database, log: Logger) {
@@ -42,6 +51,17 @@ export class TextRuleBook {
       .run(key, JSON.stringify(rules));
     this.#db.updateCopy();
     this.#rules = rules;
-    this.#compiled = compileChecked('event', rules, this.#log);
+    this.#compile();
+  }
+
+  /** How phrases of the event's vocabulary are to be shown, from now on. */
+  show(phrases: readonly Replacement[]): void {
+    this.#shown = phrases;
+    this.#compile();
+  }
+
+  #compile(): void {
+    const { replacements, blocked } = this.#rules;
+    this.#compiled = compileChecked('event', { replacements: [...replacements, ...this.#shown], blocked }, this.#log);
   }
 }

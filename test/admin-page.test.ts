@@ -9,6 +9,7 @@ import { Tokens } from '../relay/tokens.ts';
 import { TestBrowser } from './harness/browser.ts';
 import { adminSecret, captureLog } from './harness/doors.ts';
 import { FakeRooms, freeOfCharge } from './harness/fake-rooms.ts';
+import { idleVocabularies } from './harness/idle-vocabularies.ts';
 
 let browser: TestBrowser;
 let rooms: FakeRooms;
@@ -26,6 +27,7 @@ beforeEach(async () => {
     rooms,
     tokens: new Tokens(rooms.db),
     textRules: new TextRuleBook(rooms.db, captureLog().log),
+    vocabularies: idleVocabularies(rooms.db),
     costs: freeOfCharge(rooms.db),
     adminToken: new AdminToken(adminSecret),
     health: new RelayHealth(rooms.db),

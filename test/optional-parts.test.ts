@@ -61,6 +61,12 @@ test('the relay starts without sherpa-onnx-node, also where all rooms are to use
   await printsEvent('relay/main.ts', ['--listen', '127.0.0.1:0', '--engine', 'sherpa', ...files], 'listening');
 });
 
+test('the relay starts without the AWS SDK, also where all rooms are to use it', async () => {
+  const dir = install(['relay', 'systemd', 'display', 'package.json'], /^(@aws-sdk|@smithy)(\/|$)/);
+  const files = ['--data-dir', join(dir, 'data'), '--admin-token-file', join(dir, 'token')];
+  await printsEvent('relay/main.ts', ['--listen', '127.0.0.1:0', '--engine', 'transcribe', ...files], 'listening');
+});
+
 test('the device starts without the AWS SDK, and with nothing of the relay but the wire', async () => {
   const dir = install(
     ['device', 'systemd', 'display', 'relay/protocol.js', 'package.json'],

@@ -14,6 +14,7 @@ import { Tokens } from '../relay/tokens.ts';
 import { SalaError } from '../systemd/errors.ts';
 import { adminSecret, captureLog } from './harness/doors.ts';
 import { FakeRooms, freeOfCharge } from './harness/fake-rooms.ts';
+import { idleVocabularies } from './harness/idle-vocabularies.ts';
 
 let rooms: FakeRooms;
 let tokens: Tokens;
@@ -36,6 +37,7 @@ beforeEach(() => {
     rooms,
     tokens,
     textRules: new TextRuleBook(rooms.db, captured.log),
+    vocabularies: idleVocabularies(rooms.db),
     costs,
     adminToken: new AdminToken(adminSecret),
     health,

@@ -10,6 +10,7 @@ import { TextRuleBook } from '../relay/text-rule-book.ts';
 import { Tokens } from '../relay/tokens.ts';
 import { adminSecret, captureLog } from './harness/doors.ts';
 import { FakeRooms, freeOfCharge } from './harness/fake-rooms.ts';
+import { idleVocabularies } from './harness/idle-vocabularies.ts';
 
 let rooms: FakeRooms;
 let book: TextRuleBook;
@@ -24,6 +25,7 @@ beforeEach(() => {
     rooms,
     tokens: new Tokens(rooms.db),
     textRules: book,
+    vocabularies: idleVocabularies(rooms.db),
     costs: freeOfCharge(rooms.db),
     adminToken: new AdminToken(adminSecret),
     health: new RelayHealth(rooms.db),

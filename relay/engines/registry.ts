@@ -6,13 +6,15 @@ import { PocketSphinxEngine } from './pocketsphinx.ts';
 import { ScriptEngine } from './script.ts';
 import { SherpaEngine } from './sherpa.ts';
 import { TranscribeEngine } from './transcribe.ts';
+import type { VocabularyLender } from './transcribe-loan.ts';
 
 export interface EngineSettings {
   readonly dataDir: string;
   readonly execPath: string;
   /** AWS_REGION, as far as the relay was told one. */
-  readonly awsRegion?: string | undefined;
+  readonly awsRegion?: string | null | undefined;
   readonly maxSessionMs?: number | undefined;
+  readonly vocabularies?: VocabularyLender | undefined;
   readonly pocketsphinxLibrary?: string | undefined;
   readonly pocketsphinxModel?: string | undefined;
   readonly sherpaModel?: string | undefined;
@@ -43,8 +45,9 @@ export class Engines {
     if (name === 'transcribe')
       return new TranscribeEngine({
         log: this.#log('transcribe'),
-        region: awsRegion,
+        region: awsRegion ?? undefined,
         maxSessionMs: this.#settings.maxSessionMs,
+        vocabularies: this.#settings.vocabularies,
       });
     if (name === 'pocketsphinx')
       return new PocketSphinxEngine({

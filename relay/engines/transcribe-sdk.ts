@@ -132,7 +132,7 @@ async function* transcripts(
 }
 
 /** Without a logger the SDK prints on the console. Its objects may hold results: only its sentences are kept. */
-function quietLogger(log: Logger) {
+export function quietLogger(log: Logger) {
   const write = (...said: unknown[]) => {
     const [sentence] = said;
     if (typeof sentence === 'string') log.debug(sentence);

@@ -37,8 +37,10 @@ export interface SessionParts {
   readonly listener: EngineListener;
   readonly limits: SessionLimits;
   readonly client: () => Promise<TranscribeClient>;
-  /** Told before the listener, so that the engine can forget a client whose credentials were refused. */
-  readonly onFailure: (failure: EngineFailure) => void;
+  /** Told before the listener, which is told what it returns: the engine can forget a client whose credentials were refused. */
+  readonly onFailure: (failure: EngineFailure) => EngineFailure;
+  /** The session has ended, in whatever way. */
+  readonly onOver: () => void;
   /** Monotonic, ms. */
   readonly now: () => number;
 }
@@ -111,6 +113,7 @@ export class TranscribeSession implements EngineSession {
     clearTimeout(this.#endTimer);
     this.#queue.clear();
     this.#abort.abort();
+    this.#parts.onOver();
   }
 
   async #run(): Promise<void> {
@@ -223,7 +226,6 @@ export class TranscribeSession implements EngineSession {
   #fail(failure: EngineFailure): void {
     if (this.#over) return;
     this.abort();
-    this.#parts.onFailure(failure);
-    this.#parts.listener.failed(failure);
+    this.#parts.listener.failed(this.#parts.onFailure(failure));
   }
 }

@@ -2,8 +2,9 @@ import { performance } from 'node:perf_hooks';
 import { type Explained, SalaError } from '../../systemd/errors.ts';
 import type { Logger } from '../../systemd/log.ts';
 import { defaultRecognition, explainConflicts } from '../recognition.ts';
-import type { Engine, EngineListener, EngineSession, SessionSettings } from './engine.ts';
+import type { Engine, EngineFailure, EngineListener, EngineSession, SessionSettings } from './engine.ts';
 import { transcribeConflicts } from './transcribe-conflicts.ts';
+import type { VocabularyLender, VocabularyLoan } from './transcribe-loan.ts';
 import { requestOf } from './transcribe-request.ts';
 import { createTranscribeClient, type LoadSdk, loadInstalledSdk, type TranscribeClient } from './transcribe-sdk.ts';
 import { type SessionLimits, TranscribeSession } from './transcribe-session.ts';
@@ -27,6 +28,8 @@ export interface TranscribeParts {
   readonly maxSessionMs?: number | undefined;
   /** AWS region of rooms that name none, as far as it is known. */
   readonly region?: string | undefined;
+  /** The vocabularies of rooms that name none. */
+  readonly vocabularies?: VocabularyLender | undefined;
 }
 
 /**
@@ -44,6 +47,7 @@ export class TranscribeEngine implements Engine {
   readonly #loadSdk: LoadSdk;
   readonly #options: SessionLimits;
   readonly #region: string | null;
+  readonly #vocabularies: VocabularyLender | null;
   /** By region; null is that of the SDK's standard configuration. */
   readonly #clients = new Map<string | null, Promise<TranscribeClient>>();
 
@@ -54,6 +58,7 @@ export class TranscribeEngine implements Engine {
     options = {},
     region,
     maxSessionMs = 4 * 3_600_000,
+    vocabularies,
   }: TranscribeParts) {
     this.#log = log;
     this.#now = now;
@@ -61,6 +66,7 @@ export class TranscribeEngine implements Engine {
     this.#options = { ...transcribeDefaults, ...options };
     this.#region = region || null;
     this.maxSessionMs = maxSessionMs;
+    this.#vocabularies = vocabularies ?? null;
   }
 
   check({ language, recognition = defaultRecognition }: SessionSettings): Explained | null {
@@ -70,20 +76,33 @@ export class TranscribeEngine implements Engine {
 
   open(settings: SessionSettings, listener: EngineListener): EngineSession {
     const { language, recognition = defaultRecognition } = settings;
+    const loan = this.#borrow(settings);
     const session = new TranscribeSession({
-      settings: requestOf(language, recognition),
+      settings: requestOf(language, loan ? { ...recognition, vocabularies: [...loan.names] } : recognition),
       language,
       listener,
       limits: this.#options,
       now: this.#now,
       client: () => this.#connect(settings),
-      onFailure: ({ kind }) => {
+      onFailure: (failure) => {
         // What a person has put right must be read again.
-        if (kind === 'credentials' || kind === 'configuration') this.#clients.delete(recognition.region);
+        if (failure.kind === 'credentials' || failure.kind === 'configuration')
+          this.#clients.delete(recognition.region);
+        if (!loan || failure.code !== 'transcribe-vocabulary') return failure;
+        loan.refused();
+        return withoutVocabulary(failure);
       },
+      onOver: () => loan?.release(),
     });
     session.start();
     return session;
+  }
+
+  /** What the room names itself goes before what is kept for it. */
+  #borrow({ room, language, recognition = defaultRecognition }: SessionSettings): VocabularyLoan | null {
+    const { identification, languageOptions, region, vocabularies } = recognition;
+    if (vocabularies.length > 0) return null;
+    return this.#vocabularies?.lend(room, identification === null ? [language] : languageOptions, region) ?? null;
   }
 
   async #connect(settings: SessionSettings): Promise<TranscribeClient> {
@@ -97,3 +116,10 @@ export class TranscribeEngine implements Engine {
     return made;
   }
 }
+
+/** A vocabulary helps; it is no reason to have no captions. */
+const withoutVocabulary = (failure: EngineFailure): EngineFailure => ({
+  ...failure,
+  kind: 'reopen',
+  hint: 'Sala goes on without the vocabulary; /api/vocabulary says how it stands.',
+});
