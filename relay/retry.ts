@@ -5,8 +5,8 @@ const waits: Readonly<Record<FailureKind, readonly [first: number, cap: number]>
   reopen: [250, 4000],
   backoff: [500, 4000],
   capacity: [2000, 30_000],
-  credentials: [2000, 15_000],
-  configuration: [2000, 15_000],
+  credentials: [2000, 4000],
+  configuration: [2000, 4000],
 };
 /** A session that held this long was healthy: the next failure starts from the first wait again. */
 const healthyMs = 60_000;

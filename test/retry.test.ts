@@ -33,3 +33,11 @@ test('an engine session that failed is opened again at once, then ever later, un
   expect(retry.next('reopen', 60_000)).toBe(0);
   expect(retry.next('capacity', 0)).toBeLessThanOrEqual(30_000);
 });
+
+test('no wait of a live room is longer than 4 s but the one for capacity, whoever has to put something right', () => {
+  for (const kind of ['reopen', 'backoff', 'credentials', 'configuration'] as const) {
+    const retry = new EngineRetry(longest);
+    const waits = Array.from({ length: 10 }, () => retry.next(kind, 0));
+    expect([kind, Math.max(...waits)]).toEqual([kind, 4000]);
+  }
+});

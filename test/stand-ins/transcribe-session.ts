@@ -53,6 +53,8 @@ export class StandInSession {
   readonly startedAt = performance.now();
   endedAt: number | null = null;
   readonly closed: Promise<void>;
+  /** When its fault struck, monotonic ms. */
+  readonly struck: Promise<number>;
 
   readonly #parts: SessionParts;
   readonly #reader = new FrameReader();
@@ -63,6 +65,7 @@ export class StandInSession {
   #silent = false;
   #endsWell = false;
   #delayMs = 0;
+  readonly #tellStruck: (atMs: number) => void;
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
@@ -73,6 +76,9 @@ export class StandInSession {
     this.language = String(parts.headers['x-amzn-transcribe-language-code'] ?? '');
     this.sessionId = String(parts.headers['x-amzn-transcribe-session-id'] ?? '');
     this.closed = new Promise((resolve) => parts.stream.once('close', resolve));
+    const struck = Promise.withResolvers<number>();
+    this.struck = struck.promise;
+    this.#tellStruck = struck.resolve;
   }
 
   /** The numbers of the numbered signal among the words, in the order heard. */
@@ -98,6 +104,7 @@ export class StandInSession {
     if (fault?.kind === 'delay') this.#delayMs = fault.ms;
     if (fault?.kind === 'exception' && fault.when === 'start' && fault.http !== undefined) {
       this.exception = fault.name;
+      this.#tellStruck(performance.now());
       refuse(stream, fault.http, fault.name, fault.message);
       return;
     }
@@ -119,6 +126,7 @@ export class StandInSession {
   strike(fault: Fault): void {
     const { stream } = this.#parts;
     this.#fault = null;
+    this.#tellStruck(performance.now());
     switch (fault.kind) {
       case 'exception':
         this.raise(fault.name, fault.message);
