@@ -1,80 +1,23 @@
 import type { Explained } from '../systemd/errors.ts';
 import type { Logger } from '../systemd/log.ts';
-import type { Attempt, Heard } from './attempt.ts';
+import type { Attempt } from './attempt.ts';
 import { toMono } from './audio.ts';
-import type { Engine, EngineFailure } from './engines/engine.ts';
+import type { EngineFailure } from './engines/engine.ts';
+import { type EngineState, type FeedLimits, type FeedOptions, feedLimits } from './feed-options.ts';
+import { contextBefore, jumpTarget, newestOf, ownedFrom } from './feed-places.ts';
 import type { Governing } from './governing.ts';
 import { Pace } from './pace.ts';
 import { frameSamples, type RangeSet, runEnd, sampleRate, subtract, union } from './protocol.js';
 import { settleBoundary } from './quiet-boundary.ts';
-import type { EngineQuota } from './quota.ts';
 import { Resting, type RestView } from './resting.ts';
 import type { Assignment } from './rooms.ts';
-import type { SaidWords } from './said.ts';
 import { Sessions } from './sessions.ts';
 import type { Spool } from './spool.ts';
 import type { SpoolStream } from './spool-stream.ts';
 
-export interface FeedLimits {
-  /** Behind the edge by more than this, the feed jumps to it and leaves the stretch to backfill. */
-  readonly catchUpLimitMs: number;
-  /** Live audio that is late by this long is bridged with silence that has no position. */
-  readonly patienceMs: number;
-  /** A declared hole is crossed by at most this much silence. */
-  readonly maxHoleSilenceMs: number;
-  /** No session is fed further ahead of its own wall clock. */
-  readonly maxLeadMs: number;
-  /** A session without any audio for this long is ended. */
-  readonly idleMs: number;
-  readonly finishTimeoutMs: number;
-  /** Audio on the far side of a boundary that both sessions hear, so that no word is cut for the one that owns it. */
-  readonly overlapMs: number;
-  /** Left to backfill where a session has to begin in the midst of what is said: the rest of a long word. */
-  readonly cutMs: number;
-}
-
-export const feedLimits: FeedLimits = {
-  catchUpLimitMs: 5000,
-  patienceMs: 1000,
-  maxHoleSilenceMs: 2000,
-  maxLeadMs: 5000,
-  idleMs: 60_000,
-  finishTimeoutMs: 10_000,
-  overlapMs: 500,
-  cutMs: 300,
-};
-
-export interface FeedListener {
-  partial(heard: Heard | null): void;
-  /** `heard` null: nothing was said, only progress. */
-  final(heard: Heard | null, done: ReadonlyMap<string, RangeSet>): void;
-  /** The engine's state changed: see `state`. */
-  changed(): void;
-}
-
-export type EngineState = 'idle' | 'opening' | 'ready' | 'resting' | 'retrying';
-
 const tickMs = 200;
 const samples = (ms: number) => Math.round((ms * sampleRate) / 1000);
 const forever = Number.MAX_SAFE_INTEGER;
-
-export interface FeedOptions {
-  readonly spool: Spool;
-  readonly governing: Governing;
-  readonly room: string;
-  readonly engineFor: (name: string) => Engine;
-  readonly quota: EngineQuota;
-  readonly said: SaidWords;
-  /** What of a stream is being backfilled already. */
-  readonly taken: (streamId: string) => RangeSet;
-  readonly listener: FeedListener;
-  readonly log: Logger;
-  readonly limits?: FeedLimits;
-  /** A paid session rests after so much silence; 0, the default: never. */
-  readonly restAfterMs?: number;
-  /** Monotonic, ms. */
-  readonly now?: () => number;
-}
 
 /**
  * The live feed of one room: takes audio from the spool as it arrives, in order, to one engine session. Its clock is
@@ -164,7 +107,7 @@ export class Feed {
 
   /** How far the engine's input is behind the newest audio received, in ms. */
   get lagMs(): number {
-    return this.#stream ? (Math.max(0, this.#newest(this.#stream) - this.#cursor) * 1000) / sampleRate : 0;
+    return this.#stream ? (Math.max(0, newestOf(this.#stream) - this.#cursor) * 1000) / sampleRate : 0;
   }
 
   /** Takes the room's live stream; what is left of the one before is finished first if it is close behind. */
@@ -290,10 +233,10 @@ export class Feed {
   /** Passes silence by; goes back to just before the sound that ends it. */
   #rest(stream: SpoolStream, to: number, { engine }: Assignment): boolean {
     const isPaid = this.#sessions.engineOf(engine).paid;
-    const from = isPaid ? this.#resting.wake(to) : this.#resting.end(to);
-    this.#cursor = from ?? to;
-    if (from === null) this.#note(stream, this.#resting.pass(to));
-    else this.#generation++;
+    const woken = isPaid ? this.#resting.wake(to) : this.#resting.end(to);
+    this.#cursor = woken?.from ?? to;
+    this.#note(stream, woken ? woken.passed : this.#resting.pass(to));
+    if (woken) this.#generation++;
     this.#lastAudioMs = this.#now();
     return true;
   }
@@ -306,7 +249,9 @@ export class Feed {
   /** Opens a session at the cursor, which hears a little of what came before where another one ends there. */
   async #open(stream: SpoolStream, assignment: Assignment): Promise<Attempt | null> {
     const generation = this.#generation;
-    const context = this.#sessions.hasLeaving ? await this.#context(stream) : new Uint8Array(0);
+    const context = this.#sessions.hasLeaving
+      ? await contextBefore(stream, this.#cursor, samples(this.#limits.overlapMs))
+      : new Uint8Array(0);
     if (generation !== this.#generation || this.#stopped) return null;
     return this.#begin(this.#sessions.open(assignment), stream, context);
   }
@@ -314,7 +259,7 @@ export class Feed {
   /** Opens a session at the cursor beside the present one: if it has words and the other has none, it goes on alone. */
   async #openSecond(stream: SpoolStream): Promise<void> {
     const generation = this.#generation;
-    const context = await this.#context(stream);
+    const context = await contextBefore(stream, this.#cursor, samples(this.#limits.overlapMs));
     if (generation !== this.#generation || this.#stopped || !this.#sessions.isDoubtful) return;
     this.#begin(this.#sessions.openSecond(), stream, context);
   }
@@ -322,42 +267,26 @@ export class Feed {
   /** Opens the session that will take the present one's place before that becomes too old. */
   async #openStandby(stream: SpoolStream): Promise<void> {
     const generation = this.#generation;
-    const context = await this.#context(stream);
+    const context = await contextBefore(stream, this.#cursor, samples(this.#limits.overlapMs));
     if (generation !== this.#generation || this.#stopped || !this.#sessions.isDue) return;
     const attempt = this.#sessions.openStandby();
     this.#begin(attempt, stream, context);
     attempt?.own(stream.id, []);
   }
 
-  /** The audio right before the cursor, as far as it is held: a word at a boundary is heard whole by the one that owns it. */
-  async #context(stream: SpoolStream): Promise<Uint8Array> {
-    const before = Math.max(0, this.#cursor - samples(this.#limits.overlapMs));
-    const isHeld = runEnd(subtract(stream.received, stream.holeRanges), before) >= this.#cursor;
-    return isHeld ? toMono(await stream.read(before, this.#cursor), stream.channels) : new Uint8Array(0);
-  }
-
   #begin(attempt: Attempt | null, stream: SpoolStream, context: Uint8Array): Attempt | null {
     const before = this.#cursor - context.length / 2;
-    attempt?.own(stream.id, [[this.#ownedFrom(stream, this.#cursor), forever]]);
+    attempt?.own(stream.id, [[ownedFrom(stream, this.#cursor, samples(this.#limits.cutMs)), forever]]);
     for (let at = 0; at < context.length; at += frameSamples * 2)
       attempt?.write(stream.id, before + at / 2, context.subarray(at, at + frameSamples * 2));
     return attempt;
-  }
-
-  /**
-   * Where a session that begins at `position` owns what it hears. Audio whose beginning is still to come begins in the midst of
-   * a word: that one is left to backfill, which will hear all of it.
-   */
-  #ownedFrom(stream: SpoolStream, position: number): number {
-    const isCut = position > 0 && position < forever && runEnd(stream.received, position - 1) < position;
-    return isCut ? position + samples(this.#limits.cutMs) : position;
   }
 
   /** What a failed session did not answer is asked again, if it is still near; else backfill finds it. */
   #goBack(undone: ReadonlyMap<string, RangeSet>): void {
     this.#generation++;
     const stream = this.#stream;
-    const nearest = stream ? this.#newest(stream) - samples(this.#limits.catchUpLimitMs) : 0;
+    const nearest = stream ? newestOf(stream) - samples(this.#limits.catchUpLimitMs) : 0;
     const back = undone.get(stream?.id ?? '')?.find(([from]) => from >= nearest)?.[0];
     if (back !== undefined) this.#cursor = Math.min(this.#cursor, back);
     this.advance();
@@ -372,9 +301,7 @@ export class Feed {
 
   /** To the newest audio at once; what lies between is backfilled. */
   #jump(stream: SpoolStream): boolean {
-    const newest = this.#newest(stream);
-    const lastRun = subtract(stream.received, stream.holeRanges).at(-1)?.[0] ?? newest;
-    const target = newest - lastRun <= samples(this.#limits.catchUpLimitMs) ? Math.max(lastRun, this.#cursor) : newest;
+    const target = jumpTarget(stream, this.#cursor, samples(this.#limits.catchUpLimitMs));
     if (target <= this.#cursor) return false;
     this.#jumps++;
     this.#leave(stream, target);
@@ -421,7 +348,7 @@ export class Feed {
     const next = this.#next;
     if (!next) return false;
     const left = Math.max(0, stream.edge - this.#cursor);
-    const behindMs = ((left + this.#newest(next)) * 1000) / sampleRate;
+    const behindMs = ((left + newestOf(next)) * 1000) / sampleRate;
     const stuck =
       runEnd(stream.received, this.#cursor) <= this.#cursor && now - this.#lastAudioMs > this.#limits.patienceMs;
     if (left > 0 && behindMs <= this.#limits.catchUpLimitMs && !stuck) return false;
@@ -441,7 +368,8 @@ export class Feed {
 
   /** The present session does not own what lies from the cursor to `target`; silence closes its open segment. */
   #leave(stream: SpoolStream, target: number): void {
-    this.#sessions.disown(stream.id, [[this.#cursor, this.#ownedFrom(stream, target)]]);
+    const until = target === forever ? forever : ownedFrom(stream, target, samples(this.#limits.cutMs));
+    this.#sessions.disown(stream.id, [[this.#cursor, until]]);
     this.#sessions.writeSilence(samples(1000));
   }
 
@@ -458,9 +386,5 @@ export class Feed {
   /** Where the live feed takes a stream up: behind the last final and what backfill is at, or at its beginning. */
   #startOf(stream: SpoolStream): number {
     return union(subtract(stream.captioned, stream.holeRanges), this.#taken(stream.id)).at(-1)?.[1] ?? 0;
-  }
-
-  #newest(stream: SpoolStream): number {
-    return stream.received.at(-1)?.[1] ?? 0;
   }
 }

@@ -27,6 +27,10 @@ export const muteLimits: MuteLimits = {
 
 const unheard: Hearing = { fed: 0, unanswered: 0 };
 
+/** A second opinion takes what the service bills at the least, and no longer than this. */
+export const minSecondMs = 15_000;
+export const maxSecondMs = 60_000;
+
 /**
  * When to doubt a session that hears and says nothing. Nothing tells a mute service from applause but a second opinion: another
  * session that hears the same. That costs the service's billing minimum, so a room with much applause is given more time.

@@ -3,12 +3,13 @@ import type { Logger } from '../systemd/log.ts';
 import { Attempt, type AttemptListener, type Heard } from './attempt.ts';
 import type { Engine, EngineFailure, SessionSettings } from './engines/engine.ts';
 import { sessionSettings } from './governing.ts';
-import { isUnanswered, MuteWatch } from './mute.ts';
+import { isUnanswered, MuteWatch, maxSecondMs, minSecondMs } from './mute.ts';
 import { type RangeSet, sampleRate, subtract } from './protocol.js';
 import type { EngineQuota, Lease } from './quota.ts';
 import { EngineRetry } from './retry.ts';
 import type { Assignment } from './rooms.ts';
 import type { SaidWords } from './said.ts';
+import { mute, noPlace, noWords, spent } from './session-notices.ts';
 
 export interface SessionsListener {
   partial(heard: Heard | null): void;
@@ -37,47 +38,14 @@ interface Leaving {
   readonly until: number;
 }
 
-/** @param ahead rooms that are before this one */
-const noPlace = (ahead: number): EngineFailure => ({
-  kind: 'capacity',
-  code: 'engine-quota',
-  message:
-    ahead === 0
-      ? 'All places of the captioning service are taken; this room is next.'
-      : `All places of the captioning service are taken; ${ahead} ${ahead === 1 ? 'room is' : 'rooms are'} before this one.`,
-  hint: 'Captions begin when another room rests or ends; a higher quota of the account and --max-engine-sessions make more places.',
-});
-const spent = (message: string): EngineFailure => ({
-  kind: 'configuration',
-  code: 'engine-cost',
-  message,
-  hint: 'Captions go on tomorrow (UTC), or with a higher --max-cost-per-day or --max-room-cost-per-day. Audio is kept meanwhile.',
-});
 /** Of the longest a session may last: from here on the next one stands by, and at the latest it takes over. */
 const rotateFromShare = 7 / 8;
 const rotateAtLatestShare = 23 / 24;
-/** A session that was to stand by and failed, or found no place, is tried again after this. */
-const standbyRetryMs = 20_000;
+/** A session that was to stand by and failed, or found no place, is tried again after this: 20 s of 4 h. */
+const standbyRetryShare = 1 / 720;
 /** Whoever waits for a place asks again this soon. */
 const askAgainMs = 250;
-/** The present session said nothing, and another one that heard the same did. */
-const mute: EngineFailure = {
-  kind: 'reopen',
-  code: 'engine-mute',
-  message: 'The captioning service went on taking audio and said nothing.',
-  hint: 'Sala goes on with a new session and fills in what was missed; if this comes back, see the service’s health page.',
-};
-/** Neither did. */
-const noWords: Explained = {
-  code: 'engine-no-words',
-  message: 'There is sound in the room, and the captioning service finds no words in it.',
-  hint: 'All is well if this is music, applause or noise. If somebody speaks, check the room’s language, and listen to its mixer.',
-};
 const forever = Number.MAX_SAFE_INTEGER;
-const fourHoursMs = 4 * 3_600_000;
-/** A second opinion takes what the service bills at the least, and no longer than this. */
-const minSecondMs = 15_000;
-const maxSecondMs = 60_000;
 
 /**
  * The engine sessions of one room's live feed: the present one, one beside it when it is doubted, those that are leaving, and
@@ -212,7 +180,7 @@ export class Sessions {
     const engine = this.#engine;
     if (!present || !engine) return null;
     const { quota, now, room } = this.#options;
-    this.#standbyNotBeforeMs = now() + standbyRetryMs * ((engine.maxSessionMs ?? fourHoursMs) / fourHoursMs);
+    this.#standbyNotBeforeMs = now() + (engine.maxSessionMs ?? 0) * standbyRetryShare;
     const lease = engine.paid ? quota.take('handover', room) : null;
     if (engine.paid && !lease) return null;
     this.counters.sessions++;
