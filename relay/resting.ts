@@ -18,6 +18,14 @@ export interface RestView {
   readonly silentMs: number;
 }
 
+/** The end of a rest. */
+export interface Awakening {
+  /** The feed goes on from here. */
+  readonly from: number;
+  /** What lies before it as silence, and has not been noted yet. */
+  readonly passed: RangeSet;
+}
+
 /**
  * The rest of one room's live feed: in long silence it holds no paid session, and goes on a little before the sound that ends
  * the silence. It follows one stream at a time, in positions.
@@ -84,17 +92,18 @@ export class Resting {
   }
 
   /** Where to go on from, now that the feed has come to `position`; null while it rests on. Ends the rest. */
-  wake(position: number): number | null {
+  wake(position: number): Awakening | null {
     if (this.#from === null || this.#watch.soundMs === 0) return null;
     const sound = (this.#watch.soundMs * sampleRate) / 1000;
     return this.end(Math.round(position - sound - preRollSamples));
   }
 
   /** Ends the rest; goes on from `position`, or from where nothing earlier is left. */
-  end(position: number): number {
-    const from = Math.max(position, this.#from ?? position);
+  end(position: number): Awakening {
+    const noted = this.#from ?? position;
+    const from = Math.max(position, noted);
     this.#from = null;
-    return from;
+    return { from, passed: from > noted ? [[noted, from]] : [] };
   }
 
   /** What of the stream is behind us as silence, now that the feed has come to `position`. */

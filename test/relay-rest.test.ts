@@ -76,6 +76,15 @@ describe('a paid session', () => {
     expect(subtract(subtract([[0, virtual.stream.edge]], virtual.settled), claimed)).toEqual([]);
   });
 
+  test('leaves nothing of a silence to be filled in once somebody speaks again: that would be a session of its own', async () => {
+    const virtual = room({ restAfterMs: 20_000 });
+    await virtual.talk(46, speech, noise);
+    await virtual.play(203.7, noise);
+    await virtual.talk(9.2, speech, noise);
+    const claimed = virtual.feed.claims().get('stream') ?? [];
+    expect(subtract(subtract([[0, virtual.stream.edge]], virtual.settled), claimed)).toEqual([]);
+  });
+
   test('never rests where that is switched off', async () => {
     const virtual = room({ restAfterMs: 0 });
     await virtual.talk(10, speech, noise);

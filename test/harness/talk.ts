@@ -17,6 +17,8 @@ export interface TalkOptions {
   readonly language?: string;
   /** What the device listens to, instead of playing the talk itself. */
   readonly source?: string;
+  /** A WAV file in the talk's own folder to play instead. */
+  readonly sourceIn?: string;
   /** The kit starts while the relay's address refuses connections. */
   readonly startsOffline?: boolean;
   readonly deviceArgs?: readonly string[];
@@ -247,7 +249,7 @@ export class Talk {
       room: 'hall',
       token,
       dataDir: this.deviceDir,
-      source: this.#options.source ?? `wav:${this.path('talk.wav')}`,
+      source: this.#options.source ?? `wav:${this.path(this.#options.sourceIn ?? 'talk.wav')}`,
       args: this.#options.deviceArgs ?? [],
       env: this.#options.deviceEnv ?? {},
     });
