@@ -3,10 +3,13 @@
 
 const refreshMs = 3000;
 const requestTimeoutMs = 10_000;
+/** The left end of the meters, dBFS. */
+const quietestDb = -75;
 
 /**
  * @typedef {{ room: string, name: string, language: string, seq: number,
- *   live: { state: string, message: string, lagMs: number, engine: { message: string, hint: string } } }} RoomView
+ *   live: { state: string, message: string, lagMs: number, engine: { message: string, hint: string },
+ *     rest: { levelDb: number, thresholdDb: number | null }, spent: { seconds: number, money: number } } }} RoomView
  */
 
 /** @template {Element} E @param {string} selector @param {new () => E} kind @param {ParentNode} [within] @returns {E} */
@@ -54,6 +57,24 @@ function cell(text, below = '') {
   return made;
 }
 
+/**
+ * The level now, and from where on it counts as speech. dBFS.
+ * @param {RoomView} view
+ */
+function soundOf({ name, live: { rest } }) {
+  const made = cell('', rest.thresholdDb === null ? '' : `speech from ${Math.round(rest.thresholdDb)} dB`);
+  const meter = document.createElement('meter');
+  meter.setAttribute('aria-label', `Sound of ${name}`);
+  meter.min = quietestDb;
+  meter.max = 0;
+  if (rest.thresholdDb !== null) meter.low = meter.high = rest.thresholdDb;
+  meter.optimum = 0;
+  meter.value = rest.levelDb;
+  meter.textContent = `${Math.round(rest.levelDb)} dB`;
+  made.prepend(meter);
+  return made;
+}
+
 /** @param {RoomView} view */
 function rowOf({ room, name, language }) {
   const row = document.createElement('tr');
@@ -80,7 +101,7 @@ function rowOf({ room, name, language }) {
   });
   const last = document.createElement('td');
   last.append(form);
-  row.append(cell(''), cell(''), cell(''), cell(''), last);
+  row.append(cell(''), cell(''), cell(''), cell(''), cell(''), last);
   return row;
 }
 
@@ -94,8 +115,9 @@ function show(view) {
   [
     cell(name, room),
     cell(live.state, [live.message, engine].filter(Boolean).join(' ')),
+    soundOf(view),
     cell(`${(live.lagMs / 1000).toFixed(1)} s`),
-    cell(String(seq)),
+    cell(String(seq), live.spent.seconds > 0 ? `${live.spent.money.toFixed(2)} today` : ''),
   ].forEach((each, i) => {
     row.cells[i]?.replaceWith(each);
   });

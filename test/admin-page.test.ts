@@ -57,6 +57,10 @@ test('an organizer sees every room and assigns a language', async () => {
   const verdi = page.locator('tr[data-room="verdi"]');
   await verdi.getByText('Sala <b>Verdi</b>').waitFor();
   await page.locator('tr[data-room="rossini"]').getByText('The room is not connected at the moment.').waitFor();
+  expect(await verdi.locator('meter').evaluate((meter: HTMLMeterElement) => [meter.value, meter.low])).toEqual([
+    -40, -54,
+  ]);
+  await verdi.getByText('speech from -54 dB').waitFor();
   await verdi.locator('input').fill('it-it');
   await verdi.locator('button').click();
   await page.locator('#notice').getByText('it-IT').waitFor();
