@@ -1,0 +1,3 @@
+import { leakTest } from './harness/session-leaks.ts';
+
+leakTest(100);
