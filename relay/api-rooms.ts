@@ -18,6 +18,7 @@ export function viewOf(room: LiveRoom) {
     public: settings.public,
     recognition: settings.recognition,
     source: settings.source,
+    restAfter: settings.restAfter ?? null,
     log: room.log.id,
     seq: room.log.seq,
     live: {
@@ -55,13 +56,14 @@ export function addRoomCalls(app: OpenAPIHono, rooms: LiveRooms, access: Access)
     }),
     (context) => {
       const name = context.req.valid('param').room;
-      const { name: title, language, engine, public: open, source, recognition } = context.req.valid('json');
+      const { name: title, language, engine, public: open, source, restAfter, recognition } = context.req.valid('json');
       const change: RoomChange = {
         ...(title === undefined ? {} : { title }),
         ...(language === undefined ? {} : { language }),
         ...(engine === undefined ? {} : { engine }),
         ...(open === undefined ? {} : { public: open }),
         ...(source === undefined ? {} : { source }),
+        ...(restAfter === undefined ? {} : { restAfter }),
         ...(recognition === undefined ? {} : { recognition }),
       };
       const existed = rooms.get(name) !== undefined;

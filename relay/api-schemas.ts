@@ -27,7 +27,20 @@ export const roomChange = z
       .nullable()
       .optional()
       .describe('How to recognise; what is left out stays, null: every default'),
-    source: z.string().min(1).max(128).nullable().optional().describe('Pins the device that may send audio; null: any'),
+    source: z
+      .string()
+      .min(1)
+      .max(128)
+      .nullable()
+      .optional()
+      .describe('Pins a device: it goes before any other as soon as it is there; null: none does'),
+    restAfter: z
+      .number()
+      .min(0)
+      .max(86_400)
+      .nullable()
+      .optional()
+      .describe("Silence in seconds after which a paid session rests, 0: never; null: the relay's --rest-after"),
   })
   .openapi('RoomChange');
 
@@ -56,6 +69,7 @@ export const roomView = z
     public: z.boolean(),
     recognition: recognitionSchema,
     source: z.string().nullable().describe('The pinned device: it goes before any other that is there'),
+    restAfter: z.number().nullable(),
     log: z.string().describe('Id of the caption log'),
     seq: z.number().int().describe('Newest seq of the log'),
     live: z.object({

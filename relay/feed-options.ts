@@ -59,7 +59,7 @@ export interface FeedOptions {
   readonly log: Logger;
   readonly limits?: FeedLimits;
   /** A paid session rests after so much silence; 0, the default: never. */
-  readonly restAfterMs?: number;
+  readonly restAfterMs?: () => number;
   /** Monotonic, ms. */
   readonly now?: () => number;
 }

@@ -59,7 +59,7 @@ export class Feed {
     this.#now = options.now ?? (() => performance.now());
     const { room, engineFor, quota, said, log, listener } = options;
     const { finishTimeoutMs } = this.#limits;
-    this.#resting = new Resting(options.restAfterMs ?? 0);
+    this.#resting = new Resting(options.restAfterMs ?? (() => 0));
     this.#sessions = new Sessions({
       ...{ room, engineFor, quota, said, log, finishTimeoutMs, now: this.#now },
       listener: {

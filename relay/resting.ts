@@ -31,14 +31,14 @@ export interface Awakening {
  * the silence. It follows one stream at a time, in positions.
  */
 export class Resting {
-  readonly #afterMs: number;
+  readonly #afterMs: () => number;
   #watch = new RestWatch();
   #heardTo = 0;
   /** While resting: the first position that is neither heard by a session nor noted as silence. */
   #from: number | null = null;
 
-  /** @param afterMs silence after which to rest; 0: never */
-  constructor(afterMs: number) {
+  /** @param afterMs silence after which to rest, as it is set at the moment; 0: never */
+  constructor(afterMs: () => number) {
     this.#afterMs = afterMs;
   }
 
@@ -83,8 +83,9 @@ export class Resting {
 
   /** @param sessionAgeMs of the paid session that would end */
   mayRest(sessionAgeMs: number): boolean {
-    if (this.#afterMs === 0 || this.isResting) return false;
-    return this.#watch.silentMs >= this.#afterMs && sessionAgeMs >= minSessionMs;
+    const afterMs = this.#afterMs();
+    if (afterMs === 0 || this.isResting) return false;
+    return this.#watch.silentMs >= afterMs && sessionAgeMs >= minSessionMs;
   }
 
   begin(position: number): void {
@@ -93,7 +94,9 @@ export class Resting {
 
   /** Where to go on from, now that the feed has come to `position`; null while it rests on. Ends the rest. */
   wake(position: number): Awakening | null {
-    if (this.#from === null || this.#watch.soundMs === 0) return null;
+    if (this.#from === null) return null;
+    if (this.#afterMs() === 0) return this.end(position); // it was switched off meanwhile
+    if (this.#watch.soundMs === 0) return null;
     const sound = (this.#watch.soundMs * sampleRate) / 1000;
     return this.end(Math.round(position - sound - preRollSamples));
   }

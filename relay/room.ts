@@ -40,7 +40,7 @@ export interface RoomParts {
   readonly engineFor: (name: string) => Engine;
   readonly quota: EngineQuota;
   readonly costs: Costs;
-  /** Silence after which a paid session rests; 0: never. */
+  /** Silence after which a paid session rests where a room says nothing else; 0: never. */
   readonly restAfterMs: number;
   readonly textRules: TextRuleBook;
   readonly log: Logger;
@@ -84,7 +84,10 @@ export class Room implements LiveRoom, BackfillRoom {
       room: record.name,
       engineFor: parts.engineFor,
       quota: parts.quota,
-      restAfterMs: parts.restAfterMs,
+      restAfterMs: () => {
+        const { restAfter } = this.#record.settings;
+        return restAfter == null ? parts.restAfterMs : restAfter * 1000;
+      },
       said: this.said,
       taken: (stream) => parts.backfill.taken(stream),
       log: parts.log,

@@ -28,6 +28,8 @@ export interface RoomSettings {
   readonly public: boolean;
   /** The only device that may be in charge; null: whichever comes. */
   readonly source: string | null;
+  /** Silence in s after which a paid session rests, 0: never; null or absent: the relay's setting. */
+  readonly restAfter?: number | null;
   /** How to recognise, beside the language. */
   readonly recognition: Recognition;
   /** False until an organizer chose the language; the predecessor's `lang` counts only then. */

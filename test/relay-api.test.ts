@@ -68,6 +68,12 @@ async function ask(method: string, path: string, body?: unknown, token: string |
 
 const error = (code: string) => ({ error: { code, message: expect.any(String), hint: expect.stringMatching(/./) } });
 
+test('a room has its own rest or the relay’s', async () => {
+  expect((await ask('PUT', '/api/rooms/verdi', { restAfter: 0 })).body).toMatchObject({ restAfter: 0 });
+  expect((await ask('PUT', '/api/rooms/verdi', { restAfter: -1 })).status).toBe(400);
+  expect((await ask('PUT', '/api/rooms/verdi', { restAfter: null })).body).toMatchObject({ restAfter: null });
+});
+
 test('a room is made, changed, shown, listed and deleted', async () => {
   const made = await ask('PUT', '/api/rooms/verdi', {
     name: 'Sala Verdi',

@@ -85,6 +85,15 @@ describe('a paid session', () => {
     expect(subtract(subtract([[0, virtual.stream.edge]], virtual.settled), claimed)).toEqual([]);
   });
 
+  test('is back at once where rest is switched off meanwhile', async () => {
+    const virtual = room({ restAfterMs: 20_000 });
+    await virtual.play(30, noise);
+    expect(virtual.feed.state).toBe('resting');
+    virtual.restAfterMs = 0;
+    await virtual.play(3, noise);
+    expect(virtual.feed.state).toBe('ready');
+  });
+
   test('never rests where that is switched off', async () => {
     const virtual = room({ restAfterMs: 0 });
     await virtual.talk(10, speech, noise);

@@ -141,6 +141,8 @@ export class VirtualFeed {
   readonly costs: Costs;
   readonly feed: Feed;
   readonly quota: EngineQuota;
+  /** May be changed while it runs. */
+  restAfterMs: number;
   settled: RangeSet = [];
   readonly #boundaries: Boundary[] = [];
   #open = 0;
@@ -148,6 +150,7 @@ export class VirtualFeed {
 
   constructor({ db, restAfterMs = 0, maxSessionMs = 14_400_000, maxSessions = 10 }: VirtualFeedOptions) {
     const limits = { pricePerMinute: 0.024, alarmPerDay: null, maxPerDay: null, maxPerRoomAndDay: null };
+    this.restAfterMs = restAfterMs;
     this.costs = new Costs(db, limits);
     this.quota = new EngineQuota({ maxSessions, reserve: 0 }, this.costs);
     const engine: Engine = {
@@ -192,7 +195,7 @@ export class VirtualFeed {
       said: new SaidWords((_stream, position) => (position * 1000) / sampleRate),
       taken: () => [],
       log: createLog('silent')('test'),
-      restAfterMs,
+      restAfterMs: () => this.restAfterMs,
       listener: {
         partial: () => {},
         final: (heard, done) => {
