@@ -13,6 +13,7 @@ import { type Program, type Running, run } from '../systemd/program.ts';
 import { createApi } from './api.ts';
 import { Backfill } from './backfill.ts';
 import { DailyBudget } from './budget.ts';
+import { Check, readSpeech } from './check.ts';
 import { Costs } from './costs.ts';
 import { openDatabase, relayId } from './database.ts';
 import type { Renewal } from './database-handle.ts';
@@ -25,7 +26,7 @@ import { LegacyAudio } from './legacy-audio.ts';
 import { LegacyReaders } from './legacy-readers.ts';
 import type { LiveRoom } from './live.ts';
 import { createMetricsApp, Metrics } from './metrics.ts';
-import { checkOptions, type RelayOptions, relayOptions } from './options.ts';
+import { type CheckingOptions, checkingOptions, checkOptions, type RelayOptions, relayOptions } from './options.ts';
 import { checkPages } from './pages.ts';
 import { Readers } from './publish.ts';
 import { EngineQuota } from './quota.ts';
@@ -47,6 +48,7 @@ const readerStopMs = 500;
 
 const pagesDir = fileURLToPath(new URL('../display/', import.meta.url));
 const protocolFile = fileURLToPath(new URL('./protocol.js', import.meta.url));
+const speechFolder = new URL('../provisioning/speech/', import.meta.url);
 
 function version(): string {
   const { version }: { version: string } = JSON.parse(
@@ -55,7 +57,27 @@ function version(): string {
   return version;
 }
 
+const proxyIn = (env: NodeJS.ProcessEnv) => env.HTTPS_PROXY ?? env.https_proxy ?? env.ALL_PROXY ?? env.all_proxy;
+
+/** `--check`: one session with the present configuration, no port, no folder. */
+async function startCheck(options: CheckingOptions, env: NodeJS.ProcessEnv): Promise<Running> {
+  // What it finds is told in words; the lines of a running relay would only hide them.
+  const logs = createLog(options.logLevel === 'info' ? 'error' : options.logLevel);
+  const { dataDir = '', ...rest } = options;
+  const awsRegion = env.AWS_REGION || null;
+  const engines = new Engines({ ...rest, dataDir, execPath: process.execPath, awsRegion, proxy: proxyIn(env) }, logs);
+  const check = new Check({
+    engine: engines.get(options.engine),
+    settings: { room: 'check', language: options.language },
+    region: awsRegion,
+    speech: readSpeech(speechFolder),
+    print: (line) => process.stdout.write(`${line}\n`),
+  });
+  return { done: check.run(), stop: async () => check.stop() };
+}
+
 async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Running> {
+  if (options.check) return startCheck(options, env);
   const { adminToken } = checkOptions(options);
   const logs = createLog(options.logLevel);
   const log = logs('relay');
@@ -95,6 +117,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
       execPath: process.execPath,
       awsRegion,
       vocabularies,
+      proxy: proxyIn(env),
       maxSessionMs: options.maxSessionSeconds * 1000,
     },
     logs,
@@ -243,11 +266,11 @@ async function close(server: Server): Promise<void> {
   await closed;
 }
 
-const program: Program<typeof relayOptions> = {
+const words = {
   usage: 'npm run relay --',
   summary: 'The relay: takes audio from the rooms, has it captioned, publishes the captions.',
-  settings: relayOptions,
-  start,
 };
+const program: Program<typeof relayOptions> = { ...words, settings: relayOptions, start };
+const checkProgram: Program<typeof checkingOptions> = { ...words, settings: checkingOptions, start: startCheck };
 
-await run(program, process);
+await (process.argv.includes('--check') ? run(checkProgram, process) : run(program, process));

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { address } from '../systemd/configuration.ts';
+import { address, toggle } from '../systemd/configuration.ts';
 import { ConfigurationError, messageOf, SalaError } from '../systemd/errors.ts';
 import { type AdminToken, readAdminToken } from './admin-token.ts';
 import { defaultDoorLimits } from './doors.ts';
@@ -14,17 +14,20 @@ const languages = z
 const money = z.coerce.number().min(0);
 const count = (fallback: number) => z.coerce.number().int().min(1).default(fallback);
 
+const dataDir = text('folder of captions, audio and scripts; made if missing', 'DIR');
+const adminTokenFile = text("file with the organizers' token, at least 16 characters", 'FILE');
+
 /** Everything a relay can be told, with its defaults: flags, `SALA_…` variables and TOML keys derive from the names. */
 export const relayOptions = z.object({
   listen: address
     .prefault('127.0.0.1:8080')
     .meta(text('where rooms, pages and API are served [127.0.0.1:8080]', 'HOST:PORT')),
-  dataDir: file.meta(text('folder of captions, audio and scripts; made if missing', 'DIR')),
+  dataDir: file.meta(dataDir),
   engine: engineName
     .default('transcribe')
     .meta(text('engine of rooms that name none: transcribe, pocketsphinx, sherpa, script:NAME', 'NAME')),
   language: language.prefault('en-US').meta(text('language of a room nobody has assigned one [en-US]', 'TAG')),
-  adminTokenFile: file.meta(text("file with the organizers' token, at least 16 characters", 'FILE')),
+  adminTokenFile: file.meta(adminTokenFile),
   metricsListen: address.optional().meta(text('serve /metrics there without a token', 'HOST:PORT')),
   retain: z
     .enum(['captioned', 'hours', 'archive'])
@@ -81,6 +84,9 @@ export const relayOptions = z.object({
     .optional()
     .meta(text("language that model speaks, several by commas [as its folder's name says]", 'TAGS')),
   sherpaThreads: count(1).meta(text('threads of each sherpa session', 'COUNT')),
+  check: toggle(false).meta({
+    description: 'says in words whether captions would work, by a sentence of English speech, and ends',
+  }),
   logLevel: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .default('info')
@@ -88,6 +94,13 @@ export const relayOptions = z.object({
 });
 
 export type RelayOptions = z.output<typeof relayOptions>;
+
+/** The same for `--check`, which opens no port and needs no folder. */
+export const checkingOptions = relayOptions.extend({
+  dataDir: file.optional().meta(dataDir),
+  adminTokenFile: file.optional().meta(adminTokenFile),
+});
+export type CheckingOptions = z.output<typeof checkingOptions>;
 
 /**
  * What reading alone can show to be wrong beyond each setting's own form; reads the admin token.

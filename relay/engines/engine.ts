@@ -101,6 +101,8 @@ export interface Engine {
   readonly maxSessionMs?: number;
   /** Why these settings cannot work with this engine, with a hint; null where they can. Needs no network. */
   check(settings: SessionSettings): Explained | null;
+  /** Looks for what a failed session could not say of itself, why there is no connection; null where nothing is found. In bounded time. */
+  findCause?(failure: EngineFailure): Promise<Explained | null>;
   /** Opens a session; every fault, also a missing library or credential, arrives by `listener.failed`, never as a throw. */
   open(settings: SessionSettings, listener: EngineListener): EngineSession;
 }

@@ -15,6 +15,8 @@ export interface EngineSettings {
   readonly awsRegion?: string | null | undefined;
   readonly maxSessionMs?: number | undefined;
   readonly vocabularies?: VocabularyLender | undefined;
+  /** HTTPS_PROXY or the like, as far as one is set. */
+  readonly proxy?: string | undefined;
   readonly pocketsphinxLibrary?: string | undefined;
   readonly pocketsphinxModel?: string | undefined;
   readonly sherpaModel?: string | undefined;
@@ -48,6 +50,7 @@ export class Engines {
         region: awsRegion ?? undefined,
         maxSessionMs: this.#settings.maxSessionMs,
         vocabularies: this.#settings.vocabularies,
+        proxy: this.#settings.proxy,
       });
     if (name === 'pocketsphinx')
       return new PocketSphinxEngine({

@@ -55,6 +55,20 @@ export function classifyFailure(error: unknown, context: FailureContext): Engine
   return failure(wordsFor(error, context), error);
 }
 
+/** Whether it is left open why there was no connection: worth a probe. */
+export function isUnexplained({ code }: EngineFailure, { socketError, target }: UnexplainedContext): boolean {
+  if (target === null || !unexplainedCodes.includes(code)) return false;
+  return !/^(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH)$/.test(codeOf(socketError));
+}
+
+interface UnexplainedContext {
+  readonly socketError: unknown;
+  /** null: it was never tried. */
+  readonly target: URL | null;
+}
+
+const unexplainedCodes: readonly string[] = ['transcribe-connection', 'transcribe-start-timeout', 'transcribe-failed'];
+
 /** What it means that the stream ended and nobody asked for it, without an error. */
 export function brokenStream(context: FailureContext): EngineFailure {
   return failure(connectionLost(context), context.socketError ?? undefined);
@@ -67,6 +81,9 @@ function failure([code, kind, message, hint]: Words, cause: unknown): EngineFail
 function wordsFor(error: unknown, context: FailureContext): Words {
   const name = error instanceof Error ? error.name : '';
   const said = serviceText(error);
+  // The service says so of a wrong clock as of a wrong key; its words tell.
+  if (/^InvalidSignature|^SignatureDoesNotMatch/.test(name) && /signature expired|not yet current/i.test(said))
+    return ['clock', 'backoff', 'AWS finds the request’s time wrong.', clock];
   const credentials = credentialFaults.get(name);
   if (credentials) return ['credentials', 'credentials', ...credentials];
   switch (name) {

@@ -8,6 +8,8 @@ import type { TranscribeRequest } from './transcribe-request.ts';
 /** What the SDK does not tell of a stream's connection. */
 export interface ConnectionNotes {
   connected: boolean;
+  /** Where the request went, once there were credentials to sign it with. */
+  target: URL | null;
   /** What the socket failed with, null while it has not. */
   socketError: unknown;
   /** The service ended the stream by END_STREAM after ours, neither reset nor cut. */
@@ -61,6 +63,8 @@ export async function createTranscribeClient(
   const notesBySignal = new WeakMap<object, ConnectionNotes>();
   const handle: InstanceType<typeof http.NodeHttp2Handler>['handle'] = async (request, options = {}) => {
     const notes = options.abortSignal && notesBySignal.get(options.abortSignal);
+    const port = request.port === undefined ? '' : `:${request.port}`;
+    if (notes) notes.target = new URL(`${request.protocol}//${request.hostname}${port}`);
     // One handler a stream, as one connection a stream is anyway: so its socket can be told from the others'.
     const handler = new http.NodeHttp2Handler({
       requestTimeout: requestTimeoutMs,

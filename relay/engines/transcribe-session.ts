@@ -38,7 +38,7 @@ export interface SessionParts {
   readonly limits: SessionLimits;
   readonly client: () => Promise<TranscribeClient>;
   /** Told before the listener, which is told what it returns: the engine can forget a client whose credentials were refused. */
-  readonly onFailure: (failure: EngineFailure) => EngineFailure;
+  readonly onFailure: (failure: EngineFailure, notes: ConnectionNotes) => EngineFailure;
   /** The session has ended, in whatever way. */
   readonly onOver: () => void;
   /** Monotonic, ms. */
@@ -55,7 +55,12 @@ export class TranscribeSession implements EngineSession {
   readonly #queue: AudioQueue;
   readonly #reader: ResultReader;
   readonly #abort = new AbortController();
-  readonly #notes: ConnectionNotes = { connected: false, socketError: null, endedCleanly: false };
+  readonly #notes: ConnectionNotes = {
+    connected: false,
+    target: null,
+    socketError: null,
+    endedCleanly: false,
+  };
   readonly #openedMs: number;
   #watch: NodeJS.Timeout | undefined;
   #endTimer: NodeJS.Timeout | undefined;
@@ -186,8 +191,15 @@ export class TranscribeSession implements EngineSession {
         this.#fail({
           code: 'transcribe-start-timeout',
           kind: 'backoff',
-          message: `Amazon Transcribe could not be reached within ${limits.startTimeoutMs / 1000} s.`,
-          hint: 'Check the relay’s network and, on EC2, its instance profile. Sala tries again.',
+          ...(this.#notes.target
+            ? {
+                message: `Amazon Transcribe could not be reached within ${limits.startTimeoutMs / 1000} s.`,
+                hint: 'Check the relay’s network. Sala tries again.',
+              }
+            : {
+                message: `There were no AWS credentials within ${limits.startTimeoutMs / 1000} s: whatever gives them does not answer.`,
+                hint: 'Check the relay’s network and, on EC2, its instance profile; or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Sala tries again.',
+              }),
           cause: this.#notes.socketError ?? undefined,
         });
       return;
@@ -226,6 +238,6 @@ export class TranscribeSession implements EngineSession {
   #fail(failure: EngineFailure): void {
     if (this.#over) return;
     this.abort();
-    this.#parts.listener.failed(this.#parts.onFailure(failure));
+    this.#parts.listener.failed(this.#parts.onFailure(failure, this.#notes));
   }
 }

@@ -3,7 +3,9 @@ import { type Explained, SalaError } from '../../systemd/errors.ts';
 import type { Logger } from '../../systemd/log.ts';
 import { defaultRecognition, explainConflicts } from '../recognition.ts';
 import type { Engine, EngineFailure, EngineListener, EngineSession, SessionSettings } from './engine.ts';
+import { CauseFinder } from './transcribe-cause.ts';
 import { transcribeConflicts } from './transcribe-conflicts.ts';
+import { isUnexplained } from './transcribe-failures.ts';
 import type { VocabularyLender, VocabularyLoan } from './transcribe-loan.ts';
 import { requestOf } from './transcribe-request.ts';
 import { createTranscribeClient, type LoadSdk, loadInstalledSdk, type TranscribeClient } from './transcribe-sdk.ts';
@@ -30,6 +32,8 @@ export interface TranscribeParts {
   readonly region?: string | undefined;
   /** The vocabularies of rooms that name none. */
   readonly vocabularies?: VocabularyLender | undefined;
+  /** HTTPS_PROXY or the like: the SDK does not use it, and whoever set it may think it does. */
+  readonly proxy?: string | undefined;
 }
 
 /**
@@ -48,6 +52,7 @@ export class TranscribeEngine implements Engine {
   readonly #options: SessionLimits;
   readonly #region: string | null;
   readonly #vocabularies: VocabularyLender | null;
+  readonly #causes: CauseFinder;
   /** By region; null is that of the SDK's standard configuration. */
   readonly #clients = new Map<string | null, Promise<TranscribeClient>>();
 
@@ -59,6 +64,7 @@ export class TranscribeEngine implements Engine {
     region,
     maxSessionMs = 4 * 3_600_000,
     vocabularies,
+    proxy,
   }: TranscribeParts) {
     this.#log = log;
     this.#now = now;
@@ -67,6 +73,7 @@ export class TranscribeEngine implements Engine {
     this.#region = region || null;
     this.maxSessionMs = maxSessionMs;
     this.#vocabularies = vocabularies ?? null;
+    this.#causes = new CauseFinder({ log, now, proxy });
   }
 
   check({ language, recognition = defaultRecognition }: SessionSettings): Explained | null {
@@ -84,10 +91,11 @@ export class TranscribeEngine implements Engine {
       limits: this.#options,
       now: this.#now,
       client: () => this.#connect(settings),
-      onFailure: (failure) => {
+      onFailure: (failure, notes) => {
         // What a person has put right must be read again.
         if (failure.kind === 'credentials' || failure.kind === 'configuration')
           this.#clients.delete(recognition.region);
+        if (notes.target && isUnexplained(failure, notes)) return this.#causes.explained(failure, notes.target);
         if (!loan || failure.code !== 'transcribe-vocabulary') return failure;
         loan.refused();
         return withoutVocabulary(failure);
@@ -96,6 +104,10 @@ export class TranscribeEngine implements Engine {
     });
     session.start();
     return session;
+  }
+
+  findCause(failure: EngineFailure): Promise<Explained | null> {
+    return this.#causes.find(failure);
   }
 
   /** What the room names itself goes before what is kept for it. */
