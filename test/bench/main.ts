@@ -8,12 +8,13 @@ import { loadCore, MachineNoise, pin, unpin } from './machine.ts';
 import { narrow } from './narrow.ts';
 import { recovery } from './recovery.ts';
 import { relay } from './relay.ts';
+import { sessions } from './sessions.ts';
 import { stalls } from './stalls.ts';
 import { aimsTable, tableText } from './table.ts';
 import { textRules } from './text-rules.ts';
 
 /** One after the other, each with the machine to itself. */
-const alone: readonly Bench[] = [latency, relay, device, stalls, textRules];
+const alone: readonly Bench[] = [latency, relay, device, stalls, sessions, textRules];
 /** All at once, on all cores: they mostly wait. */
 const together: readonly Bench[] = [recovery, narrow, flash];
 const benches = [...alone, ...together];

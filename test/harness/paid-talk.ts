@@ -18,17 +18,19 @@ const minBilledSeconds = 15;
 
 /** Numbers with silence between them, and where in it each of them begins. */
 function arranged(parts: readonly Part[]): { audio: Int16Array; placeOf: readonly number[] } {
+  const blocksOf = (seconds: number) => Math.round(seconds * 10);
+  const audio = new Int16Array(parts.reduce((sum, [, seconds]) => sum + blocksOf(seconds), 0) * blockSamples);
   const placeOf: number[] = [];
-  const pieces: number[][] = [];
   let at = 0;
   for (const [what, seconds] of parts) {
-    const blocks = Math.round(seconds * 10);
-    const from = placeOf.length;
-    if (what === 'speech') for (let i = 0; i < blocks; i++) placeOf.push(at + i * blockSamples);
-    pieces.push(Array.from(what === 'speech' ? numberedBlocks(from, blocks) : new Int16Array(blocks * blockSamples)));
+    const blocks = blocksOf(seconds);
+    if (what === 'speech') {
+      audio.set(numberedBlocks(placeOf.length, blocks), at);
+      for (let i = 0; i < blocks; i++) placeOf.push(at + i * blockSamples);
+    }
     at += blocks * blockSamples;
   }
-  return { audio: Int16Array.from(pieces.flat()), placeOf };
+  return { audio, placeOf };
 }
 
 export interface PaidTalkOptions {
