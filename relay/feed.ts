@@ -178,7 +178,7 @@ export class Feed {
 
     const hole = stream.holes.find(({ from, to }) => from <= this.#cursor && this.#cursor < to);
     if (hole) {
-      this.#sessions.writeSilence(Math.min(hole.to - this.#cursor, samples(this.#limits.maxHoleSilenceMs)));
+      this.#silence(Math.min(hole.to - this.#cursor, samples(this.#limits.maxHoleSilenceMs)));
       this.#note(stream, this.#resting.skip(this.#cursor, hole.to));
       this.#cursor = hole.to;
       return true;
@@ -201,7 +201,9 @@ export class Feed {
     const governing = this.#governing.at(stream, this.#cursor);
     if (!governing || at !== this.#generation || this.#stopped) return false;
     const { present } = this.#sessions;
-    const isAhead = present !== null && present.leadMs(now) + 100 > this.#limits.maxLeadMs;
+    // It hears a little beyond its end.
+    const { maxLeadMs, overlapMs } = this.#limits;
+    const isAhead = present !== null && present.leadMs(now) + 100 + overlapMs > maxLeadMs;
     if (isAhead || governing.assignment.id !== this.#assignment?.id) this.#replace(stream);
     this.#assignment = governing.assignment;
     if (this.#pace.waitMs(now) > 0) return false;
@@ -327,8 +329,7 @@ export class Feed {
       return false;
     }
     if (idle < this.#limits.patienceMs || now - this.#lastWriteMs < 100) return false;
-    if (present.leadMs(now) + 100 > this.#limits.maxLeadMs) return false;
-    this.#sessions.writeSilence(
+    this.#silence(
       Math.min(samples(now - Math.max(this.#lastWriteMs, this.#lastAudioMs + this.#limits.patienceMs)), samples(1000)),
     );
     this.#lastWriteMs = now;
@@ -366,11 +367,17 @@ export class Feed {
     this.#lastAudioMs = this.#now();
   }
 
+  /** Silence that has no position, as far as the session is not too far ahead of its own clock. */
+  #silence(count: number): void {
+    const leadMs = this.#sessions.present?.leadMs(this.#now()) ?? 0;
+    this.#sessions.writeSilence(Math.max(0, Math.min(count, samples(this.#limits.maxLeadMs - leadMs))));
+  }
+
   /** The present session does not own what lies from the cursor to `target`; silence closes its open segment. */
   #leave(stream: SpoolStream, target: number): void {
     const until = target === forever ? forever : ownedFrom(stream, target, samples(this.#limits.cutMs));
     this.#sessions.disown(stream.id, [[this.#cursor, until]]);
-    this.#sessions.writeSilence(samples(1000));
+    this.#silence(samples(1000));
   }
 
   /** Once a second: what silence has put behind the session is saved with the next sync; limits of spending are kept. */

@@ -175,3 +175,18 @@ describe('a language that is assigned in mid-talk', () => {
       expect(language).toBe((from + to) / 2 < moved ? 'en-US' : 'it-IT');
   });
 });
+
+describe('audio that comes late again and again', () => {
+  test('never puts a session more than 5 s ahead of its own clock, and no word is lost or said twice', async () => {
+    const virtual = room();
+    await virtual.play(5, speech);
+    for (let i = 0; i < 30; i++) {
+      await virtual.burst(3, speech);
+      await virtual.play(4, speech);
+    }
+    await virtual.play(20, noise);
+    expect(faults(virtual, (frame) => frame < 50 + 30 * 70, 50 + 30 * 70)).toEqual(none);
+    for (const { maxLeadMs } of virtual.sessions) expect(maxLeadMs).toBeLessThanOrEqual(5000);
+    expect(virtual.sessions.length).toBeGreaterThan(1); // it was replaced before that
+  });
+});

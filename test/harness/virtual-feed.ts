@@ -69,6 +69,8 @@ class VirtualSession implements EngineSession {
   readonly language: string;
   readonly #listener: EngineListener;
   readonly #ended: () => void;
+  /** How far its audio was ahead of its own clock at the most, in ms. */
+  maxLeadMs = 0;
   #samples = 0;
   #words: Word[] = [];
   #finals = 0;
@@ -85,6 +87,7 @@ class VirtualSession implements EngineSession {
     if (this.endedMs !== null) return;
     const start = this.#samples;
     this.#samples += audio.length / 2;
+    this.maxLeadMs = Math.max(this.maxLeadMs, (this.#samples * 1000) / sampleRate - (Date.now() - this.openedMs));
     if (rmsOf(audio) >= wordRms)
       this.#words.push({
         ...{ text: 'word', start, end: this.#samples, kind: 'word' as const },
@@ -233,6 +236,15 @@ export class VirtualFeed {
       await vi.advanceTimersByTimeAsync(frameMs);
       if (i % 10 === 0) this.feed.tick();
     }
+  }
+
+  /** So much audio comes late: none for its length, then all of it at once. */
+  async burst(seconds: number, dBFS: number): Promise<void> {
+    await vi.advanceTimersByTimeAsync(seconds * 1000);
+    const audio = frameAt(dBFS);
+    for (let i = 0; i < seconds * 10; i++) this.stream.push(audio);
+    this.feed.advance();
+    this.feed.tick();
   }
 
   /** A talk at a lively pace: 4 s of words, 0.6 s of noise. */
