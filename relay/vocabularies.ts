@@ -70,6 +70,8 @@ export class Vocabularies implements VocabularyLender {
   readonly #present = new Map<string, Need>();
   /** By the same: the newest that was ready. */
   readonly #lastReady = new Map<string, string>();
+  /** What the event's list is for each language: it is asked for with every room. */
+  readonly #eventBy = new Map<string, ReturnType<typeof entriesFor>>();
   #event: readonly Phrase[];
   #unlisten: () => void = () => {};
 
@@ -101,6 +103,7 @@ export class Vocabularies implements VocabularyLender {
     this.#store(eventKey, phrases);
     this.#parts.db.updateCopy();
     this.#event = phrases;
+    this.#eventBy.clear();
     this.#parts.textRules.show(displayRules(phrases));
     this.#changed();
   }
@@ -128,7 +131,7 @@ export class Vocabularies implements VocabularyLender {
   of(record: RoomRecord): RoomVocabularies {
     const languages = this.#languages(record);
     const leftOut = languages.flatMap((language) => [
-      ...entriesFor(this.#event, language).leftOut.map((each) => ({ ...each, list: 'event' as const })),
+      ...this.#eventFor(language).leftOut.map((each) => ({ ...each, list: 'event' as const })),
       ...entriesFor(phrasesOf(record), language).leftOut.map((each) => ({ ...each, list: 'room' as const })),
     ]);
     const vocabularies = this.#needs(record).map(({ name, region, wanted }) => ({
@@ -170,10 +173,18 @@ export class Vocabularies implements VocabularyLender {
   }
 
   #need(record: RoomRecord, language: LanguageCode, region: string | null): Need | null {
-    const { entries } = entriesFor([...this.#event, ...phrasesOf(record)], language);
+    const entries = [
+      ...new Set([...this.#eventFor(language).entries, ...entriesFor(phrasesOf(record), language).entries]),
+    ];
     if (entries.length === 0) return null;
     const name = `${this.#prefix}${language}-${hash(entries.join('\n'), 16)}`;
     return { name, region: region ?? this.#parts.region, wanted: { language, entries } };
+  }
+
+  #eventFor(language: string): ReturnType<typeof entriesFor> {
+    const found = this.#eventBy.get(language) ?? entriesFor(this.#event, language);
+    this.#eventBy.set(language, found);
+    return found;
   }
 
   /** Rooms or phrases are others now. */
