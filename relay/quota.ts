@@ -66,10 +66,8 @@ export class EngineQuota {
   /** A place, or null while there is none for this purpose: ask again soon, `ahead` says how many go first. */
   take(purpose: SessionPurpose, room: string): Lease | null {
     this.#refill();
-    const { maxSessions, reserve } = this.#limits;
-    const places = purpose === 'live' ? maxSessions - reserve : maxSessions;
     const waiting = this.#wait(purpose, room);
-    if (this.#open + this.ahead(purpose, room) >= places || this.#openings < 1) return null;
+    if (!this.hasPlace(purpose, room) || this.#openings < 1) return null;
     this.#waiting.delete(waiting);
     this.#openings--;
     this.#open++;
@@ -83,6 +81,13 @@ export class EngineQuota {
         end?.();
       },
     };
+  }
+
+  /** Whether a place is left for this one when those before it have theirs: if it gets none, too many begin at once. */
+  hasPlace(purpose: SessionPurpose, room: string): boolean {
+    const { maxSessions, reserve } = this.#limits;
+    const places = purpose === 'live' ? maxSessions - reserve : maxSessions;
+    return this.#open + this.ahead(purpose, room) < places;
   }
 
   /** Why this room may hold no paid session any more today, in plain words; null while it may. */

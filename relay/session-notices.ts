@@ -13,6 +13,13 @@ export const noPlace = (ahead: number): EngineFailure => ({
       : `All places of the captioning service are taken; ${ahead} ${ahead === 1 ? 'room is' : 'rooms are'} before this one.`,
   hint: 'Captions begin when another room rests or ends; a higher quota of the account and --max-engine-sessions make more places.',
 });
+/** There are places, and the service takes only so many new sessions at once. @param ahead rooms that are before this one */
+export const noTurn = (ahead: number): EngineFailure => ({
+  kind: 'capacity',
+  code: 'engine-turn',
+  message: `Many rooms begin at once, and sessions are opened one after the other; ${ahead} ${ahead === 1 ? 'room is' : 'rooms are'} before this one.`,
+  hint: 'It takes a few seconds. Audio is kept meanwhile.',
+});
 export const spent = (message: string): EngineFailure => ({
   kind: 'configuration',
   code: 'engine-cost',

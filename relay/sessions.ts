@@ -5,11 +5,11 @@ import type { Engine, EngineFailure, SessionSettings } from './engines/engine.ts
 import { sessionSettings } from './governing.ts';
 import { isUnanswered, MuteWatch, maxSecondMs, minSecondMs } from './mute.ts';
 import { type RangeSet, sampleRate, subtract } from './protocol.js';
-import type { EngineQuota, Lease } from './quota.ts';
+import type { EngineQuota, Lease, SessionPurpose } from './quota.ts';
 import { EngineRetry } from './retry.ts';
 import type { Assignment } from './rooms.ts';
 import type { SaidWords } from './said.ts';
-import { mute, noPlace, noWords, spent } from './session-notices.ts';
+import { mute, noPlace, noTurn, noWords, spent } from './session-notices.ts';
 
 export interface SessionsListener {
   partial(heard: Heard | null): void;
@@ -143,7 +143,7 @@ export class Sessions {
     const overspent = engine.paid ? quota.overspent(room) : null;
     const lease = engine.paid && !overspent ? quota.take(purpose, room) : null;
     if (engine.paid && !lease) {
-      this.#wait(overspent ? spent(overspent) : noPlace(quota.ahead(purpose, room)));
+      this.#wait(overspent ? spent(overspent) : this.#queued(purpose));
       return null;
     }
     const made = this.#make(engine, sessionSettings(this.#options.room, assignment), lease);
@@ -384,6 +384,11 @@ export class Sessions {
     }
     this.#putOff(failure, now() - attempt.openedAtMs);
     listener.failed(attempt.undone());
+  }
+
+  #queued(purpose: SessionPurpose): EngineFailure {
+    const { quota, room } = this.#options;
+    return (quota.hasPlace(purpose, room) ? noTurn : noPlace)(quota.ahead(purpose, room));
   }
 
   /** No session may be opened yet. */

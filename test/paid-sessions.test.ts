@@ -1,7 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type CostLimits, Costs } from '../relay/costs.ts';
 import { type Database, openDatabase } from '../relay/database.ts';
+import type { Engine } from '../relay/engines/engine.ts';
 import { EngineQuota } from '../relay/quota.ts';
+import { defaultRecognition } from '../relay/recognition.ts';
+import { SaidWords } from '../relay/said.ts';
+import { Sessions } from '../relay/sessions.ts';
+import { createLog } from '../systemd/log.ts';
 import { temporaryFolder } from './harness/programs.ts';
 
 let nowMs = 0;
@@ -71,6 +76,36 @@ describe('paid sessions', () => {
           expect(opened).toBeLessThanOrEqual(5 + (nowMs / 1000) * 5);
         }
     expect(opened).toBeGreaterThanOrEqual(50);
+  });
+});
+
+describe('a room that has no session yet', () => {
+  const engine: Engine = {
+    ...{ name: 'paid', paid: true, promptPartials: false, check: () => null },
+    open: () => ({ write() {}, end() {}, abort() {} }),
+  };
+  const assignment = { id: 1, engine: 'paid', language: 'en-US', recognition: defaultRecognition, fromMs: 0 };
+  const roomOn = (quota: EngineQuota, room: string) =>
+    new Sessions({
+      ...{ room, quota, engineFor: () => engine, now: () => nowMs, finishTimeoutMs: 1000 },
+      said: new SaidWords(() => 0),
+      listener: { partial() {}, final() {}, failed() {}, changed() {} },
+      log: createLog('silent')('test'),
+    });
+
+  test('is told whether all places are taken, or only too many begin at once', () => {
+    const full = new EngineQuota({ maxSessions: 1, reserve: 0 }, null, () => nowMs);
+    roomOn(full, 'a').open(assignment);
+    const second = roomOn(full, 'b');
+    expect(second.open(assignment)).toBeNull();
+    expect(second.failure).toMatchObject({ kind: 'capacity', code: 'engine-quota' });
+    const busy = new EngineQuota({ maxSessions: 25, reserve: 3, maxOpenRate: 1 }, null, () => nowMs);
+    roomOn(busy, 'a').open(assignment);
+    const next = roomOn(busy, 'b');
+    expect(next.open(assignment)).toBeNull();
+    expect(next.failure).toMatchObject({ kind: 'capacity', code: 'engine-turn' });
+    nowMs += 1000;
+    expect(next.open(assignment)).not.toBeNull();
   });
 });
 
