@@ -73,7 +73,13 @@ async function startCheck(options: CheckingOptions, env: NodeJS.ProcessEnv): Pro
     speech: readSpeech(speechFolder),
     print: (line) => process.stdout.write(`${line}\n`),
   });
-  return { done: check.run(), stop: async () => check.stop() };
+  const done = check.run();
+  // Stopped half-way it has found nothing: that is no success.
+  const stop = () => {
+    check.stop();
+    return done;
+  };
+  return { done, stop };
 }
 
 async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Running> {

@@ -47,6 +47,12 @@ export interface RoomVocabularies {
   readonly leftOut: readonly (LeftOut & { readonly list: 'event' | 'room' })[];
 }
 
+/** Where something of ours may be, and what of it was ready. */
+interface KeptIn {
+  readonly region: string | null;
+  readonly ready: readonly string[];
+}
+
 interface Need {
   readonly name: string;
   readonly region: string | null;
@@ -54,7 +60,7 @@ interface Need {
 }
 
 const eventKey = 'vocabulary';
-const regionsKey = 'vocabulary-regions';
+const keptKey = 'vocabularies-kept';
 const hash = (text: string, length: number) => createHash('sha256').update(text).digest('hex').slice(0, length);
 
 /**
@@ -74,6 +80,7 @@ export class Vocabularies implements VocabularyLender {
   readonly #eventBy = new Map<string, ReturnType<typeof entriesFor>>();
   #event: readonly Phrase[];
   #unlisten: () => void = () => {};
+  #storedKept = '';
 
   constructor(parts: VocabulariesParts) {
     this.#parts = parts;
@@ -84,7 +91,7 @@ export class Vocabularies implements VocabularyLender {
 
   /** Takes up what a former run left, in every region where it left something. */
   start(): void {
-    for (const region of this.#stored<(string | null)[]>(regionsKey) ?? []) this.#shelf(region);
+    for (const { region, ready } of this.#stored<KeptIn[]>(keptKey) ?? []) this.#shelf(region).assumeReady(ready);
     this.#unlisten = this.#parts.rooms.onChanged(() => this.#changed());
     this.#changed();
   }
@@ -215,11 +222,12 @@ export class Vocabularies implements VocabularyLender {
       log: this.#parts.log,
       limits: this.#parts.limits ?? shelfLimits,
       standsIn: (name) => this.#standsIn(name),
+      looked: () => this.#storeKept(),
       emptied: () => this.#forget(region),
     });
     this.#shelves.set(region, shelf);
     // Before anything is made there: a crash must not leave it where nobody looks.
-    this.#storeRegions();
+    this.#storeKept();
     return shelf;
   }
 
@@ -234,13 +242,13 @@ export class Vocabularies implements VocabularyLender {
   #forget(region: string | null): void {
     this.#shelves.get(region)?.stop();
     this.#shelves.delete(region);
-    this.#storeRegions();
+    this.#storeKept();
   }
 
-  #storeRegions(): void {
-    const regions = [...this.#shelves.keys()];
-    if (JSON.stringify(this.#stored(regionsKey) ?? []) === JSON.stringify(regions)) return;
-    tryWrite(() => this.#store(regionsKey, regions));
+  #storeKept(): void {
+    const kept = [...this.#shelves].map(([region, shelf]): KeptIn => ({ region, ready: shelf.ready }));
+    if (JSON.stringify(kept) === this.#storedKept) return;
+    if (tryWrite(() => this.#store(keptKey, kept))) this.#storedKept = JSON.stringify(kept);
   }
 
   #stored<T>(key: string): T | null {

@@ -61,6 +61,8 @@ export interface ShelfParts {
   readonly limits: ShelfLimits;
   /** Whether it is still of use although it is not wanted: it stands in for one that is not ready. */
   readonly standsIn: (name: string) => boolean;
+  /** It is known anew what there is. */
+  readonly looked: () => void;
   /** Nothing of ours is there, and nothing is wanted. */
   readonly emptied: () => void;
 }
@@ -94,6 +96,16 @@ export class VocabularyShelf {
     this.#changedSinceMs ??= Date.now();
     const { changeDelayMs, maxChangeDelayMs } = this.#parts.limits;
     this.#schedule(Math.max(0, Math.min(changeDelayMs, this.#changedSinceMs + maxChangeDelayMs - Date.now())));
+  }
+
+  /** What was ready when the relay ended is taken to be so, until it is known: a session that opens at once needs it. */
+  assumeReady(names: readonly string[]): void {
+    for (const name of names)
+      this.#kept.set(name, { state: 'READY', sinceMs: Date.now(), unneededSinceMs: null, reason: '' });
+  }
+
+  get ready(): string[] {
+    return [...this.#kept].flatMap(([name, { state }]) => (state === 'READY' ? [name] : []));
   }
 
   isReady(name: string): boolean {
@@ -170,6 +182,7 @@ export class VocabularyShelf {
       await this.#look();
       await this.#deleteUnneeded((unneededMs) => unneededMs >= this.#parts.limits.keepMs);
       await this.#make();
+      this.#parts.looked();
       if (this.#fault) this.#parts.log.info({ event: 'vocabularies-back' }, 'Vocabularies can be kept again');
       this.#fault = null;
       this.#faults = 0;
@@ -224,7 +237,12 @@ export class VocabularyShelf {
     const listed = (await service.list(prefix, signal)).filter(({ name }) => name.startsWith(prefix));
     const now = Date.now();
     const names = new Set(listed.map(({ name }) => name));
-    for (const name of this.#kept.keys()) if (!names.has(name)) this.#kept.delete(name);
+    for (const name of this.#kept.keys()) {
+      if (names.has(name)) continue;
+      // Gone, and so is whatever spoke against it.
+      this.#kept.delete(name);
+      this.#setbacks.delete(name);
+    }
     for (const { name, state } of listed) {
       const known = this.#kept.get(name);
       const isNeeded = this.#wanted.has(name) || standsIn(name);

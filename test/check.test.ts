@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { wordsUnderstood } from '../relay/check.ts';
 import { RunningProgram, temporaryFolder } from './harness/programs.ts';
+import { until } from './harness/until.ts';
 import { TranscribeStandIn } from './stand-ins/transcribe.ts';
 import { standInEnvironment } from './stand-ins/transcribe-environment.ts';
 import type { Fault } from './stand-ins/transcribe-faults.ts';
@@ -140,6 +141,14 @@ describe('with the other engines', () => {
     const understood = Number(/(\d+) of 17 words were understood/.exec(output)?.[1]);
     expect(understood).toBeGreaterThan(8);
     expect(status).toBe(0);
+  });
+
+  test('one that is stopped half-way is no success', async () => {
+    const program = new RunningProgram('relay/main.ts', ['--check', '--engine', 'pocketsphinx']);
+    await until(() => program.output.includes('Playing') || undefined, { what: 'the beginning' });
+    program.kill('SIGTERM');
+    expect((await program.exit).status).toBe(1);
+    expect(program.output).toContain('the check was stopped');
   });
 
   test('a library that is not there is named', async () => {

@@ -1,12 +1,14 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer as createHttp2, createSecureServer } from 'node:http2';
 import { createServer as createHttps } from 'node:https';
-import { createServer as createTcp, type Server, type Socket } from 'node:net';
+import { connect, createServer as createTcp, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { TranscribeEngine } from '../relay/engines/transcribe.ts';
 import { CauseFinder } from '../relay/engines/transcribe-cause.ts';
+import { classifyFailure } from '../relay/engines/transcribe-failures.ts';
 import { probe } from '../relay/engines/transcribe-probe.ts';
 import { captureLog } from './harness/doors.ts';
 import { EngineRecorder, play } from './harness/engine-recorder.ts';
@@ -63,6 +65,24 @@ describe('each step of a connection that does not work is told from the others',
     expect(told?.message).toContain('ECONNREFUSED');
     expect(told?.hint).toContain('A proxy is set in the environment; the relay connects directly');
     expect(JSON.stringify(told)).not.toContain('3128');
+  });
+
+  test('packets that are dropped', async () => {
+    // One who listens and is stopped: once its queue is full, the kernel answers nobody.
+    const listener = `const s = require('net').createServer(); s.listen({port: 0, host: '127.0.0.1', backlog: 1}, () => console.log(s.address().port))`;
+    const child = spawn(process.execPath, ['-e', listener], { stdio: ['ignore', 'pipe', 'inherit'] });
+    try {
+      const [line] = await once(child.stdout, 'data');
+      child.kill('SIGSTOP');
+      const port = Number(String(line));
+      for (let i = 0; i < 4; i++) sockets.add(connect({ port, host: '127.0.0.1' }).on('error', () => {}));
+      await until(async () => {
+        const told = await probe(new URL(`https://127.0.0.1:${port}`), { stepTimeoutMs: 300 });
+        return told?.message.includes('something drops the packets') || undefined;
+      });
+    } finally {
+      child.kill('SIGKILL');
+    }
   });
 
   test('somebody who takes connections and does not speak TLS', async () => {
@@ -145,6 +165,30 @@ describe('a room without connection', () => {
     const second = await open(engine);
     expect(second).toMatchObject({ kind: 'backoff', message: expect.stringContaining('does not agree on TLS') });
     expect(lines.filter((line) => line.includes('"event":"connection-cause"'))).toHaveLength(1);
+  });
+
+  test('and without credentials, because whatever gives them does not answer, is told of them', async () => {
+    const file = join(folder.path, 'config');
+    writeFileSync(file, '[default]\ncredential_process = sleep 20\n');
+    const { AWS_ACCESS_KEY_ID: _id, AWS_SECRET_ACCESS_KEY: _key, ...rest } = standInEnvironment('http://127.0.0.1:9');
+    for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY']) vi.stubEnv(name, undefined);
+    for (const [name, value] of Object.entries({ ...rest, AWS_CONFIG_FILE: file })) vi.stubEnv(name, value);
+    const engine = new TranscribeEngine({ log: captureLog().log, options: { startTimeoutMs: 1000 } });
+    const failure = await open(engine);
+    expect(failure).toMatchObject({
+      code: 'transcribe-start-timeout',
+      message: expect.stringContaining('no AWS credentials within 1 s'),
+      hint: expect.stringContaining('instance profile'),
+    });
+    expect(await engine.findCause(failure)).toBeNull();
+  });
+
+  test.each([
+    ['Signature expired: 20261121T080000Z is now earlier than 20261121T115500Z', 'transcribe-clock'],
+    ['The request signature we calculated does not match the signature you provided.', 'transcribe-credentials'],
+  ])('and with a signature that is refused, is told of its clock or of its key: %s', (message, code) => {
+    const error = Object.assign(new Error(message), { name: 'InvalidSignatureException' });
+    expect(classifyFailure(error, { socketError: null, ready: false, ageMs: 0 }).code).toBe(code);
   });
 
   test('is probed once a minute, however many rooms fail, and what was found is forgotten when it no longer holds', async () => {

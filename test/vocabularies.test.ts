@@ -307,6 +307,25 @@ describe('after a restart', () => {
     await until(() => standIn.vocabularies.length === 0 || undefined, { what: 'the deletion of the last' });
   });
 
+  test('a session that opens at once has what was ready, and goes without where that is gone meanwhile', async () => {
+    vocabularies.putEvent(list('Ada'));
+    await becomes('hall', 'en-US ready');
+    const before = lent('hall', 'en-US');
+    vocabularies.stop();
+    vocabularies = make({ changeDelayMs: 3_600_000 });
+    expect(lent('hall', 'en-US')).toEqual(before);
+    vocabularies.stop();
+    standIn.vocabularies.pop();
+    await useStandIn({ readyAfterMs: null });
+    vocabularies = make();
+    vocabularies.lend('hall', ['en-US'], null)?.refused();
+    expect(lent('hall', 'en-US')).toBeNull();
+    await becomes('hall', 'en-US pending');
+    standIn.finish(standIn.vocabularies[0]?.name ?? '');
+    await becomes('hall', 'en-US ready');
+    expect(lent('hall', 'en-US')).toEqual(before);
+  });
+
   test('what is not ours is left alone, also another relay’s', async () => {
     vocabularies.putEvent(list('Ada'));
     await becomes('hall', 'en-US ready');
