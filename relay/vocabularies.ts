@@ -91,7 +91,7 @@ export class Vocabularies implements VocabularyLender {
 
   /** Takes up what a former run left, in every region where it left something. */
   start(): void {
-    for (const { region, ready } of this.#stored<KeptIn[]>(keptKey) ?? []) this.#shelf(region).assumeReady(ready);
+    for (const { region, ready } of this.#stored<KeptIn[]>(keptKey) ?? []) this.#shelf(region, ready);
     this.#unlisten = this.#parts.rooms.onChanged(() => this.#changed());
     this.#changed();
   }
@@ -213,7 +213,7 @@ export class Vocabularies implements VocabularyLender {
     }
   }
 
-  #shelf(region: string | null): VocabularyShelf {
+  #shelf(region: string | null, ready: readonly string[] = []): VocabularyShelf {
     const known = this.#shelves.get(region);
     if (known) return known;
     const shelf = new VocabularyShelf({
@@ -225,6 +225,7 @@ export class Vocabularies implements VocabularyLender {
       looked: () => this.#storeKept(),
       emptied: () => this.#forget(region),
     });
+    shelf.assumeReady(ready);
     this.#shelves.set(region, shelf);
     // Before anything is made there: a crash must not leave it where nobody looks.
     this.#storeKept();

@@ -318,7 +318,9 @@ describe('after a restart', () => {
     standIn.vocabularies.pop();
     await useStandIn({ readyAfterMs: null });
     vocabularies = make();
-    vocabularies.lend('hall', ['en-US'], null)?.refused();
+    const loan = vocabularies.lend('hall', ['en-US'], null);
+    expect(loan?.names).toEqual(before);
+    loan?.refused();
     expect(lent('hall', 'en-US')).toBeNull();
     await becomes('hall', 'en-US pending');
     standIn.finish(standIn.vocabularies[0]?.name ?? '');
