@@ -83,6 +83,13 @@ export class EngineQuota {
     };
   }
 
+  /** A place, or null; it is not waited for: who asks like this holds up nobody. */
+  takeOrLeave(purpose: SessionPurpose, room: string): Lease | null {
+    const lease = this.take(purpose, room);
+    this.#waiting.delete(nameOf(purpose, room));
+    return lease;
+  }
+
   /** Whether a place is left for this one when those before it have theirs: if it gets none, too many begin at once. */
   hasPlace(purpose: SessionPurpose, room: string): boolean {
     const { maxSessions, reserve } = this.#limits;

@@ -161,7 +161,7 @@ export class Sessions {
     const engine = this.#engine;
     if (!present || !engine) return null;
     const { quota, now, log, room } = this.#options;
-    const lease = engine.paid ? quota.take('handover', room) : null;
+    const lease = engine.paid ? quota.takeOrLeave('handover', room) : null;
     if (engine.paid && !lease) {
       this.#mute.putOff(present);
       return null;
@@ -181,7 +181,7 @@ export class Sessions {
     if (!present || !engine) return null;
     const { quota, now, room } = this.#options;
     this.#standbyNotBeforeMs = now() + (engine.maxSessionMs ?? 0) * standbyRetryShare;
-    const lease = engine.paid ? quota.take('handover', room) : null;
+    const lease = engine.paid ? quota.takeOrLeave('handover', room) : null;
     if (engine.paid && !lease) return null;
     this.counters.sessions++;
     this.#standby = this.#make(engine, present.settings, lease);

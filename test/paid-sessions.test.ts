@@ -79,20 +79,20 @@ describe('paid sessions', () => {
   });
 });
 
-describe('a room that has no session yet', () => {
-  const engine: Engine = {
-    ...{ name: 'paid', paid: true, promptPartials: false, check: () => null },
-    open: () => ({ write() {}, end() {}, abort() {} }),
-  };
-  const assignment = { id: 1, engine: 'paid', language: 'en-US', recognition: defaultRecognition, fromMs: 0 };
-  const roomOn = (quota: EngineQuota, room: string) =>
-    new Sessions({
-      ...{ room, quota, engineFor: () => engine, now: () => nowMs, finishTimeoutMs: 1000 },
-      said: new SaidWords(() => 0),
-      listener: { partial() {}, final() {}, failed() {}, changed() {} },
-      log: createLog('silent')('test'),
-    });
+const engine: Engine = {
+  ...{ name: 'paid', paid: true, promptPartials: false, check: () => null },
+  open: () => ({ write() {}, end() {}, abort() {} }),
+};
+const assignment = { id: 1, engine: 'paid', language: 'en-US', recognition: defaultRecognition, fromMs: 0 };
+const roomOn = (quota: EngineQuota, room: string) =>
+  new Sessions({
+    ...{ room, quota, engineFor: () => engine, now: () => nowMs, finishTimeoutMs: 1000 },
+    said: new SaidWords(() => 0),
+    listener: { partial() {}, final() {}, failed() {}, changed() {} },
+    log: createLog('silent')('test'),
+  });
 
+describe('a room that has no session yet', () => {
   test('is told whether all places are taken, or only too many begin at once', () => {
     const full = new EngineQuota({ maxSessions: 1, reserve: 0 }, null, () => nowMs);
     roomOn(full, 'a').open(assignment);
@@ -106,6 +106,19 @@ describe('a room that has no session yet', () => {
     expect(next.failure).toMatchObject({ kind: 'capacity', code: 'engine-turn' });
     nowMs += 1000;
     expect(next.open(assignment)).not.toBeNull();
+  });
+});
+
+describe('a room that has a session', () => {
+  test('and finds no place for one beside it holds up nobody until it asks again', () => {
+    const quota = new EngineQuota({ maxSessions: 2, reserve: 0, maxOpenRate: 2 }, null, () => nowMs);
+    const sessions = roomOn(quota, 'a');
+    sessions.open(assignment);
+    quota.take('live', 'c');
+    expect(sessions.openSecond()).toBeNull();
+    expect(quota.ahead('live', 'b')).toBe(0);
+    expect(sessions.openStandby()).toBeNull();
+    expect(quota.ahead('live', 'b')).toBe(0);
   });
 });
 
