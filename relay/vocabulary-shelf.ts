@@ -271,12 +271,18 @@ export class VocabularyShelf {
   }
 
   async #make(): Promise<void> {
+    let full: VocabularyFault | null = null;
     for (const [name, wanted] of this.#wanted) {
       if (this.#kept.has(name) || this.#setbacks.has(name)) continue;
+      if (full) {
+        this.#setbacks.set(name, { fault: full, atMs: Date.now() });
+        continue;
+      }
       if (this.#kept.size >= this.#parts.limits.maxVocabularies) await this.#deleteUnneeded(() => true);
       let fault = await this.#create(name, wanted);
       if (fault?.kind === 'limit' && (await this.#deleteUnneeded(() => true))) fault = await this.#create(name, wanted);
       if (!fault) continue;
+      if (fault.kind === 'limit') full = fault;
       this.#setbacks.set(name, { fault, atMs: Date.now() });
       this.#parts.log.warn({ ...fault, event: 'vocabulary-refused', name }, 'A vocabulary could not be made');
     }

@@ -256,6 +256,16 @@ describe('a fault', () => {
     change('hall', { language: 'it-IT' });
     await becomes('hall', 'it-IT ready');
     expect(contents()).toEqual(['it-IT eu-west-1 Ada']);
+    const before = standIn.calls.length;
+    change('sala', { recognition: { identification: 'single', languageOptions: ['de-DE', 'fr-FR', 'es-ES'] } });
+    await becomes('sala', 'de-DE unavailable', 'fr-FR unavailable', 'es-ES unavailable');
+    // Who is told that there is no place does not ask for each, look by look. (The SDK itself repeats the call.)
+    let asked = new Set<string>();
+    for (const { operation, name } of standIn.calls.slice(before)) {
+      if (operation === 'ListVocabularies') asked = new Set();
+      if (operation === 'CreateVocabulary') asked.add(name);
+      expect(asked.size).toBeLessThanOrEqual(1);
+    }
     change('sala', { language: 'de-DE' });
     await becomes('sala', 'de-DE unavailable');
     expect(of('sala').vocabularies[0]?.hint).toContain('100');
