@@ -4,8 +4,9 @@ import { keepEvidence } from './verdict.ts';
 
 /** Of what was captured before the kill, at most this much may be lost. */
 export const maxLossMs = 3000;
-/** From the start of a device to its first sample of the mixer. */
-const maxStartMs = 4000;
+/** From the start of a device to its first sample of the mixer: five times the 2 s that this machine's sound server takes to give
+ * a newcomer its first sound. */
+const maxStartMs = 10_000;
 
 export interface Kill {
   readonly atMs: number;
