@@ -39,13 +39,20 @@ export interface ApiParts {
   /** The file of the wire, `relay/protocol.js`, which the pages import. */
   readonly protocolFile: string;
   readonly version: string;
-  readonly maxBodyBytes?: number;
   readonly maxTranscriptCaptions?: number;
 }
 
+const maxBodyBytes = 64 * 1024;
+/** Rules and phrases, in the greatest number and length that their schemas allow. */
+const maxListBytes = 512 * 1024;
+const lists = /^\/api\/(rooms\/[^/]+\/)?(text-rules|text-rules\/preview|vocabulary)$/;
+
+const limited = (maxSize: number) =>
+  bodyLimit({ maxSize, onError: (context) => answerRefusal(context, tooLarge(maxSize)) });
+
 /** All HTTP of the relay that is no WebSocket; needs no socket to be asked (`app.request`). */
 export function createApi(parts: ApiParts): OpenAPIHono {
-  const { rooms, tokens, health, metrics, log, maxBodyBytes = 64 * 1024, maxTranscriptCaptions = 20_000 } = parts;
+  const { rooms, tokens, health, metrics, log, maxTranscriptCaptions = 20_000 } = parts;
   const access = new Access(tokens, parts.adminToken);
   const app = new OpenAPIHono({
     defaultHook: (result, context) => {
@@ -72,7 +79,8 @@ export function createApi(parts: ApiParts): OpenAPIHono {
       onMethodNotAllowed: (context, methods) => answerRefusal(context, wrongMethod(context.req.method, methods)),
     }),
   );
-  app.use(bodyLimit({ maxSize: maxBodyBytes, onError: (context) => answerRefusal(context, tooLarge(maxBodyBytes)) }));
+  const [usual, long] = [limited(maxBodyBytes), limited(maxListBytes)];
+  app.use((context, next) => (lists.test(context.req.path) ? long : usual)(context, next));
 
   addRoomCalls(app, rooms, access);
   addTokenCalls(app, rooms, tokens, access);

@@ -173,3 +173,31 @@ test('a preview says what would be shown and which rules act, and keeps nothing'
   expect((await ask('POST', '/api/text-rules/preview', { text, room: 'nowhere' })).status).toBe(404);
   expect((await ask('POST', '/api/text-rules/preview', { text: 'x'.repeat(5001) })).status).toBe(400);
 });
+
+test('lists of the greatest length that is allowed fit into a call, as they are given and as they are shown', async () => {
+  const letters = (i: number) => [...String(i).padStart(4, '0')].map((digit) => 'abcdefghij'[Number(digit)]).join('');
+  const long = (i: number, length: number) => letters(i).padEnd(length, '漢');
+  const rules = {
+    replacements: Array.from({ length: 200 }, (_, i) => ({ find: long(i, 100), replace: long(i, 200) })),
+    blocked: Array.from({ length: 500 }, (_, i) => ({ word: long(i, 100) })),
+  };
+  const phrases = Array.from({ length: 1000 }, (_, i) => ({
+    phrase: letters(i).padEnd(24, 'z'),
+    ...(i < 200 && { displayAs: long(i, 200) }),
+  }));
+  for (const [path, list] of [
+    ['/api/text-rules', rules],
+    ['/api/rooms/verdi/text-rules', rules],
+    ['/api/vocabulary', { phrases }],
+    ['/api/rooms/verdi/vocabulary', { phrases }],
+  ] as const) {
+    expect(await ask('PUT', path, list), path).toMatchObject({ status: 200 });
+    const { body } = await ask('GET', path);
+    const shown = 'phrases' in list ? { phrases: Object(body).phrases } : body;
+    expect(await ask('PUT', path, shown), path).toMatchObject({ status: 200 });
+  }
+  expect(await ask('POST', '/api/text-rules/preview', { text: 'x', rules })).toMatchObject({ status: 200 });
+  expect(await ask('PUT', '/api/vocabulary', { phrases: [{ phrase: 'x'.repeat(600_000) }] })).toMatchObject({
+    status: 413,
+  });
+});
