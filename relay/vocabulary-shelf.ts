@@ -257,9 +257,11 @@ export class VocabularyShelf {
       else if (state === 'READY' && known?.state === 'PENDING')
         this.#parts.log.info({ event: 'vocabulary-ready', name }, 'A vocabulary is ready');
     }
-    for (const [name, { atMs, fault }] of this.#setbacks)
-      if (fault.kind === 'limit' || !this.#wanted.has(name) || now - atMs >= limits.tryAgainMs)
-        this.#setbacks.delete(name);
+    for (const [name, { atMs, fault }] of this.#setbacks) {
+      // One that is there and not wanted may stand in for another, and would be refused once more.
+      const isOfUse = this.#wanted.has(name) || this.#kept.has(name);
+      if (fault.kind === 'limit' || !isOfUse || now - atMs >= limits.tryAgainMs) this.#setbacks.delete(name);
+    }
     // What failed may have failed by the service's own fault: once an hour it is made anew.
     for (const [name, { state, sinceMs }] of this.#kept)
       if (state === 'FAILED' && now - sinceMs >= limits.tryAgainMs) await this.#delete(name);

@@ -288,6 +288,23 @@ describe('a fault', () => {
     expect(states('hall')).toEqual(['en-US failed']);
   });
 
+  test('a session that is refused because of the list before the present one goes without from then on', async () => {
+    await useStandIn({ readyAfterMs: null });
+    vocabularies.putEvent(list('Ada'));
+    await becomes('hall', 'en-US pending');
+    standIn.finish(standIn.vocabularies[0]?.name ?? '');
+    await becomes('hall', 'en-US ready');
+    vocabularies.putEvent(list('Grace'));
+    await becomes('hall', 'en-US pending');
+    vocabularies.lend('hall', ['en-US'], null)?.refused();
+    const looks = standIn.count('ListVocabularies');
+    await until(() => standIn.count('ListVocabularies') >= looks + 3 || undefined, { what: 'three more looks' });
+    expect(lent('hall', 'en-US')).toBeNull();
+    standIn.finish(standIn.vocabularies.at(-1)?.name ?? '');
+    await becomes('hall', 'en-US ready');
+    expect(lent('hall', 'en-US')).toHaveLength(1);
+  });
+
   test('what somebody else deleted is made again', async () => {
     vocabularies.putEvent(list('Ada'));
     await becomes('hall', 'en-US ready');
