@@ -78,6 +78,7 @@ describe.concurrent('with Amazon Transcribe', () => {
   test('in a region that does not stream, or not in this language, is a wrong configuration', async () => {
     const { status, output } = await check([], { ...env, AWS_REGION: 'eu-west-3' });
     expect(output).toContain('eu-west-3');
+    expect(output).toContain('AWS_REGION');
     expect(status).toBe(78);
   });
 

@@ -263,7 +263,9 @@ function regions(settings: CheckedSettings): Conflict[] {
   const region = settings.recognition.region ?? settings.relayRegion;
   if (region === null) return [];
   const given = quoted(settings.recognition.region === null ? 'the relay’s region' : 'recognition.region', region);
-  const elsewhere = 'Set recognition.region to another one, for example eu-west-1.';
+  const which =
+    settings.recognition.region === null ? 'AWS_REGION, or the room’s recognition.region,' : 'recognition.region';
+  const elsewhere = `Set ${which} to another one, for example eu-west-1.`;
   if (!regionStreams(region))
     return [conflict(given, 'engine "transcribe"', 'Amazon Transcribe does not stream in this region.', elsewhere)];
   const { setting, codes } = spoken(settings);
