@@ -112,6 +112,7 @@ export class MixerProcess implements CaptureProcess {
       // A child that ended while a grandchild or a stuck read holds the pipe would never close.
       child.on('exit', () => setTimeout(() => end('exited'), 500).unref());
     });
+    if (child.stdin === undefined) return; // there are no file handles left: the error says so
     child.stdin?.on('error', () => {});
     for (const noise of [child.stdout, child.stderr]) noise?.on('data', (bytes: Buffer) => this.#hear(bytes));
     const reader = new PacketReader();
@@ -142,7 +143,8 @@ export class MixerProcess implements CaptureProcess {
 
   /** At once and for certain: a sound library may hang when asked to close. Resolves when it is gone. */
   async kill(): Promise<void> {
-    this.#child?.kill('SIGKILL');
+    // One that did not start has no number, and Node would kill the device's whole group for it.
+    if (this.#child?.pid !== undefined) this.#child.kill('SIGKILL');
     await Promise.race([this.#gone, delay(killTimeoutMs, undefined, { ref: false })]);
   }
 

@@ -89,6 +89,8 @@ export class RecogniserSession implements EngineSession {
     // The child gets no environment: it needs none, and the relay's may hold credentials.
     const child = spawn(execPath, [hostPath, JSON.stringify(settings)], { env: {}, stdio: 'pipe' });
     this.#child = child;
+    child.on('error', (error) => this.#broken(`did not start: ${messageOf(error)}`));
+    if (child.stdin === undefined) return; // there are no file handles left: the error says so
     child.stdin.on('error', () => {}); // its end is told by `close`
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#errors = (this.#errors + text).slice(-this.#options.limits.maxErrorChars);
@@ -100,7 +102,6 @@ export class RecogniserSession implements EngineSession {
       for (const each of lines) this.#hear(each);
       if (line.length > this.#options.limits.maxLineChars) this.#broken('sent a line without an end');
     });
-    child.on('error', (error) => this.#broken(`did not start: ${messageOf(error)}`));
     child.on('close', (status, signal) => this.#died(status, signal));
     this.#movedAt = performance.now();
     this.#timers.push(setInterval(() => this.#watch(), Math.min(1000, this.#options.limits.stallTimeoutMs / 4)));
@@ -233,6 +234,7 @@ export class RecogniserSession implements EngineSession {
   #close(): void {
     this.#over = true;
     for (const timer of this.#timers) clearTimeout(timer);
-    this.#child?.kill('SIGKILL');
+    // One that did not start has no number, and Node would kill the relay's whole group for it.
+    if (this.#child?.pid !== undefined) this.#child.kill('SIGKILL');
   }
 }
