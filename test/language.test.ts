@@ -39,7 +39,7 @@ describe.concurrent('a language', { timeout: 120_000 }, () => {
     expect,
     onTestFinished,
   }) => {
-    const talk = new Talk({ numbers: 450, language: 'en-US', segmentWords: 5 });
+    const talk = new Talk({ numbers: 360, language: 'en-US', segmentWords: 5 });
     onTestFinished(() => talk.stop());
     await talk.start();
     const changes = [{ fromMs: 0, language: 'en-US' }];

@@ -136,8 +136,13 @@ const brokenCells = (['start', 'first-event'] as const).flatMap((when) => {
     failsOnce(`a reset ${at}`, { kind: 'reset', when }, waitMs + backMs, short),
     failsOnce(`a dead TCP connection ${at}`, { kind: 'destroy', when }, waitMs + backMs, short),
     failsOnce(`an end nobody asked for ${at}`, { kind: 'end', when }, waitMs + backMs, short),
-    failsOnce(`a peer that goes silent ${at}`, { kind: 'silent', when }, mute + backMs, short),
-    failsOnce(`a peer that stops reading ${at}`, { kind: 'stop-reading', when }, mute + backMs, short),
+    failsOnce(`a peer that goes silent ${at}`, { kind: 'silent', when }, mute + backMs, ...(isFirst ? [] : [short])),
+    failsOnce(
+      `a peer that stops reading ${at}`,
+      { kind: 'stop-reading', when },
+      mute + backMs,
+      ...(isFirst ? [] : [short]),
+    ),
   ];
 });
 
@@ -304,10 +309,11 @@ const others: readonly Cell[] = [
   },
 ];
 
+/** Those that take longest first. */
 export const cells: readonly Cell[] = [
-  ...exceptions.flatMap(exceptionCells),
-  ...brokenCells,
+  ...brokenCells.toReversed(),
   ...longCells,
   ...brokenFromTheStart,
   ...others,
+  ...exceptions.flatMap(exceptionCells),
 ];
