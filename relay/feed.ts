@@ -183,13 +183,14 @@ export class Feed {
       this.#cursor = hole.to;
       return true;
     }
-    if (this.lagMs > this.#limits.catchUpLimitMs) return this.#jump(stream);
-
     const nextHole = stream.holes.reduce(
       (least, { from }) => (from > this.#cursor ? Math.min(least, from) : least),
       forever,
     );
     const end = Math.min(runEnd(stream.received, this.#cursor), nextHole, this.#cursor + frameSamples);
+    // A rest passes by at once what is here.
+    const isPassing = this.#resting.isResting && end > this.#cursor;
+    if (this.lagMs > this.#limits.catchUpLimitMs && !isPassing) return this.#jump(stream);
     if (end <= this.#cursor) return this.#waiting(stream, now);
     return this.#feed(stream, end, now);
   }

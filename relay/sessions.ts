@@ -3,6 +3,7 @@ import type { Logger } from '../systemd/log.ts';
 import { Attempt, type AttemptListener, type Heard } from './attempt.ts';
 import type { Engine, EngineFailure, SessionSettings } from './engines/engine.ts';
 import { sessionSettings } from './governing.ts';
+import { LeavingSessions } from './leaving-sessions.ts';
 import { isUnanswered, MuteWatch, maxSecondMs, minSecondMs } from './mute.ts';
 import { type RangeSet, sampleRate, subtract } from './protocol.js';
 import type { EngineQuota, Lease, SessionPurpose } from './quota.ts';
@@ -31,13 +32,6 @@ export interface SessionsOptions {
   readonly now: () => number;
 }
 
-/** A session that ended at a boundary, and hears a little of what lies beyond it before it is finished. */
-interface Leaving {
-  readonly attempt: Attempt;
-  readonly stream: string;
-  readonly until: number;
-}
-
 /** Of the longest a session may last: from here on the next one stands by, and at the latest it takes over. */
 const rotateFromShare = 7 / 8;
 const rotateAtLatestShare = 23 / 24;
@@ -61,7 +55,9 @@ export class Sessions {
   /** Hears the same as the present one, and owns nothing until it takes its place at a pause. */
   #standby: Attempt | null = null;
   #standbyNotBeforeMs = 0;
-  #leaving: Leaving[] = [];
+  readonly #leaving: LeavingSessions;
+  /** It has ended a session to open the next one, and waits for a place. */
+  #isChangingOver = false;
   #reopenAtMs = 0;
   #engine: Engine | null = null;
   /** Why there is no session, or why the last one ended; null while all is well. */
@@ -70,6 +66,7 @@ export class Sessions {
 
   constructor(options: SessionsOptions) {
     this.#options = options;
+    this.#leaving = new LeavingSessions(options.finishTimeoutMs);
   }
 
   get present(): Attempt | null {
@@ -125,12 +122,12 @@ export class Sessions {
   }
 
   get hasLeaving(): boolean {
-    return this.#leaving.length > 0;
+    return !this.#leaving.isEmpty;
   }
 
   /** Every session that may still answer. */
   all(): Attempt[] {
-    const each = [this.#present, ...this.#leaving.map(({ attempt }) => attempt)];
+    const each = [this.#present, ...this.#leaving.attempts];
     return each.flatMap((attempt) => (attempt && !attempt.over ? [attempt] : []));
   }
 
@@ -139,10 +136,13 @@ export class Sessions {
     const { room, engineFor, quota, listener } = this.#options;
     const engine = engineFor(assignment.engine);
     this.#engine = engine;
-    const purpose = this.hasLeaving ? 'handover' : 'live';
+    const purpose = this.hasLeaving || this.#isChangingOver ? 'handover' : 'live';
     const overspent = engine.paid ? quota.overspent(room) : null;
     const lease = engine.paid && !overspent ? quota.take(purpose, room) : null;
+    this.#isChangingOver = purpose === 'handover' && engine.paid && !lease && !overspent;
     if (engine.paid && !lease) {
+      // The place that is missing may be the one that the old session holds.
+      if (overspent || !quota.hasPlace(purpose, room)) this.dismissLeaving();
       this.#wait(overspent ? spent(overspent) : this.#queued(purpose));
       return null;
     }
@@ -232,6 +232,7 @@ export class Sessions {
         const isMute = made !== null && !this.#mute.isTrusted && isUnanswered(made, engine);
         if (made && !isMute) listener.final(null, made.undone());
         if (isPresent()) this.#present = null;
+        if (made) this.#leaving.remove(made);
         if (made !== null && this.#standby === made) this.#standby = null;
         listener.changed();
       },
@@ -249,10 +250,7 @@ export class Sessions {
     this.#second?.write(stream, position, audio);
     this.#standby?.write(stream, position, audio);
     this.#judgeSecond();
-    if (!this.hasLeaving) return;
-    for (const each of this.#leaving)
-      if (each.stream === stream && position < each.until) each.attempt.write(stream, position, audio);
-    this.#dismiss((each) => each.stream !== stream || position + audio.length / 2 >= each.until);
+    this.#leaving.write(stream, position, audio);
   }
 
   /** Silence that has no position, for all of them. */
@@ -271,7 +269,7 @@ export class Sessions {
     this.#dropSecond();
     this.dropStandby();
     old.own(stream, subtract(old.owned(stream), [[position, forever]]));
-    this.#leaving.push({ attempt: old, stream, until });
+    this.#leaving.add(old, stream, until);
     this.#present = null;
     this.#options.listener.partial(null);
   }
@@ -297,7 +295,7 @@ export class Sessions {
     this.#dropSecond();
     this.dropStandby();
     this.#present = null;
-    if (attempt) this.#leaving.push({ attempt, stream: '', until: 0 });
+    if (attempt) this.#leaving.add(attempt, '', 0);
     this.dismissLeaving();
     if (!attempt) return;
     this.#options.listener.partial(null);
@@ -306,7 +304,7 @@ export class Sessions {
 
   /** No more audio comes for those that are leaving. */
   dismissLeaving(): void {
-    this.#dismiss(() => true);
+    this.#leaving.dismiss();
   }
 
   /** Ends them all; resolves when the last finals are out, or the time is. */
@@ -321,11 +319,6 @@ export class Sessions {
     while (open.some((attempt) => !attempt.over) && now() < deadlineMs)
       await new Promise((resolve) => setTimeout(resolve, 20));
     for (const attempt of open) attempt.abort();
-  }
-
-  #dismiss(isOver: (each: Leaving) => boolean): void {
-    for (const each of this.#leaving) if (isOver(each)) each.attempt.finish(this.#options.finishTimeoutMs);
-    this.#leaving = this.#leaving.filter(({ attempt }) => !attempt.over);
   }
 
   /** It spoke first: the doubted session is mute. */
@@ -366,7 +359,7 @@ export class Sessions {
       return;
     }
     this.counters.failures++;
-    this.#leaving = this.#leaving.filter((each) => each.attempt !== attempt); // what it did not answer is backfilled
+    this.#leaving.remove(attempt); // what it did not answer is backfilled
     if (this.#present !== attempt) return;
     this.dropStandby();
     const second = this.#second;

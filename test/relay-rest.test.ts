@@ -85,6 +85,33 @@ describe('a paid session', () => {
     expect(subtract(subtract([[0, virtual.stream.edge]], virtual.settled), claimed)).toEqual([]);
   });
 
+  test('comes back as any room does, and takes no place that is kept for changing over', async () => {
+    const virtual = room({ restAfterMs: 20_000, maxSessions: 2, reserve: 1 });
+    await virtual.talk(23, speech, noise);
+    await virtual.play(60, noise);
+    expect(virtual.feed.state).toBe('resting');
+    const other = virtual.quota.take('live', 'other');
+    await virtual.talk(4, speech, noise);
+    expect(virtual.sessions).toHaveLength(1);
+    expect(virtual.feed.failure).toMatchObject({ kind: 'capacity' });
+    other?.release();
+    await virtual.talk(4, speech, noise);
+    expect(virtual.sessions).toHaveLength(2);
+  });
+
+  test('rests on through silence that comes late and all at once: it is passed by, not filled in by a session of its own', async () => {
+    const virtual = room({ restAfterMs: 20_000 });
+    await virtual.talk(23, speech, noise);
+    await virtual.play(60, noise);
+    for (let i = 0; i < 3; i++) {
+      await virtual.burst(12, noise);
+      await virtual.play(20, noise);
+    }
+    const claimed = virtual.feed.claims().get('stream') ?? [];
+    expect(subtract(subtract([[0, virtual.stream.edge]], virtual.settled), claimed)).toEqual([]);
+    expect(virtual.sessions).toHaveLength(1);
+  });
+
   test('is back at once where rest is switched off meanwhile', async () => {
     const virtual = room({ restAfterMs: 20_000 });
     await virtual.play(30, noise);
@@ -173,6 +200,19 @@ describe('a language that is assigned in mid-talk', () => {
     expect(moved).toBeLessThanOrEqual((230 + 41) * frameSamples);
     for (const { from, to, language } of virtual.said)
       expect(language).toBe((from + to) / 2 < moved ? 'en-US' : 'it-IT');
+  });
+});
+
+describe('a room whose account has no place for a second session', () => {
+  test('changes its language all the same: the old session gives up its place', async () => {
+    const virtual = room({ maxSessions: 1 });
+    const isWord = (frame: number) => frame % 46 < 40;
+    await virtual.talk(23, speech, noise);
+    virtual.assign((230 + 42) * frameSamples, 'it-IT');
+    await virtual.talk(23, speech, noise);
+    await virtual.play(5, noise);
+    expect(virtual.sessions.map(({ language }) => language)).toEqual(['en-US', 'it-IT']);
+    expect(faults(virtual, (frame) => frame < 460 && isWord(frame), 460)).toEqual(none);
   });
 });
 

@@ -99,7 +99,7 @@ class VirtualSession implements EngineSession {
 
   end(): void {
     this.#say();
-    if (this.#over()) this.#listener.ended();
+    setTimeout(() => this.#over() && this.#listener.ended(), 200);
   }
 
   abort(): void {
@@ -130,6 +130,7 @@ export interface VirtualFeedOptions {
   readonly restAfterMs?: number;
   readonly maxSessionMs?: number;
   readonly maxSessions?: number;
+  readonly reserve?: number;
 }
 
 /**
@@ -151,11 +152,11 @@ export class VirtualFeed {
   #open = 0;
   mostOpen = 0;
 
-  constructor({ db, restAfterMs = 0, maxSessionMs = 14_400_000, maxSessions = 10 }: VirtualFeedOptions) {
+  constructor({ db, restAfterMs = 0, maxSessionMs = 14_400_000, maxSessions = 10, reserve = 0 }: VirtualFeedOptions) {
     const limits = { pricePerMinute: 0.024, alarmPerDay: null, maxPerDay: null, maxPerRoomAndDay: null };
     this.restAfterMs = restAfterMs;
     this.costs = new Costs(db, limits);
-    this.quota = new EngineQuota({ maxSessions, reserve: 0 }, this.costs);
+    this.quota = new EngineQuota({ maxSessions, reserve }, this.costs);
     const engine: Engine = {
       name: 'virtual',
       paid: true,
