@@ -186,7 +186,8 @@ export class Backfill {
     const governing = this.#governing.at(stream, from);
     if (!governing) return;
     const engine = room.engineFor(governing.assignment.engine);
-    const lease = engine.paid && !this.#budget.isSpent ? this.#quota.take('backfill', room.name) : null;
+    const isSpent = () => engine.paid && this.#quota.overspent(room.name) !== null;
+    const lease = engine.paid && !this.#budget.isSpent && !isSpent() ? this.#quota.take('backfill', room.name) : null;
     if (engine.paid && !lease) {
       this.#putOff(room.name, 'capacity', 0);
       return;
@@ -215,7 +216,7 @@ export class Backfill {
       over.resolve('failed');
     });
     attempt.own(stream.id, [[from, to]]);
-    const fedTo = await this.#feed(attempt, stretch);
+    const fedTo = await this.#feed(attempt, stretch, isSpent);
     attempt.finish(this.#limits.finishTimeoutMs);
     const outcome = await over.promise;
     if (engine.paid) this.#budget.spend((this.#now() - startedMs) / 1000);
@@ -230,13 +231,13 @@ export class Backfill {
   }
 
   /** Feeds the stretch with its surroundings, as fast as an engine may be fed; returns where it ended. */
-  async #feed(attempt: Attempt, { stream, from, to }: Stretch): Promise<number> {
+  async #feed(attempt: Attempt, { stream, from, to }: Stretch, isSpent: () => boolean): Promise<number> {
     const pace = new Pace();
     const overlap = samples(this.#limits.overlapMs);
     const before = subtract(stream.received, stream.holeRanges).find(([begin, end]) => begin < from && from <= end);
     let cursor = Math.max(before?.[0] ?? from, from - overlap);
     let waitedSinceMs = this.#now();
-    while (cursor < to + overlap && !attempt.over && !this.#stopped) {
+    while (cursor < to + overlap && !attempt.over && !this.#stopped && !isSpent()) {
       const hole = stream.holes.find((each) => each.from <= cursor && cursor < each.to);
       const nextHole = stream.holes.reduce(
         (least, each) => (each.from > cursor ? Math.min(least, each.from) : least),

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Backfill, type BackfillLimits, backfillLimits } from '../relay/backfill.ts';
 import { DailyBudget } from '../relay/budget.ts';
+import { Costs } from '../relay/costs.ts';
 import { type Database, openDatabase } from '../relay/database.ts';
 import type { Engine } from '../relay/engines/engine.ts';
 import { Governing } from '../relay/governing.ts';
@@ -230,4 +231,18 @@ test('a stretch that stops arriving is captioned as far as it came, and the rest
   await pass(60);
   expect(heard).toEqual([15, 25]);
   expect(made.pendingMs('hall')).toBe(0);
+});
+
+test('nothing is filled in by paid sessions from the day’s limit of spending on; a stretch under way ends there', async () => {
+  const limits = { pricePerMinute: 0.6, alarmPerDay: null, maxPerDay: 0.2, maxPerRoomAndDay: null };
+  const quota = new EngineQuota({ maxSessions: 10, reserve: 1 }, new Costs(db, limits));
+  write(0, 120);
+  const made = start({ quota });
+  await pass(600);
+  expect(heard).toHaveLength(1);
+  expect(heard[0]).toBeLessThan(40);
+  const pendingMs = made.pendingMs('hall');
+  expect(pendingMs).toBeGreaterThan(80_000);
+  await pass(dayMs / 1000 / 4); // tomorrow
+  expect(made.pendingMs('hall')).toBeLessThan(pendingMs);
 });
