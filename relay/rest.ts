@@ -31,6 +31,7 @@ export class RestWatch {
   #runMs = 0;
   #silentMs = 0;
   #quietMs = 0;
+  #dropMs = 0;
   #levelDb = lowestDb;
 
   constructor(limits: RestLimits = restLimits) {
@@ -83,12 +84,23 @@ export class RestWatch {
     this.#runMs = isSound ? this.#runMs + ms : 0;
     this.#quietMs = isSound ? 0 : this.#quietMs + ms;
     this.#silentMs = this.soundMs > 0 ? 0 : this.#silentMs + ms;
+    this.#dropMs =
+      threshold !== null && this.#levelDb <= threshold - 2 * this.#limits.aboveFloorDb ? this.#dropMs + ms : 0;
+    if (this.#dropMs >= this.#limits.wakeMs) this.#forgetNoise();
     this.#count(Math.round(this.#levelDb), ms);
   }
 
   /** Words were recognised: whatever the level says, this was no silence. */
   spoken(): void {
     this.#silentMs = 0;
+  }
+
+  /** A noise has ended. What is lower may be speech: everything may, until the new noise is known. */
+  #forgetNoise(): void {
+    this.#levels = [];
+    this.#msByDb.clear();
+    this.#windowMs = 0;
+    this.#dropMs = 0;
   }
 
   #count(db: number, ms: number): void {

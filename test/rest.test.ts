@@ -41,6 +41,16 @@ describe('rest', () => {
     expect(watch.silentMs).toBeGreaterThan(60_000);
   });
 
+  test('is ended by what is lower than a noise that has ended: it may be speech', () => {
+    const watch = new RestWatch();
+    play(watch, 90, -30);
+    expect(watch.silentMs).toBeGreaterThan(80_000);
+    play(watch, 0.7, -40);
+    expect(watch.soundMs).toBeGreaterThanOrEqual(300);
+    play(watch, 70, -40);
+    expect(watch.silentMs).toBeGreaterThan(60_000);
+  });
+
   test('does not come in a talk: its pauses are short, and they tell the noise', () => {
     const watch = new RestWatch();
     let longestMs = 0;
