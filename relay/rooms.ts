@@ -167,10 +167,11 @@ export class Rooms {
 
   /** Sets the language a client of the predecessor's protocol asked for; does nothing once an organizer has chosen. */
   suggestLanguage(name: string, language: string): RoomRecord {
+    const record = this.get(name);
+    if (!record) throw unknownRoom(name);
+    // Such a client says so each time it connects.
+    if (record.settings.languageAssigned || record.settings.language === language) return record;
     return this.#change(() => {
-      const record = this.get(name);
-      if (!record) throw unknownRoom(name);
-      if (record.settings.languageAssigned) return record;
       const settings = { ...record.settings, language };
       this.#db.prepare('UPDATE rooms SET settings = ? WHERE name = ?').run(JSON.stringify(settings), name);
       this.#assign(name, settings);

@@ -320,4 +320,19 @@ describe('in the store', () => {
     ]);
     db.close();
   });
+
+  test('a language that a client suggests is a change once, and none where an organizer chose', () => {
+    const db = openDatabase(join(folder.path, 'suggested'));
+    const stored = new Rooms(db, { language: 'en-US', engine: 'transcribe' });
+    stored.put('hall', {});
+    let changes = 0;
+    stored.onChanged(() => changes++);
+    for (let connected = 0; connected < 3; connected++) stored.suggestLanguage('hall', 'it-IT');
+    expect(stored.get('hall')?.settings).toMatchObject({ language: 'it-IT', languageAssigned: false });
+    expect(changes).toBe(1);
+    stored.put('hall', { language: 'de-DE' });
+    expect(stored.suggestLanguage('hall', 'it-IT').settings.language).toBe('de-DE');
+    expect(changes).toBe(2);
+    db.close();
+  });
 });
