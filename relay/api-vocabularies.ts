@@ -82,7 +82,7 @@ export function addVocabularyCalls(
       ...admin,
       method: 'get',
       path: '/api/vocabulary',
-      summary: 'Names and terms of the whole event, and all vocabularies that are kept',
+      summary: 'Names and terms of the whole event, and the vocabularies that rooms need now',
       responses: { 200: json(eventView, 'The phrases'), ...refused(401, 403) },
     }),
     (context) => context.json(ofEvent(), 200),

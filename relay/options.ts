@@ -52,9 +52,7 @@ export const relayOptions = z.object({
     .min(0)
     .default(10)
     .meta(text('paid engine time a day for filling in what live captions missed', 'HOURS')),
-  pricePerMinute: money
-    .default(0.024)
-    .meta(text('what a minute of a paid session costs, in your currency [0.024]', 'MONEY')),
+  pricePerMinute: money.default(0.024).meta(text('what a minute of a paid session costs, in your currency', 'MONEY')),
   alarmCostPerDay: money.optional().meta(text('warn when paid sessions have cost so much in a day', 'MONEY')),
   maxCostPerDay: money.optional().meta(text('hold no paid session any more that day from here on', 'MONEY')),
   maxRoomCostPerDay: money.optional().meta(text('the same for each single room', 'MONEY')),
@@ -63,7 +61,7 @@ export const relayOptions = z.object({
     .min(20)
     .max(14_400)
     .default(14_400)
-    .meta(text('no paid session lasts longer; the next one takes over before [14400]', 'SECONDS')),
+    .meta(text('no paid session lasts longer; the next one takes over before', 'SECONDS')),
   restAfter: z.coerce
     .number()
     .min(0)

@@ -102,3 +102,8 @@ test('help names every setting', () => {
   const invocation = readConfiguration(relayOptions, program, ['--help'], {});
   expect('help' in invocation ? invocation.help : '').toContain('--admin-token-file FILE');
 });
+
+test('help names each default once', () => {
+  const invocation = readConfiguration(relayOptions, program, ['--help'], {});
+  expect('help' in invocation ? invocation.help : '').not.toMatch(/\] \[/);
+});
