@@ -153,8 +153,8 @@ export class RoomTime {
     const stream = this.#streams.get(streamId);
     if (stream?.placedMs != null)
       return { ms: stream.placedMs + position / samplesPerMs, uncertain: stream.timeUncertain };
-    const known = stream?.knots.at(-1);
-    if (stream && known) return { ms: this.#beside(stream, known, position), uncertain: false };
+    const knot = stream && nearest(stream.knots, position);
+    if (stream && knot) return { ms: this.#beside(stream, knot, position), uncertain: false };
     return (
       this.#reckon(stream, position) ?? {
         ms: fallback.ms - (fallback.position - position) / samplesPerMs,
@@ -166,13 +166,20 @@ export class RoomTime {
   /**
    * A caption that ends at `position` is out: up to there the stream's room time holds for good, and what is learned later
    * moves only what follows, little by little. Without it a better stamp would put words before those said earlier.
+   * What was said before all that is out, and came late, is tied to it in the same way.
    */
   commit(streamId: string, position: number): void {
     const stream = this.#stream(streamId);
     const last = stream.knots.at(-1);
-    if (last && position <= last.x) return;
-    const ms = last ? this.#beside(stream, last, position) : this.#reckon(stream, position)?.ms;
+    const knot = nearest(stream.knots, position);
+    if (knot && last && knot.x <= position && position <= last.x) return;
+    const ms = knot ? this.#beside(stream, knot, position) : this.#reckon(stream, position)?.ms;
     if (ms === undefined) return;
+    if (knot && position < knot.x) {
+      stream.knots.unshift({ x: position, y: ms });
+      this.#saveKnot(streamId, position, ms);
+      return;
+    }
     const before = stream.knots.at(-2);
     // What lies on the line from the last but one says nothing new.
     if (last && before && Math.abs(interpolate([before, { x: position, y: ms }], last.x, 0) - last.y) < 0.5)
@@ -180,6 +187,10 @@ export class RoomTime {
     stream.knots.push({ x: position, y: ms });
     if (last && position - stream.savedKnot < knotEverySamples) return;
     stream.savedKnot = position;
+    this.#saveKnot(streamId, position, ms);
+  }
+
+  #saveKnot(streamId: string, position: number, ms: number): void {
     tryWrite(() =>
       this.#db
         .prepare('INSERT OR IGNORE INTO knots (stream, position, room_ms) VALUES (?, ?, ?)')
@@ -187,12 +198,15 @@ export class RoomTime {
     );
   }
 
-  #beside(stream: StreamAnchors, last: Pair, position: number): number {
-    const sinceMs = (position - last.x) / samplesPerMs;
-    if (sinceMs <= 0) return interpolate(stream.knots, position, 1 / samplesPerMs);
-    const plain = last.y + sinceMs;
+  /** @param knot the first or the last one, whichever `position` lies beside; the first if it lies between them */
+  #beside(stream: StreamAnchors, knot: Pair, position: number): number {
+    const last = stream.knots.at(-1) ?? knot;
+    if (knot.x <= position && position <= last.x) return interpolate(stream.knots, position, 1 / samplesPerMs);
+    const sinceMs = (position - knot.x) / samplesPerMs;
+    const plain = knot.y + sinceMs;
     const off = (this.#reckon(stream, position)?.ms ?? plain) - plain;
-    return plain + Math.max(-sinceMs * maxSlew, Math.min(sinceMs * maxSlew, off));
+    const most = Math.abs(sinceMs) * maxSlew;
+    return plain + Math.max(-most, Math.min(most, off));
   }
 
   /** By anchors and stamps as they are known now; null where there are none. */
@@ -304,6 +318,12 @@ function insertBest(pairs: Pair[], made: Pair): boolean {
   if ((pairs[index]?.y ?? 0) <= made.y) return false;
   pairs[index] = made;
   return true;
+}
+
+/** The last of them where `x` lies behind it, else the first. */
+function nearest(knots: readonly Pair[], x: number): Pair | undefined {
+  const last = knots.at(-1);
+  return last && x > last.x ? last : knots[0];
 }
 
 /** `y` at `x`, piecewise linear between pairs; beyond them the nearest one goes on with `slope`. */

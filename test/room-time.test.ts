@@ -115,6 +115,38 @@ describe('room time', () => {
     expect(Math.abs(time.at(id, 3600 * 16_001.6, unknown).ms - (nowMs + 3_600_000))).toBeLessThan(5);
   });
 
+  test('absorbs it in what came late, too: captions of the live edge went before', () => {
+    const id = stream();
+    const live = 14_400; // four hours of backlog, of a card that is 100 ppm slow
+    for (let second = 0; second <= live; second += 60)
+      time.anchor(
+        id,
+        {
+          ...{ position: Math.round(second * 16_000 * 0.9999), bootId: boot, monotonicMs: 1_000_000 + second * 1000 },
+          ...{ wallMs: 0, wallSynced: false },
+        },
+        second === live ? nowMs : null,
+      );
+    const edge = live * 16_000 * 0.9999;
+    const timesOf = (of: RoomTime) => [0, 1, 2, 3].map((hour) => of.at(id, (hour * edge) / 4, unknown).ms);
+    const before = timesOf(time);
+    expect(Math.abs((before[0] ?? 0) - (nowMs - live * 1000))).toBeLessThan(2);
+    time.commit(id, edge);
+    const isAsBefore = (ms: number, i: number) => Math.abs(ms - (before[i] ?? 0)) < 2;
+    expect(timesOf(time).every(isAsBefore)).toBe(true);
+    time.commit(id, edge / 2); // the first caption that was filled in
+    anchor(id, live, { delayMs: -nowMs }); // whatever comes to be known later
+    expect(time.at(id, edge / 2, unknown).ms).toBeCloseTo(before[2] ?? 0, 0);
+    expect(
+      timesOf(time)
+        .slice(2)
+        .every((ms, i) => isAsBefore(ms, i + 2)),
+    ).toBe(true);
+    const restarted = new RoomTime(db, () => nowMs);
+    restarted.start();
+    expect(restarted.at(id, edge / 2, unknown).ms).toBeCloseTo(before[2] ?? 0, 0);
+  });
+
   test('places a stream that never connected by another one of the same boot', () => {
     const before = stream();
     anchor(before, 0, { live: false });
