@@ -178,6 +178,12 @@ export function relayId(db: Database): string {
   return String(db.prepare(`SELECT value FROM meta WHERE key = 'relay'`).pluck().get());
 }
 
+/** Names what this relay keeps elsewhere, as in an AWS account: made once, and the same after a damaged file was replaced. */
+export function ownerId(db: Database): string {
+  db.prepare(`INSERT INTO meta (key, value) VALUES ('owner', ?) ON CONFLICT DO NOTHING`).run(relayId(db));
+  return String(db.prepare(`SELECT value FROM meta WHERE key = 'owner'`).pluck().get());
+}
+
 /** Runs a write that captions can do without: false where the disk does not take it. Foreign keys fail with it where the
  * row they refer to could not be written either. */
 export function tryWrite(write: () => void): boolean {

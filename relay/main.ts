@@ -15,7 +15,7 @@ import { Backfill } from './backfill.ts';
 import { DailyBudget } from './budget.ts';
 import { Check, readSpeech } from './check.ts';
 import { Costs } from './costs.ts';
-import { openDatabase, relayId } from './database.ts';
+import { openDatabase, ownerId, relayId } from './database.ts';
 import type { Renewal } from './database-handle.ts';
 import { Doors, httpServerOptions } from './doors.ts';
 import { Engines } from './engines/registry.ts';
@@ -112,7 +112,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     rooms,
     defaultEngine: options.engine,
     region: awsRegion,
-    relayId: relayId(db),
+    ownerId: ownerId(db),
     serviceIn: (region) => transcribeVocabularies(region, logs('vocabularies')),
     textRules,
     log: logs('vocabularies'),

@@ -23,7 +23,7 @@ export interface VocabulariesParts {
   /** That of rooms that name none; null: only the SDK knows. */
   readonly region: string | null;
   /** Names what is this relay's, so that two relays of one account leave each other alone. */
-  readonly relayId: string;
+  readonly ownerId: string;
   readonly serviceIn: (region: string | null) => VocabularyService;
   /** Writes the event's phrases as they are to be shown. */
   readonly textRules: { show(phrases: readonly Replacement[]): void };
@@ -84,7 +84,7 @@ export class Vocabularies implements VocabularyLender {
 
   constructor(parts: VocabulariesParts) {
     this.#parts = parts;
-    this.#prefix = `sala-${hash(parts.relayId, 10)}-`;
+    this.#prefix = `sala-${hash(parts.ownerId, 10)}-`;
     this.#event = this.#stored<readonly Phrase[]>(eventKey) ?? [];
     parts.textRules.show(displayRules(this.#event));
   }

@@ -3,7 +3,7 @@ import { openSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync, w
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CaptionLog } from '../relay/captions.ts';
-import { type Database, openDatabase, relayId } from '../relay/database.ts';
+import { type Database, openDatabase, ownerId, relayId } from '../relay/database.ts';
 import { Rooms } from '../relay/rooms.ts';
 import { Spool, spoolLimits } from '../relay/spool.ts';
 import { Tokens } from '../relay/tokens.ts';
@@ -89,6 +89,7 @@ describe.each(damages)('a database that is %s between two runs', (_, damage) => 
     const revoked = tokens.create('hall', 'read', 'screen');
     tokens.delete('hall', revoked.id);
     const id = relayId(db);
+    const owner = ownerId(db);
     say(logOf('hall'), 40);
     expect(db.updateCopy()).toBe(true);
     db.close();
@@ -101,6 +102,8 @@ describe.each(damages)('a database that is %s between two runs', (_, damage) => 
     expect(seqs(logOf('hall'))).toEqual(upTo(40));
     expect(roomsOf().get('hall')?.logId).not.toBe(logId);
     expect(relayId(db)).not.toBe(id);
+    // What it keeps in the cloud is still its own.
+    expect(ownerId(db)).toBe(owner);
     reopen();
     expect(db.renewal).toBeNull();
   });

@@ -35,14 +35,14 @@ async function useStandIn(options: ControlOptions = {}): Promise<void> {
   vi.stubEnv('AWS_ENDPOINT_URL_TRANSCRIBE', url);
 }
 
-function make(limits: Partial<ShelfLimits> = {}, relayId = 'a-relay'): Vocabularies {
+function make(limits: Partial<ShelfLimits> = {}, ownerId = 'a-relay'): Vocabularies {
   const { log } = captureLog();
   const made = new Vocabularies({
     db,
     rooms,
     defaultEngine: 'transcribe',
     region: 'eu-west-1',
-    relayId,
+    ownerId,
     serviceIn: (region) => transcribeVocabularies(region, log),
     textRules: { show() {} },
     log,

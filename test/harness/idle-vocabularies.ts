@@ -10,7 +10,7 @@ export const idleVocabularies = (db: Database) =>
     rooms: new Rooms(db, { language: 'en-US', engine: 'script:test' }),
     defaultEngine: 'script:test',
     region: null,
-    relayId: 'a-relay',
+    ownerId: 'a-relay',
     serviceIn: () => {
       throw new Error('nobody asked for a vocabulary');
     },
