@@ -2,13 +2,14 @@ import type { Logger } from '../systemd/log.ts';
 import { Attempt, type Heard } from './attempt.ts';
 import { toMono } from './audio.ts';
 import type { DailyBudget } from './budget.ts';
-import type { Engine } from './engines/engine.ts';
+import type { Engine, SessionSettings } from './engines/engine.ts';
 import { type Governing, sessionSettings } from './governing.ts';
 import { isUnanswered } from './mute.ts';
 import { Pace } from './pace.ts';
 import { frameSamples, intersect, type RangeSet, runEnd, sampleRate, size, subtract, union } from './protocol.js';
 import type { EngineQuota } from './quota.ts';
 import { EngineRetry } from './retry.ts';
+import type { Assignment } from './rooms.ts';
 import type { SaidWords } from './said.ts';
 import type { Spool } from './spool.ts';
 import type { SpoolStream } from './spool-stream.ts';
@@ -74,6 +75,8 @@ export class Backfill {
   readonly #retry = new Map<string, { schedule: EngineRetry; notBeforeMs: number }>();
   /** By stream and end: what sounded like speech, and got no answer from one session. */
   readonly #doubted = new Set<string>();
+  /** Assignments whose settings an engine has refused: a vocabulary that does not exist, for example. */
+  readonly #refused = new Set<number>();
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
 
@@ -196,7 +199,7 @@ export class Backfill {
     const startedMs = this.#now();
     const attempt: Attempt = new Attempt(
       engine,
-      sessionSettings(room.name, governing.assignment),
+      this.#settingsFor(room, governing.assignment),
       startedMs,
       {
         ready: () => {},
@@ -204,6 +207,7 @@ export class Backfill {
         final: (heard, done) => room.backfilled(heard, done),
         ended: () => over.resolve('ended'),
         failed: (failure) => {
+          if (failure.kind === 'configuration') this.#refused.add(governing.assignment.id);
           this.#putOff(room.name, failure.kind, this.#now() - startedMs);
           over.resolve('failed');
         },
@@ -228,6 +232,13 @@ export class Backfill {
     this.#retry.delete(room.name);
     // Whatever of it held no words is done, too.
     room.backfilled(null, new Map([[stream.id, [[from, Math.min(fedTo, to)]]]]));
+  }
+
+  /** As they were when it was spoken; where those were refused, in the language of then, and otherwise as they are now. */
+  #settingsFor({ name }: BackfillRoom, assignment: Assignment): SessionSettings {
+    const settings = sessionSettings(name, assignment);
+    const present = this.#governing.present(name);
+    return present && this.#refused.has(assignment.id) ? { ...settings, recognition: present.recognition } : settings;
   }
 
   /** Feeds the stretch with its surroundings, as fast as an engine may be fed; returns where it ended. */

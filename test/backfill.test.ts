@@ -62,7 +62,11 @@ const engine: Engine = {
   paid: true,
   promptPartials: true,
   check: () => null,
-  open: (_, listener) => {
+  open: ({ recognition }, listener) => {
+    if (recognition?.vocabularies.includes('missing')) {
+      queueMicrotask(() => listener.failed({ kind: 'configuration', code: 'x', message: '', hint: '' }));
+      return { write: () => {}, end: () => {}, abort: () => {} };
+    }
     const session = heard.push(0) - 1;
     let samples = 0;
     queueMicrotask(() => listener.ready());
@@ -84,8 +88,10 @@ const engine: Engine = {
   },
 };
 
-function start(options: { quota?: EngineQuota; maxSeconds?: number; limits?: Partial<BackfillLimits> } = {}): Backfill {
-  const rooms = new Rooms(db, { language: 'en-US', engine: 'fake' });
+function start(
+  options: { rooms?: Rooms; quota?: EngineQuota; maxSeconds?: number; limits?: Partial<BackfillLimits> } = {},
+): Backfill {
+  const rooms = options.rooms ?? new Rooms(db, { language: 'en-US', engine: 'fake' });
   const made = new Backfill({
     spool,
     governing: new Governing(db, rooms, new RoomTime(db)),
@@ -230,6 +236,22 @@ test('a stretch that stops arriving is captioned as far as it came, and the rest
   write(15, 40);
   await pass(60);
   expect(heard).toEqual([15, 25]);
+  expect(made.pendingMs('hall')).toBe(0);
+});
+
+test('what was spoken under settings that the engine refuses is filled in once they have been corrected', async () => {
+  let assignedMs = 0; // before anything was spoken
+  const rooms = new Rooms(db, { language: 'en-US', engine: 'fake' }, () => assignedMs);
+  rooms.put('hall', { recognition: { vocabularies: ['missing'] } });
+  write(0, 30);
+  const made = start({ rooms });
+  await pass(60);
+  expect(heard).toEqual([]);
+  expect(made.pendingMs('hall')).toBe(30_000);
+  assignedMs = Date.now();
+  rooms.put('hall', { recognition: { vocabularies: ['names'] } });
+  await pass(60);
+  expect(heard).toEqual([30]);
   expect(made.pendingMs('hall')).toBe(0);
 });
 
