@@ -4,6 +4,7 @@ interface Leaving {
   readonly attempt: Attempt;
   readonly stream: string;
   readonly until: number;
+  readonly isTrusted: boolean;
 }
 
 /** Sessions of a room that ended at a boundary; each hears a little of what lies beyond it before it is finished. */
@@ -23,14 +24,16 @@ export class LeavingSessions {
     return this.#each.map(({ attempt }) => attempt);
   }
 
-  /** It hears `stream` as far as `until`. */
-  add(attempt: Attempt, stream: string, until: number): void {
-    this.#each.push({ attempt, stream, until });
+  /** It hears `stream` as far as `until`. @param isTrusted what it has no words for is taken for noise */
+  add(attempt: Attempt, stream: string, until: number, isTrusted: boolean): void {
+    this.#each.push({ attempt, stream, until, isTrusted });
   }
 
-  /** It is over. */
-  remove(attempt: Attempt): void {
+  /** It is over. @returns whether what it had no words for is taken for noise */
+  remove(attempt: Attempt): boolean {
+    const isTrusted = this.#each.some((each) => each.attempt === attempt && each.isTrusted);
     this.#each = this.#each.filter((each) => each.attempt !== attempt);
+    return isTrusted;
   }
 
   /** Gives audio to those that still hear; whoever has heard enough is finished. */

@@ -229,10 +229,10 @@ export class Sessions {
       final: (heard, done) => listener.final(heard, done),
       ended: () => {
         // It has answered all it heard: what holds no words is done, too. What it may have been mute about is backfilled.
-        const isMute = made !== null && !this.#mute.isTrusted && isUnanswered(made, engine);
+        const isTrusted = (made !== null && this.#leaving.remove(made)) || this.#mute.isTrusted;
+        const isMute = made !== null && !isTrusted && isUnanswered(made, engine);
         if (made && !isMute) listener.final(null, made.undone());
         if (isPresent()) this.#present = null;
-        if (made) this.#leaving.remove(made);
         if (made !== null && this.#standby === made) this.#standby = null;
         listener.changed();
       },
@@ -269,7 +269,7 @@ export class Sessions {
     this.#dropSecond();
     this.dropStandby();
     old.own(stream, subtract(old.owned(stream), [[position, forever]]));
-    this.#leaving.add(old, stream, until);
+    this.#leaving.add(old, stream, until, this.#mute.isTrusted);
     this.#present = null;
     this.#options.listener.partial(null);
   }
@@ -295,7 +295,7 @@ export class Sessions {
     this.#dropSecond();
     this.dropStandby();
     this.#present = null;
-    if (attempt) this.#leaving.add(attempt, '', 0);
+    if (attempt) this.#leaving.add(attempt, '', 0, this.#mute.isTrusted);
     this.dismissLeaving();
     if (!attempt) return;
     this.#options.listener.partial(null);

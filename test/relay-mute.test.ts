@@ -296,6 +296,15 @@ describe('sound without words', () => {
     expect(done.flat()).toEqual([[0, 30 * sampleRate]]);
   });
 
+  test('is done, too, when the next session takes over in the midst of it', () => {
+    play(30, speech);
+    sessions.replace('a', position, position + 8000);
+    sessions.open({ ...assignment, id: 2, language: 'it-IT' });
+    play(1, speech);
+    expect(session(0).over).toBe(true);
+    expect(done.flat()).toEqual([[0, 30 * sampleRate]]);
+  });
+
   test('is dropped with the session when another language takes its place', () => {
     play(6, speech);
     sessions.replace('a', position, position + 8000);
