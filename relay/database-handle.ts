@@ -86,7 +86,7 @@ export class Database {
   readonly #renewed = new Set<(renewal: Renewal | null) => void>();
   #db: BetterSqlite.Database;
   /** Which file is open: another one of the same path is on a disk that came back. */
-  #inode: string;
+  #inode: string | null;
   #seqs: ReadonlyMap<string, number> = new Map();
   #timer: NodeJS.Timeout | undefined;
   #isRenewing = false;
@@ -138,6 +138,7 @@ export class Database {
   updateCopy(): boolean {
     let copy: BetterSqlite.Database | undefined;
     const inode = inodeOf(this.#file);
+    if (inode === null) return false;
     if (inode !== this.#inode && !(inode === '' ? this.#renew('the file is gone, or empty') : this.#reopen()))
       return false;
     try {
@@ -190,7 +191,7 @@ export class Database {
   /** A disk that was mounted anew has the file as it was synced; what was open leads to the old one for ever. */
   #reopen(): boolean {
     const inode = inodeOf(this.#file);
-    if (inode === '' || inode === this.#inode) return false;
+    if (!inode || inode === this.#inode) return false;
     let next: BetterSqlite.Database;
     try {
       const fault = faultOf(this.#file);
@@ -292,8 +293,12 @@ function isWhole(db: BetterSqlite.Database): boolean {
   }
 }
 
-/** Names a file on its disk; empty where there is none, or nothing in it. */
-function inodeOf(file: string): string {
-  const stat = statSync(file, { throwIfNoEntry: false });
-  return stat && stat.size > 0 ? `${stat.dev} ${stat.ino}` : '';
+/** Names a file on its disk; empty where there is none, or nothing in it; null where the disk does not say. */
+function inodeOf(file: string): string | null {
+  try {
+    const stat = statSync(file, { throwIfNoEntry: false });
+    return stat && stat.size > 0 ? `${stat.dev} ${stat.ino}` : '';
+  } catch {
+    return null;
+  }
 }

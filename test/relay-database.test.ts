@@ -1,5 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { openSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CaptionLog } from '../relay/captions.ts';
@@ -205,6 +215,19 @@ describe('the copy', () => {
     expect(db.renewal).toBeNull();
     restartDamaged();
     expect(seqs(logOf('hall'))).toEqual(upTo(10));
+  });
+
+  test('waits for a disk that does not even say which files it has', () => {
+    roomsOf().put('hall', {});
+    const elsewhere = `${folder.path}-elsewhere`;
+    renameSync(folder.path, elsewhere);
+    symlinkSync(folder.path, folder.path); // too many links, as a disk gives an input-output error
+    expect(db.updateCopy()).toBe(false);
+    expect(roomsOf().get('hall')).toMatchObject({ name: 'hall' });
+    rmSync(folder.path);
+    renameSync(elsewhere, folder.path);
+    expect(db.updateCopy()).toBe(true);
+    expect(db.renewal).toBeNull();
   });
 
   test('holds nothing of a room that was deleted and made again', () => {
