@@ -33,6 +33,9 @@ export interface Renewal {
   readonly keptAs: string;
 }
 
+/** The file that was open is gone, and the one in its place could not be opened yet. */
+const unopened = Object.assign(new Error('the database cannot be opened'), { code: 'SQLITE_CANTOPEN' });
+
 type Work<T> = (db: BetterSqlite.Database) => T;
 
 /** A statement of SQL that outlives the file it was made for. */
@@ -174,6 +177,7 @@ export class Database {
 
   #attempt<T>(work: Work<T>): T {
     try {
+      if (!this.#db.open) throw unopened;
       return work(this.#db);
     } catch (error) {
       if (this.#db.inTransaction || !this.#mend(error)) throw error;

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
+  copyFileSync,
   openSync,
   readdirSync,
   renameSync,
@@ -11,9 +12,11 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import BetterSqlite from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CaptionLog } from '../relay/captions.ts';
 import { type Database, openDatabase, ownerId, relayId } from '../relay/database.ts';
+import { Database as Handle, isDiskFault } from '../relay/database-handle.ts';
 import { Rooms } from '../relay/rooms.ts';
 import { Spool, spoolLimits } from '../relay/spool.ts';
 import { Tokens } from '../relay/tokens.ts';
@@ -258,4 +261,31 @@ describe('the copy', () => {
     for (const name of readdirSync(folder.path).filter((each) => each.includes('.db')))
       expect(`${name} ${statSync(join(folder.path, name)).mode & 0o077}`).toBe(`${name} 0`);
   });
+});
+
+test('a disk that came back and cannot be used yet is a fault of the disk, and is tried again', () => {
+  const at = join(folder.path, 'own.db');
+  let fails = false;
+  const open = (path: string) => {
+    if (fails) throw Object.assign(new Error('unable to open'), { code: 'SQLITE_CANTOPEN' });
+    const made = new BetterSqlite(path);
+    made.exec('CREATE TABLE IF NOT EXISTS said (text TEXT); PRAGMA user_version = 1');
+    return made;
+  };
+  const own = new Handle(at, `${at}-copy`, open);
+  closing.push(() => own.close());
+  const count = own.prepare('SELECT count(*) FROM said').pluck();
+  copyFileSync(at, `${at}-other`);
+  renameSync(`${at}-other`, at);
+  fails = true;
+  expect(own.updateCopy()).toBe(false);
+  let error: unknown;
+  try {
+    count.get();
+  } catch (thrown) {
+    error = thrown;
+  }
+  expect(isDiskFault(error), String(error)).toBe(true);
+  fails = false;
+  expect(count.get()).toBe(0);
 });
