@@ -191,6 +191,7 @@ export class VocabularyShelf {
     } finally {
       this.#working = false;
     }
+    if (this.#abort.signal.aborted) return; // what there is may not be known
     if (this.#changedSinceMs !== null) this.want(this.#wanted);
     else this.#scheduleNext();
   }

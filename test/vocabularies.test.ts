@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Database, openDatabase } from '../relay/database.ts';
-import { transcribeVocabularies } from '../relay/engines/transcribe-vocabularies.ts';
+import { transcribeVocabularies, type VocabularyService } from '../relay/engines/transcribe-vocabularies.ts';
 import { type RoomChange, Rooms } from '../relay/rooms.ts';
 import { Vocabularies } from '../relay/vocabularies.ts';
 import { type ShelfLimits, shelfLimits } from '../relay/vocabulary-shelf.ts';
@@ -35,7 +35,11 @@ async function useStandIn(options: ControlOptions = {}): Promise<void> {
   vi.stubEnv('AWS_ENDPOINT_URL_TRANSCRIBE', url);
 }
 
-function make(limits: Partial<ShelfLimits> = {}, ownerId = 'a-relay'): Vocabularies {
+function make(
+  limits: Partial<ShelfLimits> = {},
+  ownerId = 'a-relay',
+  serviceIn = (region: string | null): VocabularyService => transcribeVocabularies(region, captureLog().log),
+): Vocabularies {
   const { log } = captureLog();
   const made = new Vocabularies({
     db,
@@ -43,7 +47,7 @@ function make(limits: Partial<ShelfLimits> = {}, ownerId = 'a-relay'): Vocabular
     defaultEngine: 'transcribe',
     region: 'eu-west-1',
     ownerId,
-    serviceIn: (region) => transcribeVocabularies(region, log),
+    serviceIn,
     textRules: { show() {} },
     log,
     limits: { ...quick, ...limits },
@@ -332,6 +336,31 @@ describe('after a restart', () => {
     rooms.delete('hall');
     vocabularies = make();
     await until(() => standIn.vocabularies.length === 0 || undefined, { what: 'the deletion of the last' });
+  });
+
+  test('a relay that is stopped before it knows what there is finds it the next time', async () => {
+    await useStandIn({ readyAfterMs: null });
+    vocabularies.putEvent(list('Ada'));
+    await becomes('hall', 'en-US pending');
+    vocabularies.stop();
+    rooms.delete('hall');
+    const asked = Promise.withResolvers<void>();
+    const broken = Promise.withResolvers<void>();
+    vocabularies = make({}, 'a-relay', (region) => ({
+      ...transcribeVocabularies(region, captureLog().log),
+      list: async (_part, signal) => {
+        asked.resolve();
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        setImmediate(broken.resolve);
+        throw signal.reason;
+      },
+    }));
+    await asked.promise;
+    vocabularies.stop();
+    await broken.promise;
+    vocabularies = make();
+    standIn.finish(standIn.vocabularies[0]?.name ?? '');
+    await until(() => standIn.vocabularies.length === 0 || undefined, { what: 'the deletion' });
   });
 
   test('a session that opens at once has what was ready, and goes without where that is gone meanwhile', async () => {
