@@ -153,6 +153,12 @@ export class Room implements LiveRoom, BackfillRoom {
     this.#feed.advance();
   }
 
+  /** A stream is deleted. */
+  forget(stream: string): void {
+    this.#followed.delete(stream);
+    this.said.forget(stream);
+  }
+
   heard(health: Health): void {
     this.#health = health;
     this.refresh();

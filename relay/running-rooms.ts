@@ -3,6 +3,7 @@ import type { LiveRooms } from './live.ts';
 import { explainConflicts, promisesBroken } from './recognition.ts';
 import { Room, type RoomParts } from './room.ts';
 import type { RoomChange, RoomRecord, Rooms } from './rooms.ts';
+import type { SpoolStream } from './spool-stream.ts';
 import type { UnsavedMark } from './unsaved-mark.ts';
 
 const tickMs = 1000;
@@ -36,6 +37,7 @@ export class RunningRooms implements LiveRooms {
         this.#running.get(stream.room)?.written(audio.length / stream.bytesPerFrame),
       changed: (stream) => this.#running.get(stream.room)?.changed(),
       stored: () => {},
+      removed: (stream) => this.#forget(stream),
     });
     this.#timer = setInterval(() => {
       for (const room of this.#running.values()) room.tick();
@@ -80,7 +82,7 @@ export class RunningRooms implements LiveRooms {
     this.#parts.backfill.remove(name);
     room.deleted();
     await room.stop(0);
-    for (const stream of this.#parts.spool.streamsOf(name)) await this.#forget(stream.id);
+    for (const stream of this.#parts.spool.streamsOf(name)) await this.#parts.spool.remove(stream);
     return this.#parts.rooms.delete(name);
   }
 
@@ -112,12 +114,9 @@ export class RunningRooms implements LiveRooms {
       });
   }
 
-  async #forget(id: string): Promise<void> {
-    const { spool, time, governing } = this.#parts;
-    const stream = spool.get(id);
-    if (stream) await spool.remove(stream);
-    if (stream) this.#running.get(stream.room)?.said.forget(id);
-    time.forget(id);
-    governing.forget(id);
+  #forget({ id, room }: SpoolStream): void {
+    this.#running.get(room)?.forget(id);
+    this.#parts.time.forget(id);
+    this.#parts.governing.forget(id);
   }
 }

@@ -24,6 +24,8 @@ export interface SpoolListener {
   stored(stream: SpoolStream, ranges: RangeSet): void;
   /** A hole was declared or the stream ended. */
   changed(stream: SpoolStream): void;
+  /** The stream and its audio are deleted: whatever is kept for it can go. */
+  removed?(stream: SpoolStream): void;
 }
 
 /** The durable copy of every room's streams: files for audio, the database for what is in them. */
@@ -194,6 +196,7 @@ export class Spool {
     this.#streams.delete(stream.id);
     this.#dirty.delete(stream);
     this.#db.prepare('DELETE FROM streams WHERE id = ?').run(stream.id);
+    for (const listener of this.#listeners) listener.removed?.(stream);
     await stream.segments.remove();
   }
 
