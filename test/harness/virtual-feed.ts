@@ -2,7 +2,7 @@ import { vi } from 'vitest';
 import type { Heard } from '../../relay/attempt.ts';
 import { Costs } from '../../relay/costs.ts';
 import type { Database } from '../../relay/database.ts';
-import type { Engine, EngineListener, EngineSession, Word } from '../../relay/engines/engine.ts';
+import type { Engine, EngineListener, EngineSession, FailureKind, Word } from '../../relay/engines/engine.ts';
 import { Feed } from '../../relay/feed.ts';
 import type { Boundary, Governing } from '../../relay/governing.ts';
 import { rmsOf } from '../../relay/loudness.ts';
@@ -27,16 +27,21 @@ export function frameAt(dBFS: number): Uint8Array {
 
 /** A stream whose audio comes and is forgotten behind the feed's reach. */
 class VirtualStream {
-  readonly id = 'stream';
+  readonly id: string;
   readonly room = 'hall';
   readonly channels = 1;
   readonly holes: Hole[] = [];
   readonly holeRanges: RangeSet = [];
+  /** Behind captions or silence. */
   captioned: RangeSet = [];
   received: RangeSet = [];
   ended = false;
   edge = 0;
   readonly #frames = new Map<number, Uint8Array>();
+
+  constructor(id: string) {
+    this.id = id;
+  }
 
   push(audio: Uint8Array): void {
     this.#frames.set(this.edge / frameSamples, audio);
@@ -106,6 +111,10 @@ class VirtualSession implements EngineSession {
     this.#over();
   }
 
+  fail(kind: FailureKind): void {
+    if (this.#over()) this.#listener.failed({ kind, code: 'virtual', message: 'It failed.', hint: '' });
+  }
+
   #over(): boolean {
     if (this.endedMs !== null) return false;
     this.endedMs = Date.now();
@@ -138,17 +147,20 @@ export interface VirtualFeedOptions {
  * word, and what was paid for is counted. Needs vitest's fake timers, `Date` and `performance` among them.
  */
 export class VirtualFeed {
-  readonly stream = new VirtualStream();
+  /** The one that is live. */
+  stream = new VirtualStream('stream');
+  readonly streams = [this.stream];
   readonly sessions: VirtualSession[] = [];
   /** Positions of all words said, in the order said, with their language. */
-  readonly said: { readonly from: number; readonly to: number; readonly language: string }[] = [];
+  readonly said: { readonly stream: string; readonly from: number; readonly to: number; readonly language: string }[] =
+    [];
   readonly costs: Costs;
   readonly feed: Feed;
   readonly quota: EngineQuota;
   /** May be changed while it runs. */
   restAfterMs: number;
-  settled: RangeSet = [];
-  readonly #boundaries: Boundary[] = [];
+  readonly #boundaries = new Map<string, Boundary[]>([['stream', []]]);
+  #assignments = 0;
   #open = 0;
   mostOpen = 0;
 
@@ -172,25 +184,28 @@ export class VirtualFeed {
     };
     this.assign(0, 'en-US');
     const governing: Pick<Governing, 'at' | 'unsettled' | 'settle'> = {
-      at: (_stream, position) => {
-        const index = this.#boundaries.findLastIndex((boundary) => boundary.position <= position);
-        const assignment = this.#boundaries[index]?.assignment;
+      at: (stream, position) => {
+        const boundaries = this.boundariesOf(stream.id);
+        const index = boundaries.findLastIndex((boundary) => boundary.position <= position);
+        const assignment = boundaries[index]?.assignment;
         if (!assignment) return null;
-        return { assignment, until: this.#boundaries[index + 1]?.position ?? Number.MAX_SAFE_INTEGER };
+        return { assignment, until: boundaries[index + 1]?.position ?? Number.MAX_SAFE_INTEGER };
       },
-      unsettled: (_stream, position) =>
-        this.#boundaries.find((boundary) => boundary.position > position && !boundary.settled) ?? null,
-      settle: (_stream, boundary, position) => {
-        this.#boundaries[this.#boundaries.indexOf(boundary)] = { ...boundary, position, settled: true };
+      unsettled: (stream, position) =>
+        this.boundariesOf(stream.id).find((boundary) => boundary.position > position && !boundary.settled) ?? null,
+      settle: (stream, boundary, position) => {
+        const boundaries = this.boundariesOf(stream.id);
+        boundaries[boundaries.indexOf(boundary)] = { ...boundary, position, settled: true };
       },
     };
-    const settle = (ranges: RangeSet) => {
-      this.settled = union(this.settled, ranges);
+    const settle = (id: string, ranges: RangeSet) => {
+      const found = this.streams.find((each) => each.id === id);
+      if (found) found.captioned = union(found.captioned, ranges);
     };
     this.feed = new Feed({
       spool: {
-        settle: (_stream: unknown, ranges: RangeSet) => settle(ranges),
-        get: () => this.stream,
+        settle: (stream: { id: string }, ranges: RangeSet) => settle(stream.id, ranges),
+        get: (id: string) => this.streams.find((each) => each.id === id),
       } as unknown as Spool,
       governing: governing as Governing,
       room: 'hall',
@@ -204,7 +219,7 @@ export class VirtualFeed {
         partial: () => {},
         final: (heard, done) => {
           if (heard) this.#note(heard);
-          settle(done.get('stream') ?? []);
+          for (const [id, ranges] of done) settle(id, ranges);
         },
         changed: () => {},
       },
@@ -215,14 +230,33 @@ export class VirtualFeed {
   /** Another language from that position on. */
   assign(position: number, language: string): void {
     const assignment: Assignment = {
-      ...{ id: this.#boundaries.length + 1, engine: 'virtual', language },
+      ...{ id: ++this.#assignments, engine: 'virtual', language },
       ...{ recognition: defaultRecognition, fromMs: 0 },
     };
-    this.#boundaries.push({ position, assignment, settled: position === 0 });
+    this.boundariesOf(this.stream.id).push({ position, assignment, settled: position === 0 });
+  }
+
+  /** The kit starts again: another stream, in the language of now. */
+  restart(): void {
+    this.stream.ended = true;
+    const last = this.boundaries.at(-1);
+    this.stream = new VirtualStream(`stream-${this.streams.length}`);
+    this.streams.push(this.stream);
+    this.#boundaries.set(this.stream.id, last ? [{ ...last, position: 0, settled: true }] : []);
+    this.feed.follow(this.stream as unknown as SpoolStream);
   }
 
   get boundaries(): readonly Boundary[] {
-    return this.#boundaries;
+    return this.boundariesOf(this.stream.id);
+  }
+
+  boundariesOf(stream: string): Boundary[] {
+    return this.#boundaries.get(stream) ?? [];
+  }
+
+  /** What of the live stream is behind captions or silence. */
+  get settled(): RangeSet {
+    return this.stream.captioned;
   }
 
   /** So much audio in real time; `dBFS` of each 100 ms. */
@@ -253,7 +287,7 @@ export class VirtualFeed {
     return this.play(seconds, (frame) => (frame % 46 < 40 ? dBFS : noiseDb));
   }
 
-  #note({ words, language }: Heard): void {
-    for (const { from, to } of words) this.said.push({ from, to, language });
+  #note({ words, language, stream }: Heard): void {
+    for (const { from, to } of words) this.said.push({ stream, from, to, language });
   }
 }

@@ -1,0 +1,93 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { type Database, openDatabase } from '../relay/database.ts';
+import { frameSamples, intersect, type RangeSet, size, union } from '../relay/protocol.js';
+import { temporaryFolder } from './harness/programs.ts';
+import { seeded } from './harness/random.ts';
+import { VirtualFeed } from './harness/virtual-feed.ts';
+
+const folder = temporaryFolder();
+let db: Database;
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: Date.UTC(2026, 5, 1, 7), toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] });
+  db = openDatabase(folder.path);
+});
+afterEach(() => {
+  vi.useRealTimers();
+  db.close();
+  folder.remove();
+});
+
+const noise = -58;
+const speech = -28;
+const languages = ['it-IT', 'en-US', 'de-DE'];
+const isWord = (frame: number) => frame % 46 < 40;
+
+/** A quarter of an hour of whatever may happen to a room; returns the frames of each stream that hold words. */
+async function play(virtual: VirtualFeed, random: () => number): Promise<Map<string, Set<number>>> {
+  const upTo = (most: number) => 1 + Math.floor(random() * most);
+  const words = new Map<string, Set<number>>();
+  const note = (seconds: number, holdsWord: (frame: number) => boolean) => {
+    const { id, edge } = virtual.stream;
+    const frames = words.get(id) ?? new Set();
+    for (let i = 0; i < seconds * 10; i++) if (holdsWord(i)) frames.add(edge / frameSamples + i);
+    words.set(id, frames);
+  };
+  const talk = (seconds: number) => {
+    note(seconds, isWord);
+    return virtual.talk(seconds, speech, noise);
+  };
+  const events: (() => unknown)[] = [
+    () => talk(upTo(12)),
+    () => talk(upTo(12)),
+    () => virtual.play(4 * upTo(12), noise),
+    () => {
+      const seconds = upTo(9);
+      note(seconds, () => true);
+      return virtual.burst(seconds, speech);
+    },
+    () => virtual.burst(upTo(9), noise),
+    () => {
+      const position = virtual.stream.edge + upTo(8000);
+      if (position > (virtual.boundaries.at(-1)?.position ?? 0) + 9600)
+        virtual.assign(position, languages[upTo(3) - 1] ?? '');
+    },
+    () => {
+      const open = virtual.sessions.filter(({ endedMs }) => endedMs === null);
+      open[upTo(open.length) - 1]?.fail(upTo(2) === 1 ? 'reopen' : 'capacity');
+    },
+    () => virtual.restart(),
+    () => vi.advanceTimersByTimeAsync(upTo(3000)),
+  ];
+  for (let i = 0; i < 60; i++) await events[upTo(events.length) - 1]?.();
+  await virtual.play(40, noise);
+  return words;
+}
+
+test.each([1, 2, 3, 4, 5, 6])(
+  'whatever happens to a room, each word is said once, in its language, or left to be filled in (%i)',
+  async (seed) => {
+    const random = seeded(seed);
+    const limits = { restAfterMs: 16_000, maxSessionMs: 40_000, maxSessions: 1 + Math.floor(random() * 3) };
+    const virtual = new VirtualFeed({ db, ...limits });
+    const words = await play(virtual, random);
+    for (const { id, captioned } of virtual.streams) {
+      const said = virtual.said.filter(({ stream }) => stream === id).sort((a, b) => a.from - b.from);
+      const heard = said.reduce<RangeSet>((set, { from, to }) => union(set, [[from, to]]), []);
+      const isIn = (ranges: RangeSet, frame: number) =>
+        size(intersect(ranges, [[frame * frameSamples, (frame + 1) * frameSamples]])) > frameSamples / 2;
+      const done = union(captioned, virtual.feed.claims().get(id) ?? []);
+      const lost = [...(words.get(id) ?? [])].filter((frame) => !isIn(heard, frame) && isIn(done, frame));
+      const doubled = said.filter(({ from }, i) => from < (said[i - 1]?.to ?? 0) - 1);
+      const languageAt = (position: number) =>
+        virtual.boundariesOf(id).findLast((each) => each.position <= position)?.assignment.language;
+      const wrong = said.filter(({ from, to, language }) => languageAt((from + to) / 2) !== language);
+      expect({ lost, doubled, wrong }).toEqual({ lost: [], doubled: [], wrong: [] });
+    }
+    const all = [...words.values()].reduce((sum, { size }) => sum + size, 0);
+    expect(virtual.said.length).toBeGreaterThan(all / 2);
+    expect(virtual.feed.state).toBe('resting');
+    expect([virtual.quota.open, virtual.sessions.filter(({ endedMs }) => endedMs === null)]).toEqual([0, []]);
+    for (const { maxLeadMs } of virtual.sessions) expect(maxLeadMs).toBeLessThanOrEqual(5000);
+  },
+);
