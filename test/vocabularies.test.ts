@@ -1,8 +1,9 @@
+import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Database, openDatabase } from '../relay/database.ts';
-import { transcribeVocabularies, type VocabularyService } from '../relay/engines/transcribe-vocabularies.ts';
+import { transcribeVocabularies } from '../relay/engines/transcribe-vocabularies.ts';
 import { type RoomChange, Rooms } from '../relay/rooms.ts';
-import { Vocabularies } from '../relay/vocabularies.ts';
+import { Vocabularies, type VocabulariesParts } from '../relay/vocabularies.ts';
 import { type ShelfLimits, shelfLimits } from '../relay/vocabulary-shelf.ts';
 import { captureLog } from './harness/doors.ts';
 import { temporaryFolder } from './harness/programs.ts';
@@ -35,22 +36,19 @@ async function useStandIn(options: ControlOptions = {}): Promise<void> {
   vi.stubEnv('AWS_ENDPOINT_URL_TRANSCRIBE', url);
 }
 
-function make(
-  limits: Partial<ShelfLimits> = {},
-  ownerId = 'a-relay',
-  serviceIn = (region: string | null): VocabularyService => transcribeVocabularies(region, captureLog().log),
-): Vocabularies {
+function make(limits: Partial<ShelfLimits> = {}, parts: Partial<VocabulariesParts> = {}): Vocabularies {
   const { log } = captureLog();
   const made = new Vocabularies({
     db,
     rooms,
     defaultEngine: 'transcribe',
     region: 'eu-west-1',
-    ownerId,
-    serviceIn,
+    ownerId: 'a-relay',
+    serviceIn: (region) => transcribeVocabularies(region, log),
     textRules: { show() {} },
     log,
     limits: { ...quick, ...limits },
+    ...parts,
   });
   made.start();
   return made;
@@ -345,19 +343,16 @@ describe('after a restart', () => {
     vocabularies.stop();
     rooms.delete('hall');
     const asked = Promise.withResolvers<void>();
-    const broken = Promise.withResolvers<void>();
-    vocabularies = make({}, 'a-relay', (region) => ({
-      ...transcribeVocabularies(region, captureLog().log),
-      list: async (_part, signal) => {
-        asked.resolve();
-        await new Promise((resolve) => signal.addEventListener('abort', resolve));
-        setImmediate(broken.resolve);
-        throw signal.reason;
-      },
-    }));
+    const look = async (_part: string, signal: AbortSignal) => {
+      asked.resolve();
+      await once(signal, 'abort');
+      throw signal.reason;
+    };
+    const { log } = captureLog();
+    vocabularies = make({}, { serviceIn: (region) => ({ ...transcribeVocabularies(region, log), list: look }) });
     await asked.promise;
     vocabularies.stop();
-    await broken.promise;
+    await new Promise(setImmediate);
     vocabularies = make();
     standIn.finish(standIn.vocabularies[0]?.name ?? '');
     await until(() => standIn.vocabularies.length === 0 || undefined, { what: 'the deletion' });
@@ -393,7 +388,7 @@ describe('after a restart', () => {
     db = another;
     rooms = new Rooms(db, { language: 'en-US', engine: 'transcribe' });
     change('hall', { language: 'en-US' });
-    vocabularies = make({}, 'another-relay');
+    vocabularies = make({}, { ownerId: 'another-relay' });
     vocabularies.putEvent(list('Grace'));
     await becomes('hall', 'en-US ready');
     vocabularies.putEvent([]);
