@@ -155,14 +155,14 @@ export class Costs {
   #turn(): void {
     const day = dayOf(this.#now());
     if (day === this.#day) return;
-    this.#day = day;
-    this.#booked.clear();
-    this.#told.clear();
     const rows = this.#db
       .prepare<[string], { room: string; purpose: SessionPurpose; sessions: number; seconds: number }>(
         'SELECT room, purpose, sessions, seconds FROM paid WHERE day = ?',
       )
       .all(day);
+    this.#day = day;
+    this.#booked.clear();
+    this.#told.clear();
     for (const row of rows) this.#booked.set(`${row.room} ${row.purpose}`, row);
   }
 }

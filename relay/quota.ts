@@ -70,8 +70,8 @@ export class EngineQuota {
     if (!this.hasPlace(purpose, room) || this.#openings < 1) return null;
     this.#waiting.delete(waiting);
     this.#openings--;
-    this.#open++;
     const end = this.#costs?.begin(room, purpose);
+    this.#open++;
     let released = false;
     return {
       release: () => {

@@ -350,12 +350,12 @@ export class Sessions {
   }
 
   #failed(attempt: Attempt, failure: EngineFailure): void {
-    if (attempt === this.#second) {
-      this.#second = null; // no opinion at all: it is asked for again later
-      return;
-    }
-    if (attempt === this.#standby) {
-      this.#standby = null;
+    if (attempt === this.#second || attempt === this.#standby) {
+      // Another one is opened later.
+      if (attempt === this.#second) this.#second = null;
+      else this.#standby = null;
+      const { room, log } = this.#options;
+      log.info({ room, code: failure.code, reason: failure.message }, 'A session beside the present one failed');
       return;
     }
     this.counters.failures++;
