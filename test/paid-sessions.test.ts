@@ -177,6 +177,27 @@ describe('the cost of paid sessions', () => {
     expect(costs.today().seconds).toBe(120);
   });
 
+  test('is told once a day when it reaches alarm and limit', () => {
+    const told: string[] = [];
+    const limits = { pricePerMinute: 0.6, alarmPerDay: 0.3, maxPerDay: 0.6, maxPerRoomAndDay: null };
+    const costs = new Costs(
+      db,
+      limits,
+      () => nowMs,
+      (reached, { money }) => told.push(`${reached} ${money}`),
+    );
+    costs.begin('hall', 'live');
+    for (let minute = 0; minute < 3; minute++) {
+      nowMs += 40_000;
+      costs.book();
+    }
+    expect(told).toEqual(['alarm 0.4', 'limit 0.8']);
+    nowMs += 86_400_000;
+    costs.begin('hall', 'live')();
+    costs.book();
+    expect(told).toHaveLength(2);
+  });
+
   test('warns, and then allows no more, for the relay and for a room', () => {
     const costs = costsOf({ alarmPerDay: 0.3, maxPerDay: 1.2, maxPerRoomAndDay: 0.6 });
     const quota = new EngineQuota({ maxSessions: 10, reserve: 0 }, costs, () => nowMs);

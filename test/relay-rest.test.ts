@@ -144,6 +144,23 @@ describe('a paid session', () => {
   });
 });
 
+describe('the day’s limit of spending', () => {
+  test('ends the paid session and says so; the next day captions go on', async () => {
+    const virtual = room({ maxPerDay: 0.024 });
+    await virtual.talk(70, speech, noise);
+    const failure = { code: 'engine-cost', message: expect.stringMatching(/limit of spending/) };
+    expect(virtual.feed.failure).toMatchObject(failure);
+    expect(virtual.sessions.every(({ endedMs }) => endedMs !== null)).toBe(true);
+    expect(virtual.costs.today().seconds).toBeLessThanOrEqual(62);
+    await virtual.talk(30, speech, noise);
+    expect(virtual.sessions).toHaveLength(1);
+    vi.setSystemTime(Date.UTC(2026, 5, 2, 7));
+    await virtual.talk(20, speech, noise);
+    expect(virtual.feed.failure).toBeNull();
+    expect(virtual.sessions.length).toBeGreaterThan(1);
+  });
+});
+
 describe('a session that comes near its longest duration', () => {
   const rotating = { maxSessionMs: 20_000 };
 

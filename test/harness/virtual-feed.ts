@@ -140,6 +140,8 @@ export interface VirtualFeedOptions {
   readonly maxSessionMs?: number;
   readonly maxSessions?: number;
   readonly reserve?: number;
+  /** Money; a minute costs 0.024. */
+  readonly maxPerDay?: number | null;
 }
 
 /**
@@ -164,8 +166,15 @@ export class VirtualFeed {
   #open = 0;
   mostOpen = 0;
 
-  constructor({ db, restAfterMs = 0, maxSessionMs = 14_400_000, maxSessions = 10, reserve = 0 }: VirtualFeedOptions) {
-    const limits = { pricePerMinute: 0.024, alarmPerDay: null, maxPerDay: null, maxPerRoomAndDay: null };
+  constructor({
+    db,
+    restAfterMs = 0,
+    maxSessionMs = 14_400_000,
+    maxSessions = 10,
+    reserve = 0,
+    maxPerDay = null,
+  }: VirtualFeedOptions) {
+    const limits = { pricePerMinute: 0.024, alarmPerDay: null, maxPerDay, maxPerRoomAndDay: null };
     this.restAfterMs = restAfterMs;
     this.costs = new Costs(db, limits);
     this.quota = new EngineQuota({ maxSessions, reserve }, this.costs);
