@@ -1,70 +1,32 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { serve } from '@hono/node-server';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { AdminToken } from '../relay/admin-token.ts';
-import { createApi } from '../relay/api.ts';
 import type { Costs } from '../relay/costs.ts';
-import { RelayHealth } from '../relay/health.ts';
-import { createMetricsApp, Metrics } from '../relay/metrics.ts';
-import { Readers } from '../relay/publish.ts';
-import { TextRuleBook } from '../relay/text-rule-book.ts';
+import type { RelayHealth } from '../relay/health.ts';
+import { createMetricsApp, type Metrics } from '../relay/metrics.ts';
 import { Tokens } from '../relay/tokens.ts';
 import { SalaError } from '../systemd/errors.ts';
-import { adminSecret, captureLog } from './harness/doors.ts';
-import { FakeRooms, freeOfCharge } from './harness/fake-rooms.ts';
-import { idleVocabularies } from './harness/idle-vocabularies.ts';
+import { TestApi } from './harness/api.ts';
+import { adminSecret } from './harness/doors.ts';
+import type { FakeRooms } from './harness/fake-rooms.ts';
 
+let api: TestApi;
 let rooms: FakeRooms;
 let tokens: Tokens;
 let health: RelayHealth;
 let costs: Costs;
 let metrics: Metrics;
-let app: ReturnType<typeof createApi>;
 let lines: string[];
 const refusals = new Map<string, number>();
 
 beforeEach(() => {
-  rooms = new FakeRooms();
-  tokens = new Tokens(rooms.db);
-  health = new RelayHealth(rooms.db);
-  costs = freeOfCharge(rooms.db);
-  metrics = new Metrics({ rooms, readers: new Readers(), doors: { refusals }, spoolBytes: () => 4096 });
-  const captured = captureLog();
-  lines = captured.lines;
-  app = createApi({
-    rooms,
-    tokens,
-    textRules: new TextRuleBook(rooms.db, captured.log),
-    vocabularies: idleVocabularies(rooms.db),
-    costs,
-    adminToken: new AdminToken(adminSecret),
-    health,
-    metrics,
-    log: captured.log,
-    pagesDir: fileURLToPath(new URL('../display', import.meta.url)),
-    protocolFile: fileURLToPath(new URL('../relay/protocol.js', import.meta.url)),
-    version: '0.0.0',
-  });
+  api = new TestApi({ refusals });
+  ({ rooms, tokens, health, costs, metrics, lines } = api);
 });
 
 afterEach(() => rooms.remove());
 
-async function ask(method: string, path: string, body?: unknown, token: string | null = adminSecret) {
-  const response = await app.request(path, {
-    method,
-    headers: {
-      ...(token === null ? {} : { authorization: `Bearer ${token}` }),
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-    },
-    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  const isJson = response.headers.get('content-type')?.startsWith('application/json');
-  const value: unknown = isJson ? JSON.parse(text) : text;
-  return { status: response.status, headers: response.headers, body: value, text };
-}
+const ask: TestApi['ask'] = (...asked) => api.ask(...asked);
 
 const error = (code: string) => ({ error: { code, message: expect.any(String), hint: expect.stringMatching(/./) } });
 
@@ -358,64 +320,6 @@ test('metrics show the rooms that are, not those that were', async () => {
   expect(after.text).toContain('sala_room_audio_seconds_stored_total{room="verdi"} 12\n');
   const open = await createMetricsApp(metrics).request('/metrics');
   expect(open.status).toBe(200);
-});
-
-test('pages come with their policy, and nothing but pages comes out of their folder', async () => {
-  const page = await ask('GET', '/rooms/verdi', undefined, null);
-  expect(page.status).toBe(200);
-  expect(page.headers.get('content-type')).toContain('text/html');
-  expect(page.headers.get('content-security-policy')).toContain("script-src 'self'");
-  expect(page.headers.get('cache-control')).toBe('no-cache');
-  for (const path of ['/admin', '/', '/relay/protocol.js', '/display/admin.js', '/display/admin.css'])
-    expect({ path, status: (await ask('GET', path, undefined, null)).status }).toEqual({ path, status: 200 });
-  expect((await ask('GET', '/admin', undefined, null)).headers.get('content-security-policy')).toContain(
-    "frame-ancestors 'none'",
-  );
-  const tag = page.headers.get('etag') ?? '';
-  expect((await app.request('/rooms/verdi', { headers: { 'if-none-match': tag } })).status).toBe(304);
-  for (const path of [
-    '/rooms/Verdi',
-    '/rooms/verdi/',
-    '/display/README.md',
-    '/display/',
-    '/display',
-    '/display/none.js',
-  ])
-    expect({ path, status: (await ask('GET', path, undefined, null)).status }).toEqual({ path, status: 404 });
-  const api = await ask('GET', '/api/rooms');
-  expect(api.headers.get('cache-control')).toBe('no-store');
-  expect(api.headers.get('x-content-type-options')).toBe('nosniff');
-});
-
-test('no path leads out of the folder of the pages', async () => {
-  const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' });
-  await new Promise<void>((done) => server.once('listening', () => done()));
-  const address = server.address();
-  const port = typeof address === 'object' && address ? address.port : 0;
-  const { request } = await import('node:http');
-  const status = (path: string) =>
-    new Promise<number>((done) =>
-      request({ port, host: '127.0.0.1', path }, (response) => {
-        response.resume();
-        done(response.statusCode ?? 0);
-      }).end(),
-    );
-  expect(await status('/display/admin.js')).toBe(200);
-  for (const path of [
-    '/display/../relay/protocol.js/../../package.json',
-    '/display/../package.json',
-    '/display/..%2fpackage.json',
-    '/display/%2e%2e/relay/options.js',
-    '/display/%2e%2e%2frelay%2fprotocol.js',
-    '/display/..%5crelay%5cprotocol.js',
-    '/display//etc/passwd.js',
-    '/display/admin.js%00.html',
-    '/display/.hidden.js',
-    '/display/kiosk/../../package.json',
-    '/display/./../relay/doors.ts',
-  ])
-    expect({ path, status: await status(path) }).toEqual({ path, status: 404 });
-  await new Promise<void>((done) => server.close(() => done()));
 });
 
 test('no token reaches the log of the API', async () => {

@@ -1,54 +1,25 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { AdminToken } from '../relay/admin-token.ts';
-import { createApi } from '../relay/api.ts';
 import { openDatabase } from '../relay/database.ts';
-import { RelayHealth } from '../relay/health.ts';
 import { TextRuleBook } from '../relay/text-rule-book.ts';
-import { Tokens } from '../relay/tokens.ts';
-import { adminSecret, captureLog } from './harness/doors.ts';
-import { FakeRooms, freeOfCharge } from './harness/fake-rooms.ts';
-import { idleVocabularies } from './harness/idle-vocabularies.ts';
+import { TestApi } from './harness/api.ts';
+import { captureLog } from './harness/doors.ts';
+import type { FakeRooms } from './harness/fake-rooms.ts';
 
+let api: TestApi;
 let rooms: FakeRooms;
-let book: TextRuleBook;
-let app: ReturnType<typeof createApi>;
+let _book: TextRuleBook;
 
 beforeEach(() => {
-  rooms = new FakeRooms();
+  api = new TestApi();
+  ({ rooms, _book } = api);
   rooms.put('verdi', { language: 'it-IT' });
-  const { log } = captureLog();
-  book = new TextRuleBook(rooms.db, log);
-  app = createApi({
-    rooms,
-    tokens: new Tokens(rooms.db),
-    textRules: book,
-    vocabularies: idleVocabularies(rooms.db),
-    costs: freeOfCharge(rooms.db),
-    adminToken: new AdminToken(adminSecret),
-    health: new RelayHealth(rooms.db),
-    metrics: { contentType: 'text/plain', text: async () => '' },
-    log,
-    pagesDir: fileURLToPath(new URL('../display', import.meta.url)),
-    protocolFile: fileURLToPath(new URL('../relay/protocol.js', import.meta.url)),
-    version: '0.0.0',
-  });
 });
 
 afterEach(() => rooms.remove());
 
-async function ask(method: string, path: string, body?: unknown) {
-  const response = await app.request(path, {
-    method,
-    headers: { authorization: `Bearer ${adminSecret}`, 'content-type': 'application/json' },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  const value: unknown = JSON.parse(text);
-  return { status: response.status, body: value, text };
-}
+const ask: TestApi['ask'] = (...asked) => api.ask(...asked);
 
 const given = { replacements: [{ find: ' sala  verdi ', replace: 'Sala Verdi' }], blocked: [{ word: 'damn' }] };
 const kept = {

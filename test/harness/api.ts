@@ -1,0 +1,57 @@
+import { fileURLToPath } from 'node:url';
+import { AdminToken } from '../../relay/admin-token.ts';
+import { createApi } from '../../relay/api.ts';
+import { RelayHealth } from '../../relay/health.ts';
+import { Metrics } from '../../relay/metrics.ts';
+import { Readers } from '../../relay/publish.ts';
+import { TextRuleBook } from '../../relay/text-rule-book.ts';
+import { Tokens } from '../../relay/tokens.ts';
+import { adminSecret, captureLog } from './doors.ts';
+import { FakeRooms, freeOfCharge } from './fake-rooms.ts';
+import { idleVocabularies } from './idle-vocabularies.ts';
+
+/** The relay's HTTP calls over fake rooms, without a socket; `rooms.remove()` frees it. */
+export class TestApi {
+  readonly rooms = new FakeRooms();
+  readonly tokens = new Tokens(this.rooms.db);
+  readonly health = new RelayHealth(this.rooms.db);
+  readonly costs = freeOfCharge(this.rooms.db);
+  readonly book: TextRuleBook;
+  readonly metrics: Metrics;
+  /** What the API logged. */
+  readonly lines: string[];
+  readonly app: ReturnType<typeof createApi>;
+
+  /** @param refusals of the doors, for the metrics */
+  constructor({ refusals = new Map<string, number>() } = {}) {
+    const { rooms, tokens, health, costs } = this;
+    const { lines, log } = captureLog();
+    this.lines = lines;
+    this.book = new TextRuleBook(rooms.db, log);
+    this.metrics = new Metrics({ rooms, readers: new Readers(), doors: { refusals }, spoolBytes: () => 4096 });
+    this.app = createApi({
+      ...{ rooms, tokens, health, costs, log, textRules: this.book, metrics: this.metrics },
+      vocabularies: idleVocabularies(rooms.db),
+      adminToken: new AdminToken(adminSecret),
+      pagesDir: fileURLToPath(new URL('../../display', import.meta.url)),
+      protocolFile: fileURLToPath(new URL('../../relay/protocol.js', import.meta.url)),
+      version: '0.0.0',
+    });
+  }
+
+  /** @param token null: none */
+  ask = async (method: string, path: string, body?: unknown, token: string | null = adminSecret) => {
+    const response = await this.app.request(path, {
+      method,
+      headers: {
+        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    const isJson = response.headers.get('content-type')?.startsWith('application/json');
+    const value: unknown = isJson ? JSON.parse(text) : text;
+    return { status: response.status, headers: response.headers, body: value, text };
+  };
+}

@@ -1,0 +1,71 @@
+import { serve } from '@hono/node-server';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { TestApi } from './harness/api.ts';
+
+let api: TestApi;
+
+beforeEach(() => {
+  api = new TestApi();
+});
+
+afterEach(() => api.rooms.remove());
+
+const ask: TestApi['ask'] = (...asked) => api.ask(...asked);
+
+test('pages come with their policy, and nothing but pages comes out of their folder', async () => {
+  const page = await ask('GET', '/rooms/verdi', undefined, null);
+  expect(page.status).toBe(200);
+  expect(page.headers.get('content-type')).toContain('text/html');
+  expect(page.headers.get('content-security-policy')).toContain("script-src 'self'");
+  expect(page.headers.get('cache-control')).toBe('no-cache');
+  for (const path of ['/admin', '/', '/relay/protocol.js', '/display/admin.js', '/display/admin.css'])
+    expect({ path, status: (await ask('GET', path, undefined, null)).status }).toEqual({ path, status: 200 });
+  expect((await ask('GET', '/admin', undefined, null)).headers.get('content-security-policy')).toContain(
+    "frame-ancestors 'none'",
+  );
+  const tag = page.headers.get('etag') ?? '';
+  expect((await api.app.request('/rooms/verdi', { headers: { 'if-none-match': tag } })).status).toBe(304);
+  for (const path of [
+    '/rooms/Verdi',
+    '/rooms/verdi/',
+    '/display/README.md',
+    '/display/',
+    '/display',
+    '/display/none.js',
+  ])
+    expect({ path, status: (await ask('GET', path, undefined, null)).status }).toEqual({ path, status: 404 });
+  const call = await ask('GET', '/api/rooms');
+  expect(call.headers.get('cache-control')).toBe('no-store');
+  expect(call.headers.get('x-content-type-options')).toBe('nosniff');
+});
+
+test('no path leads out of the folder of the pages', async () => {
+  const server = serve({ fetch: api.app.fetch, port: 0, hostname: '127.0.0.1' });
+  await new Promise<void>((done) => server.once('listening', () => done()));
+  const address = server.address();
+  const port = typeof address === 'object' && address ? address.port : 0;
+  const { request } = await import('node:http');
+  const status = (path: string) =>
+    new Promise<number>((done) =>
+      request({ port, host: '127.0.0.1', path }, (response) => {
+        response.resume();
+        done(response.statusCode ?? 0);
+      }).end(),
+    );
+  expect(await status('/display/admin.js')).toBe(200);
+  for (const path of [
+    '/display/../relay/protocol.js/../../package.json',
+    '/display/../package.json',
+    '/display/..%2fpackage.json',
+    '/display/%2e%2e/relay/options.js',
+    '/display/%2e%2e%2frelay%2fprotocol.js',
+    '/display/..%5crelay%5cprotocol.js',
+    '/display//etc/passwd.js',
+    '/display/admin.js%00.html',
+    '/display/.hidden.js',
+    '/display/kiosk/../../package.json',
+    '/display/./../relay/doors.ts',
+  ])
+    expect({ path, status: await status(path) }).toEqual({ path, status: 404 });
+  await new Promise<void>((done) => server.close(() => done()));
+});
