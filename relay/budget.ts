@@ -1,7 +1,5 @@
+import { minBilledSeconds } from './costs.ts';
 import { type Database, tryWrite } from './database.ts';
-
-/** The service bills at least this much a session. */
-const minBilledSeconds = 15;
 
 /** Paid engine time of a day (UTC) for one purpose, kept over restarts. */
 export class DailyBudget {

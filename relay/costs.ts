@@ -2,7 +2,7 @@ import { type Database, tryWrite } from './database.ts';
 import type { SessionPurpose } from './quota.ts';
 
 /** The service bills by the second, and at least this much for each session. */
-const minBilledSeconds = 15;
+export const minBilledSeconds = 15;
 
 export interface CostLimits {
   /** Money for a minute of a paid session, in whatever currency the organizers count. */
