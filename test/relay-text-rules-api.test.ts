@@ -9,11 +9,10 @@ import type { FakeRooms } from './harness/fake-rooms.ts';
 
 let api: TestApi;
 let rooms: FakeRooms;
-let _book: TextRuleBook;
 
 beforeEach(() => {
   api = new TestApi();
-  ({ rooms, _book } = api);
+  ({ rooms } = api);
   rooms.put('verdi', { language: 'it-IT' });
 });
 

@@ -16,7 +16,6 @@ export class TestApi {
   readonly tokens = new Tokens(this.rooms.db);
   readonly health = new RelayHealth(this.rooms.db);
   readonly costs = freeOfCharge(this.rooms.db);
-  readonly book: TextRuleBook;
   readonly metrics: Metrics;
   /** What the API logged. */
   readonly lines: string[];
@@ -27,10 +26,10 @@ export class TestApi {
     const { rooms, tokens, health, costs } = this;
     const { lines, log } = captureLog();
     this.lines = lines;
-    this.book = new TextRuleBook(rooms.db, log);
     this.metrics = new Metrics({ rooms, readers: new Readers(), doors: { refusals }, spoolBytes: () => 4096 });
     this.app = createApi({
-      ...{ rooms, tokens, health, costs, log, textRules: this.book, metrics: this.metrics },
+      ...{ rooms, tokens, health, costs, log, metrics: this.metrics },
+      textRules: new TextRuleBook(rooms.db, log),
       vocabularies: idleVocabularies(rooms.db),
       adminToken: new AdminToken(adminSecret),
       pagesDir: fileURLToPath(new URL('../../display', import.meta.url)),
