@@ -13,7 +13,7 @@ const maxMoreHandles = 5;
 test(`${lengthMs / 60_000} minutes of random troubles leave the talk whole and nothing growing (seed ${seed})`, {
   timeout: lengthMs + 400_000,
 }, async () => {
-  const talk = new Talk({ numbers: Math.ceil(lengthMs / 100) + 150 });
+  const talk = new Talk({ numbers: Math.ceil(lengthMs / 100) + 300 });
   onTestFinished(() => talk.stop());
   await talk.start();
   await talk.said(20);
