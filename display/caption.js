@@ -1,18 +1,22 @@
 // @ts-check
 /** The caption page: reads its address, connects its parts, starts them. */
-import { Captions } from './captions.js';
 import { Connection, connectionLimits } from './connection.js';
 import { Notices } from './notices.js';
 import { readParameters } from './parameters.js';
 import { captionsSocket, fetchPlace, isRefused, placeOfAddress } from './place.js';
-import { Rows } from './rows.js';
+import { Reader } from './reader.js';
+import { Screen } from './screen.js';
 import { stringsFor } from './strings.js';
+import { Welcome } from './welcome.js';
 
+/** @import { PageParameters } from './parameters.js' */
 /** @import { Place } from './place.js' */
 
 /** A launcher that has no room for this screen is asked again. */
 const placeRetryMs = 5000;
 const probeTimeoutMs = 5000;
+/** Narrower than this is a phone, or a page at 400 % zoom. */
+const narrowPx = 700;
 
 /** @param {string} id @returns {HTMLElement} */
 function element(id) {
@@ -30,88 +34,64 @@ const timers = {
 
 const root = document.documentElement;
 const parameters = readParameters(new URLSearchParams(location.search));
-const strings = stringsFor(navigator.languages);
+const strings = stringsFor(parameters.language === null ? navigator.languages : [parameters.language]);
+const ownPlace = placeOfAddress(new URL(location.href));
+const view = viewFor(parameters, ownPlace);
 
 root.lang = strings.language;
-root.dataset.theme = parameters.theme;
+root.dataset.view = view;
+root.dataset.theme = parameters.theme ?? 'dark';
 root.toggleAttribute('data-overlay', parameters.overlay);
-root.toggleAttribute('data-lines', parameters.lines !== null);
-if (parameters.lines !== null) root.style.setProperty('--lines', String(parameters.lines));
-root.style.setProperty('--size', String(parameters.size));
 element('captions').setAttribute('aria-label', strings.captions);
 
-const captions = new Captions();
-const rows = new Rows(element('rows'));
-let drawing = false;
-
-function draw() {
-  drawing = false;
-  rows.render(captions.list, captions.tail);
-  if (captions.list.length > 0 || captions.tail) root.dataset.stage = 'talk';
+/** A kit's own page and a video mix are screens; else whoever touches, or has little room, reads along.
+ * @param {PageParameters} wanted @param {Place | null} relayPlace @returns {'screen' | 'reader'} */
+function viewFor(wanted, relayPlace) {
+  if (wanted.overlay) return 'screen';
+  if (wanted.view) return wanted.view;
+  if (!relayPlace) return 'screen';
+  return matchMedia(`(pointer: coarse), (max-width: ${narrowPx}px)`).matches ? 'reader' : 'screen';
 }
 
-/** Everything that happens before the next frame is drawn at once: a whole day may come in one go after a reset. */
-function changed() {
-  if (drawing) return;
-  drawing = true;
-  requestAnimationFrame(draw);
+/** @param {'before' | 'talk'} stage */
+function onStage(stage) {
+  root.dataset.stage = stage;
 }
-
-const notices = new Notices(
-  {
-    notice: element('notice'),
-    note: element('note'),
-    title: element('title'),
-    state: element('state'),
-    detail: element('detail'),
-  },
-  strings,
-  {
-    ...timers,
-    onLostLong() {
-      // Nobody will finish these words any more.
-      captions.setTail(null);
-      changed();
-    },
-  },
-);
-
-/** @type {import('./connection.js').ConnectionListener} */
-const listener = {
-  room(title) {
-    notices.setTitle(title);
-    document.title = title;
-  },
-  message(message) {
-    captions.apply(message);
-    changed();
-  },
-  reset() {
-    captions.reset();
-    root.dataset.stage = 'before';
-    changed();
-  },
-  tail(partial) {
-    captions.setTail(partial);
-    changed();
-  },
-  status: (status) => notices.setStatus(status),
-  skipped() {
-    if (!parameters.late && !parameters.overlay) notices.tellSkipped();
-  },
-  link: (link) => notices.setLink(link),
-};
 
 /** @param {Place} place */
 function connect(place) {
-  notices.setTitle(place.room);
+  const parts = { container: element('captions'), parameters, strings, place, onStage };
+  const captions = view === 'reader' ? new Reader(parts) : new Screen(parts);
+  const welcome = new Welcome({ ...parts, view, ...timers }, (id) => element(id));
+  notices.onLostLong = () => captions.setTail(null); // nobody will finish these words any more
+  welcome.setTitle(place.room);
   document.title = place.room;
+  const wanted = {
+    partial: parameters.partial,
+    late: parameters.late || view === 'reader',
+    level: view === 'screen' && !parameters.overlay,
+  };
   const connection = new Connection(
-    listener,
+    {
+      room(title) {
+        welcome.setTitle(title);
+        document.title = title;
+      },
+      talk: (talk) => welcome.setTalk(talk),
+      level: (rmsDbfs) => welcome.setLevel(rmsDbfs),
+      message: (message) => captions.message(message),
+      reset: () => captions.reset(),
+      tail: (tail) => captions.setTail(tail),
+      status: (status) => notices.setStatus(status),
+      skipped() {
+        if (!wanted.late && !parameters.overlay) notices.tellSkipped();
+      },
+      link: (link) => notices.setLink(link),
+    },
     {
       ...timers,
       open(resume) {
-        const { url, protocols } = captionsSocket(place, parameters, resume);
+        const { url, protocols } = captionsSocket(place, wanted, resume);
         return new WebSocket(url, protocols);
       },
       isRefused: () => isRefused(place, location.origin, probeTimeoutMs),
@@ -129,6 +109,12 @@ function connect(place) {
   connection.start();
 }
 
+const notices = new Notices(
+  { notice: element('notice'), note: element('note'), state: element('state'), detail: element('detail') },
+  strings,
+  timers,
+);
+
 /** Asks the launcher until it has a room for this screen. */
 async function settle() {
   const place = await fetchPlace();
@@ -140,8 +126,7 @@ async function settle() {
   timers.setTimeout(() => void settle(), placeRetryMs);
 }
 
-const place = placeOfAddress(new URL(location.href));
-if (place) connect(place);
+if (ownPlace) connect(ownPlace);
 else void settle();
 
 // Another link to the same room differs only in its fragment, which loads nothing by itself.

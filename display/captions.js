@@ -1,8 +1,7 @@
 // @ts-check
 /** The captions a page holds, in the order they were spoken. No document, no network: what is shown follows from it. */
 
-/** @import { Partial } from '../relay/protocol.js' */
-/** @import { Durable, ShownCaption } from './messages.js' */
+/** @import { Durable, ShownCaption, Tail } from './messages.js' */
 
 /** Rows kept; at 40 words a row about an hour of speech. */
 export const maxCaptions = 200;
@@ -13,7 +12,7 @@ const isAfter = (a, b) => a.start > b.start || (a.start === b.start && a.seq > b
 export class Captions {
   /** @type {ShownCaption[]} sorted by (start, seq) */
   #list = [];
-  /** @type {Partial | null} */
+  /** @type {Tail | null} */
   #tail = null;
   /** Room time up to which the screen was cleared: nothing spoken before it comes back. */
   #clearedTo = Number.NEGATIVE_INFINITY;
@@ -37,6 +36,7 @@ export class Captions {
   apply(message) {
     if (message.type === 'clear') this.#clear();
     else if (message.type === 'caption') this.#insert(message);
+    else if (message.type !== 'amend') return;
     else if (message.text === null) this.#list = this.#list.filter(({ seq }) => seq !== message.of);
     else {
       const { of, text } = message;
@@ -44,7 +44,7 @@ export class Captions {
     }
   }
 
-  /** Replaces the whole tail; null or empty text withdraws it. @param {Partial | null} partial */
+  /** Replaces the whole tail; null or empty text withdraws it. @param {Tail | null} partial */
   setTail(partial) {
     this.#tail = partial?.text.trim() ? partial : null;
   }

@@ -6,8 +6,8 @@
 import { closeCodes } from '../relay/protocol.js';
 import { readMessage } from './messages.js';
 
-/** @import { Partial } from '../relay/protocol.js' */
-/** @import { Durable, RoomStatus } from './messages.js' */
+/** @import { Talk } from '../relay/protocol.js' */
+/** @import { Durable, RoomStatus, Tail } from './messages.js' */
 
 /** @typedef {{ since: number, log: string }} Resume */
 /** @typedef {'connecting' | 'open' | 'lost' | 'refused'} Link */
@@ -15,9 +15,11 @@ import { readMessage } from './messages.js';
 /**
  * @typedef {object} ConnectionListener
  * @property {(title: string) => void} room the relay answered; the room's title
+ * @property {(talk: Talk | null) => void} talk what is on, by the schedule
+ * @property {(rmsDbfs: number) => void} level of the room's sound
  * @property {(message: Durable) => void} message the next one of the log
  * @property {() => void} reset another log begins: all that came before is void
- * @property {(partial: Partial | null) => void} tail
+ * @property {(tail: Tail | null) => void} tail
  * @property {(status: RoomStatus) => void} status
  * @property {() => void} skipped the log holds captions that this page did not ask for
  * @property {(link: Link) => void} link
@@ -210,11 +212,13 @@ export class Connection {
     else if (message.type === 'reset') this.#forget();
     else if (message.type === 'partial') this.#listener.tail(message);
     else if (message.type === 'status') this.#listener.status(message);
+    else if (message.type === 'talk') this.#listener.talk(message.talk);
+    else if (message.type === 'level') this.#listener.level(message.rmsDbfs);
     else this.#take(message);
   }
 
   /** @param {import('./messages.js').Hello} hello */
-  #hello({ log, seq, title }) {
+  #hello({ log, seq, title, talk }) {
     const resumed = this.#log === log;
     if (this.#log && !resumed) this.#forget();
     if (resumed && seq < this.#last) {
@@ -229,6 +233,7 @@ export class Connection {
     this.#listener.tail(null);
     this.#listener.link('open');
     this.#listener.room(title);
+    this.#listener.talk(talk);
   }
 
   #forget() {

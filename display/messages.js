@@ -4,18 +4,21 @@
  * error, unknown states keep their message, and unknown fields are not looked at.
  */
 
-/** @import { Amend, Caption, CaptionsReset, Clear, Partial } from '../relay/protocol.js' */
+/** @import { Amend, Caption, CaptionsReset, Clear, InputLevel, Partial, Pause, Resume, Talk, TalkChange } from '../relay/protocol.js' */
 
 /**
- * @typedef {{ type: 'hello', log: string, seq: number, title: string }} Hello
- * @typedef {Pick<Caption, 'type' | 'seq' | 'text' | 'language' | 'start' | 'end' | 'late'>} ShownCaption
+ * @typedef {{ type: 'hello', log: string, seq: number, title: string, talk: Talk | null }} Hello
+ * @typedef {Pick<Caption, 'type' | 'seq' | 'text' | 'language' | 'start' | 'end' | 'speaker' | 'late'>} ShownCaption
+ * @typedef {Required<Partial>} Tail what may still change
  * @typedef {{ type: 'status', state: string, message: string }} RoomStatus
- * @typedef {ShownCaption | Amend | Clear} Durable
- * @typedef {Hello | CaptionsReset | Durable | Partial | RoomStatus} PageMessage
+ * @typedef {ShownCaption | Amend | Clear | Pause | Resume} Durable
+ * @typedef {Hello | CaptionsReset | Durable | Tail | RoomStatus | TalkChange | InputLevel} PageMessage
  */
 
 /** Far beyond any spoken sentence; what is longer is cut, so that one message cannot fill a screen's memory. */
 export const maxTextLength = 4000;
+const maxNameLength = 64;
+const maxSpeakers = 20;
 
 /** @param {unknown} value @returns {string} */
 const text = (value) => (typeof value === 'string' ? value.slice(0, maxTextLength) : '');
@@ -27,12 +30,35 @@ const isSeq = (value) => typeof value === 'number' && Number.isSafeInteger(value
 /** @param {unknown} value @returns {Map<string, unknown>} */
 const fieldsOf = (value) => new Map(typeof value === 'object' && value !== null ? Object.entries(value) : []);
 
+/** @param {unknown} value */
+const speakerIn = (value) => (typeof value === 'string' && value !== '' ? value.slice(0, maxNameLength) : null);
+
+/** @param {unknown} value @returns {Talk | null} */
+function talkIn(value) {
+  const fields = fieldsOf(value);
+  const [title, speakers] = [text(fields.get('title')), fields.get('speakers')];
+  if (!title) return null;
+  return {
+    id: text(fields.get('id')),
+    title,
+    speakers: Array.isArray(speakers) ? speakers.slice(0, maxSpeakers).map(text).filter(Boolean) : [],
+    start: number(fields.get('start')),
+    end: number(fields.get('end')),
+  };
+}
+
 /** @type {Record<string, (fields: Map<string, unknown>) => PageMessage | null>} */
 const readers = {
   hello(fields) {
     const [log, seq, room] = [fields.get('log'), fields.get('seq'), fieldsOf(fields.get('room'))];
     if (typeof log !== 'string' || !isSeq(seq)) return null;
-    return { type: 'hello', log, seq, title: text(room.get('title')) || text(room.get('name')) };
+    return {
+      type: 'hello',
+      log,
+      seq,
+      title: text(room.get('title')) || text(room.get('name')),
+      talk: talkIn(fields.get('talk')),
+    };
   },
   reset: () => ({ type: 'reset' }),
   caption(fields) {
@@ -45,6 +71,7 @@ const readers = {
       language: text(fields.get('language')),
       start,
       end: Number.isNaN(end) ? start : end,
+      speaker: speakerIn(fields.get('speaker')),
       late: fields.get('late') === true,
     };
   },
@@ -57,14 +84,29 @@ const readers = {
     const seq = fields.get('seq');
     return isSeq(seq) ? { type: 'clear', seq } : null;
   },
+  pause(fields) {
+    const [seq, at] = [fields.get('seq'), number(fields.get('at'))];
+    return isSeq(seq) ? { type: 'pause', seq, at } : null;
+  },
+  resume(fields) {
+    const [seq, at] = [fields.get('seq'), number(fields.get('at'))];
+    return isSeq(seq) ? { type: 'resume', seq, at } : null;
+  },
   partial(fields) {
-    const start = number(fields.get('start'));
+    const [words, start, stable] = [text(fields.get('text')), number(fields.get('start')), fields.get('stable')];
     return {
       type: 'partial',
-      text: text(fields.get('text')),
+      text: words,
       language: text(fields.get('language')),
       start: Number.isNaN(start) ? 0 : start,
+      speaker: speakerIn(fields.get('speaker')),
+      stable: isSeq(stable) ? Math.min(stable, words.length) : 0,
     };
+  },
+  talk: (fields) => ({ type: 'talk', talk: talkIn(fields.get('talk')) }),
+  level(fields) {
+    const rmsDbfs = number(fields.get('rmsDbfs'));
+    return Number.isNaN(rmsDbfs) ? null : { type: 'level', rmsDbfs };
   },
   status: (fields) => ({ type: 'status', state: text(fields.get('state')), message: text(fields.get('message')) }),
 };

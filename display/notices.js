@@ -21,7 +21,6 @@ export const noticeLimits = Object.freeze({
  * @typedef {object} NoticeElements
  * @property {HTMLElement} notice small, at the edge
  * @property {HTMLElement} note small, at the edge, for a while
- * @property {HTMLElement} title
  * @property {HTMLElement} state
  * @property {HTMLElement} detail
  */
@@ -30,6 +29,8 @@ export class Notices {
   #elements;
   #strings;
   #host;
+  /** Called when the line has been lost for long. */
+  onLostLong = () => {};
   /** @type {Link | 'unplaced'} */
   #link = 'connecting';
   /** Whether the loss of the line has lasted long enough to be told. */
@@ -43,18 +44,12 @@ export class Notices {
   /**
    * @param {NoticeElements} elements
    * @param {Strings} strings
-   * @param {{ setTimeout: (run: () => void, ms: number) => number, clearTimeout: (timer: number) => void,
-   *   onLostLong: () => void }} host
+   * @param {{ setTimeout: (run: () => void, ms: number) => number, clearTimeout: (timer: number) => void }} host
    */
   constructor(elements, strings, host) {
     this.#elements = elements;
     this.#strings = strings;
     this.#host = host;
-  }
-
-  /** @param {string} title */
-  setTitle(title) {
-    this.#elements.title.textContent = title;
   }
 
   /** @param {Link | 'unplaced'} link */
@@ -92,7 +87,7 @@ export class Notices {
 
   #tellLost() {
     this.#lostLong = true;
-    this.#host.onLostLong();
+    this.onLostLong();
     this.#show();
   }
 

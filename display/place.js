@@ -11,6 +11,7 @@ import { bearerPrefix, captionsProtocol, roomPattern } from '../relay/protocol.j
  * @property {string} relay origin of the relay, `https://HOST` or `http://HOST:PORT`
  * @property {string} room
  * @property {string} token empty for a room that is open to all
+ * @property {string} readers the token that a QR code hands to the audience; empty: this page's own
  */
 
 const configTimeoutMs = 5000;
@@ -20,19 +21,21 @@ const configTimeoutMs = 5000;
 export function placeOfAddress(address) {
   const match = /^\/rooms\/([^/]+)\/?$/.exec(address.pathname);
   if (!match?.[1]) return null;
-  const token = new URLSearchParams(address.hash.slice(1)).get('token') ?? '';
-  return { relay: address.origin, room: match[1], token };
+  const fragment = new URLSearchParams(address.hash.slice(1));
+  const [token, readers] = [fragment.get('token') ?? '', fragment.get('readers') ?? ''];
+  return { relay: address.origin, room: match[1], token, readers };
 }
 
 /** Reads what a launcher answers at `/config.json`. @param {unknown} config @returns {Place | null} null: no room yet */
 export function placeOfConfig(config) {
   if (typeof config !== 'object' || config === null) return null;
-  const { relay, room, token } = { relay: '', room: '', token: '', ...config };
-  if (typeof relay !== 'string' || typeof room !== 'string' || typeof token !== 'string') return null;
+  const { relay, room, token, readers } = { relay: '', room: '', token: '', readers: '', ...config };
+  if (typeof relay !== 'string' || typeof room !== 'string') return null;
+  if (typeof token !== 'string' || typeof readers !== 'string') return null;
   if (!URL.canParse(relay) || !roomPattern.test(room)) return null;
   const { protocol, host } = new URL(relay);
   if (!/^(ws|http)s?:$/.test(protocol)) return null;
-  return { relay: `${protocol.replace('ws', 'http')}//${host}`, room, token };
+  return { relay: `${protocol.replace('ws', 'http')}//${host}`, room, token, readers };
 }
 
 /** Asks the launcher once; null where it has no room for this screen or does not answer within 5 s.
@@ -49,7 +52,7 @@ export async function fetchPlace() {
 /**
  * The address of the room's captions and the subprotocols to offer.
  * @param {Place} place
- * @param {{ partial: boolean, late: boolean }} wanted
+ * @param {{ partial: boolean, late: boolean, level: boolean }} wanted
  * @param {{ since: number, log: string } | null} resume what the page already has; null: the last few captions
  */
 export function captionsSocket({ relay, room, token }, wanted, resume) {
@@ -61,6 +64,7 @@ export function captionsSocket({ relay, room, token }, wanted, resume) {
   }
   url.searchParams.set('partial', String(wanted.partial));
   url.searchParams.set('late', String(wanted.late));
+  if (wanted.level) url.searchParams.set('level', 'true');
   return { url: url.href, protocols: token ? [captionsProtocol, bearerPrefix + token] : [captionsProtocol] };
 }
 

@@ -1,8 +1,7 @@
 // @ts-check
 /** Puts captions into the document: one paragraph each, keyed by `seq`, so that what is shown already stays put. */
 
-/** @import { Partial } from '../relay/protocol.js' */
-/** @import { ShownCaption } from './messages.js' */
+/** @import { ShownCaption, Tail } from './messages.js' */
 
 export class Rows {
   #container;
@@ -16,7 +15,7 @@ export class Rows {
     this.#tail = paragraph('tail');
   }
 
-  /** Makes the document show exactly these. @param {readonly ShownCaption[]} captions @param {Partial | null} tail */
+  /** Makes the document show exactly these. @param {readonly ShownCaption[]} captions @param {Tail | null} tail */
   render(captions, tail) {
     const wanted = new Map(captions.map((each) => [each.seq, each]));
     for (const [seq, element] of this.#shown) {

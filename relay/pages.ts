@@ -4,6 +4,7 @@ import { serveStatic } from '@hono/node-server/serve-static';
 import type { Context, Hono, MiddlewareHandler } from 'hono';
 import { etag } from 'hono/etag';
 import { messageOf, SalaError } from '../systemd/errors.ts';
+import { packageFiles } from './page-packages.ts';
 import { roomPattern } from './protocol.js';
 
 export interface PageFiles {
@@ -53,6 +54,8 @@ export function addPages(app: Pick<Hono, 'get' | 'use'>, { pagesDir, protocolFil
   app.get('/rooms/:room', page(pagePolicy), tagged, only(roomPage), file(join(pagesDir, 'caption.html')));
   app.get('/admin', page(adminPolicy), tagged, file(join(pagesDir, 'admin.html')));
   app.get('/relay/protocol.js', page(pagePolicy), tagged, file(protocolFile));
+  for (const [name, path] of packageFiles(pagesDir))
+    app.get(`/display/lib/${name}`, page(pagePolicy), tagged, file(path));
   app.get(
     '/display/*',
     page(pagePolicy),
@@ -66,7 +69,8 @@ export function addPages(app: Pick<Hono, 'get' | 'use'>, { pagesDir, protocolFil
 /** @throws {SalaError} `pages-missing` when a file that every relay serves is not there */
 export async function checkPages({ pagesDir, protocolFile }: PageFiles): Promise<void> {
   try {
-    await Promise.all([join(pagesDir, 'caption.html'), protocolFile].map((path) => access(path)));
+    const files = [join(pagesDir, 'caption.html'), protocolFile, ...packageFiles(pagesDir).values()];
+    await Promise.all(files.map((path) => access(path)));
   } catch (cause) {
     throw new SalaError(`The pages cannot be read: ${messageOf(cause)}`, {
       code: 'pages-missing',

@@ -371,17 +371,27 @@ export const parseRelayMessage = (text) => parseMessage(relayTable, text);
 // ---------------------------------------------------------------------------------------------------- captions
 
 /**
- * @typedef {'waiting' | 'listening' | 'resting' | 'no-audio' | 'offline' | 'delayed' | 'capacity' | 'paused' | 'fault'} RoomState
- * @typedef {{ type: 'hello', log: string, seq: number, room: { name: string, title: string }, talk: null }} CaptionsHello
+ * `catching-up`: captions follow what is spoken again, and what was missed is being filled in, or they still lag a little.
+ * @typedef {'waiting' | 'listening' | 'resting' | 'no-audio' | 'offline' | 'delayed' | 'catching-up' | 'capacity' | 'paused' | 'fault'} RoomState
+ * @typedef {{ id: string, title: string, speakers: string[], start: number, end: number }} Talk of the schedule; room time in ms
+ * @typedef {{ type: 'hello', log: string, seq: number, room: { name: string, title: string }, talk: Talk | null }} CaptionsHello
  * @typedef {{ type: 'reset' }} CaptionsReset
  * @typedef {{ type: 'caption', seq: number, final: true, text: string, language: string, start: number, end: number,
  *   speaker: string | null, late: boolean, stream: string, from: number, to: number, timeUncertain?: boolean, marks?: CaptionMark[] }} Caption
  * @typedef {{ kind: 'vocabulary-filter' | 'pii', type: string | null, start: number, end: number }} CaptionMark what the
  *   engine noticed in it, by room time
- * @typedef {{ type: 'amend', seq: number, of: number, text: string | null }} Amend
- * @typedef {{ type: 'clear', seq: number }} Clear
- * @typedef {{ type: 'partial', text: string, language: string, start: number }} Partial
+ *
+ * What an organizer did, `at` in room time; absent in logs of before it was kept.
+ * @typedef {{ type: 'amend', seq: number, of: number, text: string | null, at?: number }} Amend corrects caption `of`, or hides it
+ * @typedef {{ type: 'clear', seq: number, at?: number }} Clear
+ * @typedef {{ type: 'pause', seq: number, at: number }} Pause what is spoken from now on is not captioned
+ * @typedef {{ type: 'resume', seq: number, at: number }} Resume
+ *
+ * @typedef {{ type: 'partial', text: string, language: string, start: number, speaker?: string | null, stable?: number }} Partial
+ *   `stable`: so many UTF-16 units at the beginning of `text` will not change any more
  * @typedef {{ type: 'status', state: RoomState, message: string }} Status
- * @typedef {Caption | Amend | Clear} LogMessage
- * @typedef {CaptionsHello | CaptionsReset | LogMessage | Partial | Status} CaptionsMessage
+ * @typedef {{ type: 'talk', talk: Talk | null }} TalkChange
+ * @typedef {{ type: 'level', rmsDbfs: number }} InputLevel of the room's sound, for readers that asked with `level=true`
+ * @typedef {Caption | Amend | Clear | Pause | Resume} LogMessage
+ * @typedef {CaptionsHello | CaptionsReset | LogMessage | Partial | Status | TalkChange | InputLevel} CaptionsMessage
  */

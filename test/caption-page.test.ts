@@ -496,7 +496,7 @@ describe('the look', () => {
     async ({ width, height, least }) => {
       for (let i = 0; i < 12; i++) server.say(long);
       server.say('The newest words.');
-      const page = await open(server.url(), { viewport: { width, height } });
+      const page = await open(server.url({ view: 'screen' }), { viewport: { width, height } });
       await eventually(async () => (await rows(page)).length, 13);
       const { lines, font } = await line(page);
       expect(lines).toBeGreaterThanOrEqual(4);

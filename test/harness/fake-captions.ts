@@ -10,7 +10,8 @@ import type { AddressInfo } from 'node:net';
 import { extname } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { Caption, CaptionsMessage, LogMessage, Partial, RoomState } from '../../relay/protocol.js';
+import { packageFiles } from '../../relay/page-packages.ts';
+import type { Caption, CaptionsMessage, LogMessage, Partial, RoomState, Talk } from '../../relay/protocol.js';
 import { bearerPrefix, captionsProtocol } from '../../relay/protocol.js';
 import { lastingPort } from './ports.ts';
 
@@ -22,7 +23,10 @@ const mediaTypes: Record<string, string> = {
   '.css': 'text/css; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
   '.svg': 'image/svg+xml',
+  '.woff2': 'font/woff2',
 };
+
+const library = packageFiles(new URL('../../display', import.meta.url).pathname);
 
 /** What a page asked for when it connected. */
 export interface ReaderRequest {
@@ -31,6 +35,7 @@ export interface ReaderRequest {
   readonly log: string | null;
   readonly partial: boolean;
   readonly late: boolean;
+  readonly level: boolean;
   readonly token: string;
   readonly protocols: readonly string[];
 }
@@ -56,6 +61,7 @@ export class FakeCaptions {
   #seq = 0;
   #clockMs = Date.UTC(2026, 0, 10, 9);
   #history: LogMessage[] = [];
+  #talk: Talk | null = null;
   #status: { state: RoomState; message: string } = { state: 'waiting', message: '' };
   readonly #readers = new Set<Reader>();
   readonly #events = new EventEmitter();
@@ -118,7 +124,10 @@ export class FakeCaptions {
   }
 
   /** Publishes a final. Room time goes on by three seconds, unless `start` is given. */
-  say(text: string, given: globalThis.Partial<Pick<Caption, 'start' | 'end' | 'language' | 'late'>> = {}): Caption {
+  say(
+    text: string,
+    given: globalThis.Partial<Pick<Caption, 'start' | 'end' | 'language' | 'speaker' | 'late'>> = {},
+  ): Caption {
     const start = given.start ?? this.#clockMs;
     if (given.start === undefined) this.#clockMs += 3000;
     const caption: Caption = {
@@ -129,7 +138,7 @@ export class FakeCaptions {
       language: given.language ?? 'en-US',
       start,
       end: given.end ?? start + 2800,
-      speaker: null,
+      speaker: given.speaker ?? null,
       late: given.late ?? false,
       stream: '00000000-0000-4000-8000-000000000001',
       from: 0,
@@ -139,20 +148,51 @@ export class FakeCaptions {
     return caption;
   }
 
-  /** Says what is being said, as the unfinished part of the next final. */
-  partial(text: string, language = 'en-US'): void {
-    const message: Partial = { type: 'partial', text, language, start: this.#clockMs };
+  /** Says what is being said, as the unfinished part of the next final. @param stable how much of it will stay */
+  partial(text: string, language = 'en-US', stable = 0): void {
+    const message: Partial = { type: 'partial', text, language, start: this.#clockMs, speaker: null, stable };
     this.#broadcast(message, ({ partial }) => partial);
   }
 
   amend(of: number, text: string | null): void {
-    this.#publish({ type: 'amend', seq: ++this.#seq, of, text });
+    this.#publish({ type: 'amend', seq: ++this.#seq, of, text, at: this.#clockMs });
   }
 
   clear(): LogMessage {
-    const message: LogMessage = { type: 'clear', seq: ++this.#seq };
+    const message: LogMessage = { type: 'clear', seq: ++this.#seq, at: this.#clockMs };
     this.#publish(message);
     return message;
+  }
+
+  pause(): void {
+    this.#publish({ type: 'pause', seq: ++this.#seq, at: this.#clockMs });
+    this.status('paused');
+  }
+
+  resume(): void {
+    this.#publish({ type: 'resume', seq: ++this.#seq, at: this.#clockMs });
+    this.status('listening');
+  }
+
+  /** What is on, by the schedule; readers are told at once. */
+  talk(talk: Talk | null): void {
+    this.#talk = talk;
+    this.#broadcast({ type: 'talk', talk });
+  }
+
+  /** How loud the room is, for readers that asked for it. */
+  level(rmsDbfs: number): void {
+    this.#broadcast({ type: 'level', rmsDbfs }, ({ level }) => level);
+  }
+
+  /** What a transcript of everything said so far holds, in the order spoken. */
+  transcript(): Caption[] {
+    const amended = new Map(this.#history.flatMap((each) => (each.type === 'amend' ? [[each.of, each.text]] : [])));
+    return this.#history
+      .flatMap((each) => (each.type === 'caption' ? [each] : []))
+      .map((each) => ({ ...each, text: amended.has(each.seq) ? (amended.get(each.seq) ?? '') : each.text }))
+      .filter(({ text }) => text !== '')
+      .sort((a, b) => a.start - b.start || a.seq - b.seq);
   }
 
   status(state: RoomState, message = ''): void {
@@ -212,8 +252,22 @@ export class FakeCaptions {
     for (const { socket, request } of this.#readers) if (isFor(request)) socket.send(text);
   }
 
+  /** `transcript.json` with `limit`, `spokenBefore=START,SEQ` and `spokenAfter=START,SEQ`. */
+  #page(query: URLSearchParams): object {
+    const bound = (name: string) => query.get(name)?.split(',').map(Number);
+    const [before, after] = [bound('spokenBefore'), bound('spokenAfter')];
+    const isBefore = (a: readonly number[], b: readonly number[]) =>
+      (a[0] ?? 0) < (b[0] ?? 0) || (a[0] === b[0] && (a[1] ?? 0) < (b[1] ?? 0));
+    const all = this.transcript().filter(
+      ({ start, seq }) => (!before || isBefore([start, seq], before)) && (!after || isBefore(after, [start, seq])),
+    );
+    const limit = Number(query.get('limit') ?? all.length);
+    const captions = after && !before ? all.slice(0, limit) : all.slice(-limit);
+    return { room: this.room, log: this.#log, captions, truncated: captions.length < all.length };
+  }
+
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { pathname } = new URL(request.url ?? '/', this.origin);
+    const { pathname, searchParams } = new URL(request.url ?? '/', this.origin);
     const answer = (status: number, type: string, body: string | Uint8Array) => {
       response.writeHead(status, {
         'content-type': type,
@@ -224,7 +278,7 @@ export class FakeCaptions {
     };
     if (pathname.startsWith('/api/')) {
       const status = this.refusal ?? 200;
-      answer(status, 'application/json', status === 200 ? '{"captions":[]}' : '{"error":{}}');
+      answer(status, 'application/json', status === 200 ? JSON.stringify(this.#page(searchParams)) : '{"error":{}}');
       return;
     }
     if (pathname === '/config.json' && this.config !== null) {
@@ -235,10 +289,11 @@ export class FakeCaptions {
     const file = isPage
       ? 'display/caption.html'
       : /^\/(display\/[a-z-]+\.(?:js|css|svg)|relay\/protocol\.js)$/.exec(pathname)?.[1];
+    const packaged = library.get(/^\/display\/lib\/([a-z0-9.-]+)$/.exec(pathname)?.[1] ?? '');
     try {
-      if (!file) throw new Error('no such file');
-      const body = await readFile(new URL(`../../${file}`, import.meta.url));
-      answer(200, mediaTypes[extname(file)] ?? 'application/octet-stream', body);
+      if (!file && !packaged) throw new Error('no such file');
+      const body = await readFile(packaged ?? new URL(`../../${file}`, import.meta.url));
+      answer(200, mediaTypes[extname(packaged ?? file ?? '')] ?? 'application/octet-stream', body);
     } catch {
       answer(404, 'text/plain', 'not found');
     }
@@ -260,6 +315,7 @@ export class FakeCaptions {
       log: url.searchParams.get('log'),
       partial: url.searchParams.get('partial') === 'true',
       late: url.searchParams.get('late') === 'true',
+      level: url.searchParams.get('level') === 'true',
       token,
       protocols,
     };
@@ -270,7 +326,7 @@ export class FakeCaptions {
     const { socket, request } = reader;
     const send = (message: CaptionsMessage) => socket.send(JSON.stringify(message));
     const room = { name: this.room, title: this.title };
-    send({ type: 'hello', log: this.#log, seq: this.#seq, room, talk: null });
+    send({ type: 'hello', log: this.#log, seq: this.#seq, room, talk: this.#talk });
     const readable = this.#history.filter((each) => request.late || each.type !== 'caption' || !each.late);
     const { since } = request;
     if (since === null) for (const each of readable.slice(-20)) send(each);

@@ -1,0 +1,2 @@
+// The package's own file is served here; see packages.json.
+export { default, encodeQR } from 'qr';
