@@ -1,25 +1,11 @@
 import { type Database, tryWrite } from './database.ts';
 import type { Amend, Caption, Clear, LogMessage } from './protocol.js';
+import { type LogEntry, type SpokenWord, Transcript, type TranscriptQuery } from './transcript.ts';
+
+export type { SpokenWord, TranscriptQuery } from './transcript.ts';
 
 /** A caption before it has its place in the log. */
 export type NewCaption = Omit<Caption, 'seq' | 'type' | 'final'>;
-/** `[text, startMs, endMs]` in room time. */
-export type SpokenWord = readonly [text: string, startMs: number, endMs: number];
-
-export interface TranscriptQuery {
-  /** Room time in ms: captions that end after `from` and start before `to`. */
-  readonly from?: number | undefined;
-  readonly to?: number | undefined;
-  /** Only captions published before this seq. */
-  readonly before?: number | undefined;
-  /** At most so many, the newest spoken of those asked for. */
-  readonly limit?: number | undefined;
-}
-
-interface Entry {
-  readonly message: LogMessage;
-  readonly words: readonly SpokenWord[];
-}
 
 /** Captions that wait in memory for a disk that takes nothing: about a day of talk. */
 const maxUnsaved = 20_000;
@@ -34,10 +20,12 @@ export class CaptionLog {
   readonly #room: string;
   /** Names this log: another id means that all a reader knows is void. */
   readonly id: string;
+  /** The captions in the order spoken. */
+  readonly spoken: Transcript;
   #seq: number;
-  #unsaved: Entry[] = [];
+  #unsaved: LogEntry[] = [];
   /** What the copy of the database may not have yet: written again when that takes the database's place. */
-  #recent: Entry[] = [];
+  #recent: LogEntry[] = [];
   #generation: number;
   /** Captions that found no place even in memory. */
   dropped = 0;
@@ -48,6 +36,7 @@ export class CaptionLog {
     this.id = id;
     this.#generation = db.generation;
     this.#seq = newestSeq(db, room);
+    this.spoken = new Transcript(db, room, { read: (read) => this.#read(read), waiting: () => this.#unsaved });
   }
 
   /** The newest seq, 0 while the log is empty. */
@@ -120,52 +109,8 @@ export class CaptionLog {
   }
 
   /** Captions in the order spoken, amended texts in place, hidden ones left out. */
-  transcript({ from, to, before, limit }: TranscriptQuery): Caption[] {
-    const read = this.#db.prepare<[Record<string, unknown>], { message: string; amend: string | null }>(
-      // Hidden captions are left out before the limit counts.
-      `WITH amended AS (
-           SELECT caption.message, caption.start_ms, caption.seq, (
-             SELECT message FROM log AS amend
-             WHERE amend.room = caption.room AND amend.type = 'amend' AND amend.of_seq = caption.seq
-             ORDER BY seq DESC LIMIT 1) AS amend
-           FROM log AS caption
-           WHERE room = @room AND type = 'caption' AND end_ms > @from AND start_ms < @to AND seq < @before)
-         SELECT message, amend FROM amended
-         WHERE amend IS NULL OR json_extract(amend, '$.text') IS NOT NULL
-         ORDER BY start_ms DESC, seq DESC LIMIT @limit`,
-    );
-    const rows = this.#read(() =>
-      read.all({
-        room: this.#room,
-        from: from ?? -Number.MAX_SAFE_INTEGER,
-        to: to ?? Number.MAX_SAFE_INTEGER,
-        before: before ?? Number.MAX_SAFE_INTEGER,
-        limit: limit ?? -1,
-      }),
-    );
-    const saved = rows.reverse().map(({ message, amend }): Caption => {
-      const caption: Caption = JSON.parse(message);
-      const text: string = amend === null ? caption.text : JSON.parse(amend).text;
-      return { ...caption, text };
-    });
-    return this.#unsaved.length === 0 ? saved : this.#withUnsaved(saved, { from, to, before, limit });
-  }
-
-  #withUnsaved(
-    saved: readonly Caption[],
-    { from = 0, to = Number.POSITIVE_INFINITY, before = Number.POSITIVE_INFINITY, limit }: TranscriptQuery,
-  ): Caption[] {
-    const all = new Map(saved.map((caption) => [caption.seq, caption]));
-    for (const { message } of this.#unsaved) {
-      if (message.type === 'caption' && message.end > from && message.start < to && message.seq < before)
-        all.set(message.seq, message);
-      if (message.type !== 'amend') continue;
-      const amended = all.get(message.of);
-      if (message.text === null) all.delete(message.of);
-      else if (amended) all.set(message.of, { ...amended, text: message.text });
-    }
-    const spoken = [...all.values()].sort((a, b) => a.start - b.start || a.seq - b.seq);
-    return limit === undefined ? spoken : spoken.slice(-limit);
+  transcript(query: TranscriptQuery): Caption[] {
+    return this.spoken.captions(query);
   }
 
   /** What `read` finds in the database of one generation, which `#unsaved` adds to. */
@@ -186,7 +131,7 @@ export class CaptionLog {
     }
   }
 
-  #keep(entry: Entry, alongside?: () => void): void {
+  #keep(entry: LogEntry, alongside?: () => void): void {
     this.#keepUp();
     this.#unsaved.push(entry);
     this.#seq = entry.message.seq;
@@ -200,7 +145,7 @@ export class CaptionLog {
     this.dropped++;
   }
 
-  #insert({ message, words }: Entry): void {
+  #insert({ message, words }: LogEntry): void {
     const caption = message.type === 'caption' ? message : null;
     this.#db
       .prepare(
