@@ -85,6 +85,9 @@ install_system() {
     need_command pulseaudio-utils pactl
     need_command alsa-utils arecord
     need_command ffmpeg ffmpeg
+    # What pages are looked at with: Arabic, Hebrew and many more scripts, Japanese.
+    need fonts-noto-core
+    need fonts-ipafont-gothic
   fi
   if install_missing; then return 0; fi
   if [ "$mode" = test ]; then stop 'the tests need these packages'; fi

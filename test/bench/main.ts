@@ -6,6 +6,7 @@ import { flash } from './flash.ts';
 import { latency } from './latency.ts';
 import { loadCore, MachineNoise, pin, unpin } from './machine.ts';
 import { narrow } from './narrow.ts';
+import { page } from './page.ts';
 import { recovery } from './recovery.ts';
 import { relay } from './relay.ts';
 import { sessions } from './sessions.ts';
@@ -15,9 +16,11 @@ import { textRules } from './text-rules.ts';
 
 /** One after the other, each with the machine to itself. */
 const alone: readonly Bench[] = [latency, relay, device, stalls, sessions, textRules];
+/** On all cores: a browser, its own load and the words given to it. */
+const unbound: readonly Bench[] = [page];
 /** All at once, on all cores: they mostly wait. */
 const together: readonly Bench[] = [recovery, narrow, flash];
-const benches = [...alone, ...together];
+const benches = [...alone, ...unbound, ...together];
 const names = benches.map(({ name }) => name);
 
 const settings = z.object({
@@ -61,6 +64,7 @@ async function measure(only: string | undefined, seconds: number, rounds: number
   };
   for (const bench of alone.filter(chosen)) show(await bench.run({ seconds, rounds, tell }));
   unpin(process.pid);
+  for (const bench of unbound.filter(chosen)) show(await bench.run({ seconds, rounds, tell }));
   for (const report of await Promise.all(together.filter(chosen).map((bench) => bench.run({ seconds, rounds, tell }))))
     show(report);
   process.stdout.write(`\n${tableText(aimsTable(aims))}\nThe machine\n${noise.lines().join('\n')}\n`);

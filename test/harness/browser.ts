@@ -20,6 +20,8 @@ export interface OpenPageOptions {
   /** The page's clocks and timers can be moved ahead with `page.clock`. */
   readonly virtualTime?: boolean;
   readonly context?: BrowserContextOptions;
+  /** Done with the page before it is loaded. */
+  readonly prepare?: (page: Page) => Promise<void>;
 }
 
 export interface OpenPage {
@@ -70,6 +72,7 @@ export class TestBrowser {
         failedRequests.push(`${response.request().method()} ${response.url()} ${response.status()}`);
     });
     if (virtualTime) await page.clock.install();
+    await options.prepare?.(page);
     await page.goto(url);
     return { page, consoleErrors, requests, failedRequests, close: () => context.close() };
   }
