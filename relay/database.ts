@@ -9,7 +9,7 @@ import { Database, isDamage, isDiskFault } from './database-handle.ts';
 export type { Database } from './database-handle.ts';
 
 /** Each step takes the schema one version on; steps are never edited once released, only added. */
-const migrations: readonly string[] = [
+export const migrations: readonly string[] = [
   `
   CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
@@ -123,6 +123,29 @@ const migrations: readonly string[] = [
     room_ms REAL NOT NULL,
     PRIMARY KEY (stream, position)
   ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  -- What is spoken while it governs is not captioned.
+  ALTER TABLE assignments ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;
+
+  -- The log takes every act of an organizer; a CHECK changes only with its table, which is copied from page to page.
+  CREATE TABLE log_of_acts (
+    room TEXT NOT NULL REFERENCES rooms ON DELETE CASCADE,
+    seq INTEGER NOT NULL,
+    type TEXT NOT NULL CHECK (type IN ('caption', 'amend', 'clear', 'pause', 'resume')),
+    of_seq INTEGER,
+    start_ms REAL,
+    end_ms REAL,
+    message TEXT NOT NULL,
+    words TEXT,
+    PRIMARY KEY (room, seq)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO log_of_acts SELECT room, seq, type, of_seq, start_ms, end_ms, message, words FROM log;
+  DROP TABLE log;
+  ALTER TABLE log_of_acts RENAME TO log;
+  CREATE INDEX log_spoken ON log (room, start_ms, seq) WHERE type = 'caption';
+  CREATE INDEX log_amended ON log (room, of_seq) WHERE type = 'amend';
+  CREATE INDEX log_acts ON log (room, seq) WHERE type IN ('clear', 'pause', 'resume');
   `,
 ];
 

@@ -40,13 +40,15 @@ export interface RoomSettings {
   readonly vocabulary?: readonly Phrase[];
 }
 
-/** Language, engine and recognition that govern captions from a room time on. */
+/** What governs captions from a room time on: language, engine and recognition, or that there are none. */
 export interface Assignment {
   readonly id: number;
   readonly fromMs: number;
   readonly language: string;
   readonly engine: string;
   readonly recognition: Recognition;
+  /** What is spoken while it governs is not captioned. */
+  readonly paused: boolean;
 }
 
 export interface RoomRecord {
@@ -190,11 +192,11 @@ export class Rooms {
     const known = this.#assignments.get(name);
     if (known) return known;
     const read = this.#db
-      .prepare<[string], Omit<Assignment, 'recognition'> & { recognition: string }>(
-        'SELECT id, from_ms AS fromMs, language, engine, recognition FROM assignments WHERE room = ? ORDER BY from_ms, id',
+      .prepare<[string], Omit<Assignment, 'recognition' | 'paused'> & { recognition: string; paused: number }>(
+        'SELECT id, from_ms AS fromMs, language, engine, recognition, paused FROM assignments WHERE room = ? ORDER BY from_ms, id',
       )
       .all(name)
-      .map((row) => ({ ...row, recognition: recognitionIn(JSON.parse(row.recognition)) }));
+      .map((row) => ({ ...row, recognition: recognitionIn(JSON.parse(row.recognition)), paused: row.paused === 1 }));
     this.#assignments.set(name, read);
     return read;
   }

@@ -83,7 +83,10 @@ const engine: Engine = {
   ...{ name: 'paid', paid: true, promptPartials: false, check: () => null },
   open: () => ({ write() {}, end() {}, abort() {} }),
 };
-const assignment = { id: 1, engine: 'paid', language: 'en-US', recognition: defaultRecognition, fromMs: 0 };
+const assignment = {
+  ...{ id: 1, engine: 'paid', language: 'en-US', fromMs: 0 },
+  ...{ recognition: defaultRecognition, paused: false },
+};
 const roomOn = (quota: EngineQuota, room: string) =>
   new Sessions({
     ...{ room, quota, engineFor: () => engine, now: () => nowMs, finishTimeoutMs: 1000 },

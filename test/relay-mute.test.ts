@@ -16,6 +16,7 @@ const assignment: Assignment = {
   engine: 'fake',
   language: 'en-US',
   recognition: defaultRecognition,
+  paused: false,
   fromMs: 0,
 };
 

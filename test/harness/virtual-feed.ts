@@ -240,7 +240,7 @@ export class VirtualFeed {
   assign(position: number, language: string): void {
     const assignment: Assignment = {
       ...{ id: ++this.#assignments, engine: 'virtual', language },
-      ...{ recognition: defaultRecognition, fromMs: 0 },
+      ...{ recognition: defaultRecognition, paused: false, fromMs: 0 },
     };
     this.boundariesOf(this.stream.id).push({ position, assignment, settled: position === 0 });
   }
