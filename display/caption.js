@@ -112,7 +112,7 @@ function connect(place) {
 const notices = new Notices(
   { notice: element('notice'), note: element('note'), state: element('state'), detail: element('detail') },
   strings,
-  timers,
+  { ...timers, forStaff: view === 'screen' },
 );
 
 /** Asks the launcher until it has a room for this screen. */

@@ -1,9 +1,8 @@
 // @ts-check
 /**
- * The state in plain words: large under the room's title before the first caption, small at the edge during a talk,
- * where listening needs no words.
+ * The state in plain words: large under the room's title before the first caption, with what staff can do about it;
+ * small at the edge during a talk, where listening needs no words.
  */
-import { troubles } from './strings.js';
 
 /** @import { Link } from './connection.js' */
 /** @import { RoomStatus } from './messages.js' */
@@ -25,27 +24,40 @@ export const noticeLimits = Object.freeze({
  * @property {HTMLElement} detail
  */
 
+/**
+ * @typedef {object} NoticeHost
+ * @property {boolean} forStaff whether this is a room's screen, which staff look after; else a reader's own device
+ * @property {(run: () => void, ms: number) => number} setTimeout
+ * @property {(timer: number) => void} clearTimeout
+ */
+
+/** What a relay says where it knows nothing beyond the state's own words. */
+const saysNoMore = 'No sound comes from the room.';
+/** The state whose message may come from the kit itself and name the very thing to mend. */
+const explainedByKit = 'no-audio';
+/** States that need no words during a talk. */
+const untold = Object.freeze(['listening', 'connecting']);
+
 export class Notices {
   #elements;
   #strings;
   #host;
   /** Called when the line has been lost for long. */
   onLostLong = () => {};
+  /** Called with each state that is shown: a key of the table of states, or one that this page does not know yet. */
+  onState = (/** @type {string} */ _state) => {};
   /** @type {Link | 'unplaced'} */
   #link = 'connecting';
   /** Whether the loss of the line has lasted long enough to be told. */
   #lostLong = false;
+  #online = true;
   /** @type {number | null} */
   #lostTimer = null;
   /** @type {RoomStatus | null} */
   #status = null;
   #skipped = false;
 
-  /**
-   * @param {NoticeElements} elements
-   * @param {Strings} strings
-   * @param {{ setTimeout: (run: () => void, ms: number) => number, clearTimeout: (timer: number) => void }} host
-   */
+  /** @param {NoticeElements} elements @param {Strings} strings @param {NoticeHost} host */
   constructor(elements, strings, host) {
     this.#elements = elements;
     this.#strings = strings;
@@ -73,6 +85,12 @@ export class Notices {
     this.#show();
   }
 
+  /** Whether this machine has any network, as its browser sees it. @param {boolean} online */
+  setOnline(online) {
+    this.#online = online;
+    this.#show();
+  }
+
   /** Tells once that some captions were not shown. */
   tellSkipped() {
     if (this.#skipped) return;
@@ -91,27 +109,46 @@ export class Notices {
     this.#show();
   }
 
-  /** @returns {string} a key of the table of states, or a state this page does not know yet */
   #state() {
-    if (this.#link === 'lost' && this.#lostLong) return 'lost';
+    if (this.#link === 'lost' && this.#lostLong) return this.#online ? 'lost' : 'no-network';
     if (this.#link === 'open' || this.#link === 'lost') return this.#status?.state ?? 'connecting';
-    return this.#link;
+    return this.#link === 'unplaced' && !this.#online ? 'no-network' : this.#link;
   }
 
   #show() {
     const { notice, state: large, detail } = this.#elements;
     const state = this.#state();
-    const { states } = this.#strings;
     const message = (this.#status?.message ?? '').slice(0, noticeLimits.maxMessageLength);
-    const known = Object.hasOwn(states, state) ? (states[state] ?? '') : '';
-    const words = known || message;
+    const words = wordsFor(this.#strings.states, state) || message;
     for (const element of [notice, large]) {
-      if (element.textContent !== words) element.textContent = words;
-      element.dataset.state = state;
+      write(element, words);
+      if (element.dataset.state !== state) element.dataset.state = state;
     }
-    notice.hidden = state === 'listening' || state === 'connecting' || words === '';
-    const explained = known !== '' && troubles.includes(state);
-    detail.textContent = explained ? message : '';
-    detail.hidden = detail.textContent === '';
+    show(notice, !untold.includes(state) && words !== '');
+    write(detail, this.#detail(state, message));
+    show(detail, detail.textContent !== '');
+    this.onState(state);
   }
+
+  /** @param {string} state @param {string} message of the relay */
+  #detail(state, message) {
+    const { hints, scanAgain } = this.#strings;
+    if (!this.#host.forStaff) return state === 'refused' ? scanAgain : '';
+    const hint = wordsFor(hints, state);
+    const fromKit = state === explainedByKit && message !== saysNoMore ? message : '';
+    return [hint, fromKit].filter(Boolean).join('\n');
+  }
+}
+
+/** @param {Readonly<Record<string, string>>} table @param {string} key possibly a stranger's */
+const wordsFor = (table, key) => (Object.hasOwn(table, key) ? (table[key] ?? '') : '');
+
+/** A relay repeats its state for ever: only what is new touches the document. @param {HTMLElement} element @param {string} words */
+function write(element, words) {
+  if (element.textContent !== words) element.textContent = words;
+}
+
+/** @param {HTMLElement} element @param {boolean} visible */
+function show(element, visible) {
+  if (element.hidden === visible) element.hidden = !visible;
 }

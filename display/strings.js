@@ -1,39 +1,79 @@
 // @ts-check
-/** Every word the page says by itself, for an audience: what is so, never whose fault it is. */
+/**
+ * Every word the page says by itself, one table a language: what is so, never whose fault it is. A third language is
+ * one more table in `languages`; a test holds them to the same keys.
+ */
+
+/** @import { RoomState } from '../relay/protocol.js' */
+
+/**
+ * `connecting`, `lost`, `no-network`, `refused` and `unplaced` are the page's own.
+ * @typedef {RoomState | 'connecting' | 'lost' | 'no-network' | 'refused' | 'unplaced'} PageState
+ * @typedef {'none' | 'silent' | 'quiet' | 'good' | 'loud'} Loudness
+ * @typedef {'screen' | 'kit' | 'sound' | 'captions'} Link of the chain from the mixer to this screen
+ */
 
 /**
  * @typedef {object} Strings
  * @property {string} language of the words themselves, for screen readers
  * @property {string} captions what the captions' region is called
  * @property {string} skipped
- * @property {Record<string, string>} states by the relay's room state or the page's own
+ * @property {string} readAlong beside a QR code
+ * @property {string} scanAgain to someone whose link opens nothing
+ * @property {Record<PageState, string>} states for an audience
+ * @property {Partial<Record<PageState, string>>} hints what staff can do about a state, before a talk
+ * @property {Record<Loudness, string>} loudness below the level meter; for staff
+ * @property {Record<Link, string>} chain
+ * @property {{ yes: string, no: string, unknown: string }} works said of a link of the chain to who does not see its sign
  */
-
-/** States that ask a person to do something: their message is shown below them before a talk. */
-export const troubles = Object.freeze(['no-audio', 'offline', 'delayed', 'capacity', 'fault']);
 
 /** @type {Strings} */
 const english = {
   language: 'en',
   captions: 'Captions',
   skipped: 'Some words are missing here; they are in the transcript.',
+  readAlong: 'Read along on your phone',
+  scanAgain: 'Scan the code on the room’s screen again.',
   states: {
-    // The page's own.
     connecting: 'Connecting…',
     lost: 'Connection lost. Reconnecting…',
+    'no-network': 'No network',
     refused: 'This page’s link is no longer valid',
     unplaced: 'This screen has no room yet',
-    // The room's.
-    waiting: 'Captions will appear here',
+    waiting: 'Waiting for the talk',
     listening: 'Listening',
     resting: 'Quiet. Captions return with the next words',
-    'no-audio': 'No sound from this room',
-    offline: 'This room is not connected',
-    delayed: 'Captions are late',
+    'no-audio': 'No sound from the mixer',
+    offline: 'This room’s kit is not connected',
+    delayed: 'Captions are delayed',
+    'catching-up': 'Captions are catching up',
     capacity: 'Captions are waiting for a free line',
-    paused: 'Captions are paused',
+    paused: 'Captions are paused by the organizers',
     fault: 'Captions are interrupted',
   },
+  hints: {
+    lost: 'This screen tries again by itself. If it lasts, check the network.',
+    'no-network': 'Check this screen’s network cable or Wi-Fi.',
+    refused: 'Ask the organizers for a new link.',
+    unplaced: 'The organizers give it one; it goes on by itself.',
+    waiting: 'The kit at the mixer has not reported yet: check its power and its network.',
+    'no-audio': 'Check that the mixer is on and that its USB cable is plugged into the kit.',
+    offline: 'Check the power and the network of the kit at the mixer.',
+    delayed: 'Nothing to do: it catches up by itself.',
+    'catching-up': 'Nothing to do: no word is lost.',
+    capacity: 'If it lasts, tell the organizers.',
+    paused: 'They resume on the admin page.',
+    fault: 'Tell the organizers: the admin page says why.',
+  },
+  loudness: {
+    none: 'No sound arrives',
+    silent: 'Silence. Speak into a microphone; check its mute and the mixer’s USB output',
+    quiet: 'Very quiet. Speak into a microphone: if this stays, turn the mixer up',
+    good: 'Sound is good',
+    loud: 'Too loud: turn the mixer down',
+  },
+  chain: { screen: 'Screen', kit: 'Kit', sound: 'Sound', captions: 'Captions' },
+  works: { yes: 'works', no: 'does not work', unknown: 'not known' },
 };
 
 /** @type {Strings} */
@@ -41,26 +81,55 @@ const italian = {
   language: 'it',
   captions: 'Sottotitoli',
   skipped: 'Qui mancano alcune parole: sono nella trascrizione.',
+  readAlong: 'Leggi sul tuo telefono',
+  scanAgain: 'Inquadra di nuovo il codice sullo schermo della sala.',
   states: {
     connecting: 'Connessione in corso…',
     lost: 'Connessione interrotta. Nuovo tentativo…',
+    'no-network': 'Nessuna rete',
     refused: 'Il link di questa pagina non è più valido',
     unplaced: 'A questo schermo non è ancora assegnata una sala',
-    waiting: 'I sottotitoli appariranno qui',
+    waiting: 'In attesa dell’intervento',
     listening: 'In ascolto',
     resting: 'Silenzio. I sottotitoli riprendono alle prime parole',
-    'no-audio': 'Nessun suono da questa sala',
-    offline: 'Questa sala non è collegata',
+    'no-audio': 'Nessun suono dal mixer',
+    offline: 'Il kit di questa sala non è collegato',
     delayed: 'Sottotitoli in ritardo',
+    'catching-up': 'I sottotitoli stanno recuperando',
     capacity: 'Sottotitoli in attesa di una linea libera',
-    paused: 'Sottotitoli in pausa',
+    paused: 'Sottotitoli sospesi dagli organizzatori',
     fault: 'Sottotitoli interrotti',
   },
+  hints: {
+    lost: 'Lo schermo riprova da solo. Se non basta, controllare la rete.',
+    'no-network': 'Controllare il cavo di rete o il Wi-Fi di questo schermo.',
+    refused: 'Chiedere agli organizzatori un nuovo link.',
+    unplaced: 'La assegnano gli organizzatori; poi tutto parte da solo.',
+    waiting: 'Il kit al mixer non si è ancora fatto sentire: controllare alimentazione e rete.',
+    'no-audio': 'Controllare che il mixer sia acceso e il suo cavo USB inserito nel kit.',
+    offline: 'Controllare l’alimentazione e la rete del kit al mixer.',
+    delayed: 'Non serve fare nulla: recuperano da soli.',
+    'catching-up': 'Non serve fare nulla: nessuna parola va persa.',
+    capacity: 'Se dura, avvisare gli organizzatori.',
+    paused: 'Riprendono dalla pagina di amministrazione.',
+    fault: 'Avvisare gli organizzatori: la pagina di amministrazione dice perché.',
+  },
+  loudness: {
+    none: 'Non arriva alcun suono',
+    silent: 'Silenzio. Parlare in un microfono; controllare il muto e l’uscita USB del mixer',
+    quiet: 'Molto basso. Parlare in un microfono: se resta così, alzare il volume del mixer',
+    good: 'Il suono è buono',
+    loud: 'Troppo forte: abbassare il volume del mixer',
+  },
+  chain: { screen: 'Schermo', kit: 'Kit', sound: 'Suono', captions: 'Sottotitoli' },
+  works: { yes: 'funziona', no: 'non funziona', unknown: 'non si sa' },
 };
 
-/** The first of the reader's languages that the page speaks, else English. @param {readonly string[]} languages */
-export function stringsFor(languages) {
-  const known = [english, italian];
-  const wanted = languages.map((each) => each.toLowerCase().split('-')[0]);
-  return wanted.map((each) => known.find(({ language }) => language === each)).find(Boolean) ?? english;
+/** @type {readonly Strings[]} */
+export const languages = Object.freeze([english, italian]);
+
+/** The first of the reader's languages that the page speaks, else English. @param {readonly string[]} wanted BCP 47 */
+export function stringsFor(wanted) {
+  const primary = wanted.map((each) => each.toLowerCase().split('-')[0]);
+  return primary.map((each) => languages.find(({ language }) => language === each)).find(Boolean) ?? english;
 }
