@@ -1,0 +1,68 @@
+/** Caption pages in a headless Chromium, spoken to by `FakeCaptions`: what every test of the page needs. */
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
+import { type OpenPage, type OpenPageOptions, TestBrowser } from './browser.ts';
+import { FakeCaptions } from './fake-captions.ts';
+
+export interface CaptionPages {
+  readonly browser: TestBrowser;
+  /** This test's own; not before `beforeEach` has run. */
+  readonly server: FakeCaptions;
+  /** Opens an address; the page is closed when the test ends. */
+  open(url: string, options?: OpenPageOptions): Promise<OpenPage>;
+}
+
+/** One browser a test file, one server and fresh pages a test. To be called at the top of a test file. */
+export function captionPages(): CaptionPages {
+  let browser: TestBrowser;
+  let server: FakeCaptions;
+  let opened: OpenPage[] = [];
+
+  beforeAll(async () => {
+    browser = await TestBrowser.launch();
+  });
+
+  afterAll(() => browser.close());
+
+  beforeEach(async () => {
+    server = new FakeCaptions();
+    await server.start();
+  });
+
+  afterEach(async () => {
+    for (const each of opened) await each.close();
+    opened = [];
+    await server.stop();
+  });
+
+  return {
+    get browser() {
+      return browser;
+    },
+    get server() {
+      return server;
+    },
+    async open(url, options) {
+      const page = await browser.openPage(url, options);
+      opened.push(page);
+      return page;
+    },
+  };
+}
+
+/** Waits until `read` gives `wanted`. */
+export const eventually = <T>(read: () => Promise<T>, wanted: T): Promise<void> =>
+  expect.poll(read, { timeout: 15_000, interval: 50 }).toEqual(wanted);
+
+/** The words of each caption on a screen, oldest first, the unfinished tail last. */
+export const rows = ({ page }: OpenPage): Promise<string[]> => page.locator('#rows p').allTextContents();
+
+/** The words of each caption on a screen, without the tail. */
+export const finals = ({ page }: OpenPage): Promise<string[]> => page.locator('#rows p.final').allTextContents();
+
+/** The text of the element `id` if it can be seen. */
+export const shown = ({ page }: OpenPage, id: string): Promise<string[]> =>
+  page.locator(`#${id}:visible`).allTextContents();
+
+/** Reconnecting is the page's business, but a browser always writes a failed connection to the console. */
+export const complaints = ({ consoleErrors }: OpenPage): string[] =>
+  consoleErrors.filter((each) => !/^WebSocket connection to|^Failed to load resource/.test(each));
