@@ -1,8 +1,8 @@
-import { setImmediate } from 'node:timers';
 import type { Dialect } from './dialects.ts';
 import type { LiveRoom } from './live.ts';
-import type { CaptionsMessage, LogMessage, Partial as PartialCaption, Status } from './protocol.js';
+import type { CaptionsMessage, InputLevel, LogMessage, Partial as PartialCaption, Status } from './protocol.js';
 import type { Reader } from './reader.ts';
+import { Rounds } from './rounds.ts';
 
 export const defaultReaderLimits = {
   /** Above this a reader gets no partials, and no next page of history. */
@@ -31,6 +31,8 @@ export interface ReaderCounters {
   messages: number;
   /** Partials that a newer one replaced before they were sent, and those a slow reader missed. */
   partialsDropped: number;
+  /** Those a slow reader missed. */
+  levelsDropped: number;
   cutOff: number;
 }
 
@@ -69,9 +71,13 @@ export class Audience {
   #recent: Outgoing<LogMessage>[] = [];
   partial: Outgoing<PartialCaption> | null;
   status: Outgoing<Status>;
-  #sweeping = false;
-  /** Something came up that a round under way may have passed by. */
-  #sweepDue = false;
+  /** The newest; null before the first that was asked for. */
+  level: Outgoing<InputLevel> | null = null;
+  readonly #rounds: Rounds<Reader>;
+  /** Readers with a meter, served apart: a level must not push a partial out before its time. */
+  readonly #meters = new Set<Reader>();
+  readonly #meterRounds: Rounds<Reader>;
+  #unlistenLevel: (() => void) | null = null;
   /** The newest partial is in no round yet. */
   #partialUnsent = false;
   #partialSentMs = Number.NEGATIVE_INFINITY;
@@ -86,8 +92,17 @@ export class Audience {
     this.counters = counters;
     this.partial = room.tail ? outgoingPartial(room.tail) : null;
     this.status = outgoingStatus(room.status);
+    this.#rounds = new Rounds(
+      this.#readers,
+      limits.maxReadersPerTurn,
+      (reader) => reader.serve(),
+      () => {
+        this.#partialUnsent = false;
+      },
+    );
+    this.#meterRounds = new Rounds(this.#meters, limits.maxReadersPerTurn, (reader) => reader.serveLevel());
     this.#unlisten = room.listen({
-      logged: () => this.#sweep(),
+      logged: () => this.#rounds.start(),
       partial: (partial) => this.#onPartial(partial),
       status: (status) => this.#onStatus(status),
       deleted: () => {},
@@ -103,14 +118,22 @@ export class Audience {
   add(reader: Reader): void {
     this.#readers.add(reader);
     this.counters.readers++;
+    if (!reader.levels) return;
+    this.#meters.add(reader);
+    this.#unlistenLevel ??= this.room.inputLevel.listen((level) => {
+      this.level = outgoingLevel(level);
+      this.#meterRounds.start();
+    });
   }
 
   remove(reader: Reader): void {
     if (this.#readers.delete(reader)) this.counters.readers--;
+    if (this.#meters.delete(reader) && this.#meters.size === 0) this.#stopMetering();
   }
 
   stop(): void {
     this.#unlisten();
+    this.#stopMetering();
     clearInterval(this.#statusTimer);
     clearInterval(this.#stallTimer);
     if (this.#partialTimer) clearTimeout(this.#partialTimer);
@@ -151,39 +174,18 @@ export class Audience {
     if (this.#partialTimer) clearTimeout(this.#partialTimer);
     this.#partialTimer = null;
     this.#partialSentMs = performance.now();
-    this.#sweep();
+    this.#rounds.start();
   }
 
   #onStatus(status: Status): void {
     this.status = outgoingStatus(status);
-    this.#sweep();
+    this.#rounds.start();
   }
 
-  /** Serves every reader, soon: what a room says in one turn of the event loop goes out together. */
-  #sweep(): void {
-    this.#sweepDue = true;
-    if (this.#sweeping) return;
-    this.#sweeping = true;
-    setImmediate(() => this.#beginRound());
-  }
-
-  #beginRound(): void {
-    this.#sweepDue = false;
-    this.#partialUnsent = false;
-    this.#turn(this.#readers.values());
-  }
-
-  #turn(readers: Iterator<Reader>): void {
-    for (let served = 0; served < this.limits.maxReadersPerTurn; served++) {
-      const { value, done } = readers.next();
-      if (!done) value.serve();
-      else if (this.#sweepDue) return void setImmediate(() => this.#beginRound());
-      else {
-        this.#sweeping = false;
-        return;
-      }
-    }
-    setImmediate(() => this.#turn(readers));
+  #stopMetering(): void {
+    this.#unlistenLevel?.();
+    this.#unlistenLevel = null;
+    this.level = null;
   }
 
   #cutStalled(): void {
@@ -193,4 +195,5 @@ export class Audience {
 
 const outgoingLogged = (message: LogMessage) => new Outgoing(message, (dialect, each) => dialect.logged(each));
 const outgoingPartial = (partial: PartialCaption) => new Outgoing(partial, (dialect, each) => dialect.partial(each));
+const outgoingLevel = (level: InputLevel) => new Outgoing(level, (dialect, each) => dialect.level(each));
 const outgoingStatus = (status: Status) => new Outgoing(status, (dialect, each) => dialect.status(each));

@@ -1,10 +1,11 @@
-import type { LogMessage, Partial as PartialCaption, Status } from './protocol.js';
+import type { InputLevel, LogMessage, Partial as PartialCaption, Status } from './protocol.js';
 
 /** How the messages of a room look to a kind of reader; null where that kind does not get one. */
 export interface Dialect {
   logged(message: LogMessage): object | null;
   partial(partial: PartialCaption): object | null;
   status(status: Status): object | null;
+  level(level: InputLevel): object | null;
 }
 
 /** The messages as they are, with the captions that came late. */
@@ -12,6 +13,7 @@ export const everything: Dialect = {
   logged: (message) => message,
   partial: (partial) => partial,
   status: (status) => status,
+  level: (level) => level,
 };
 
 /** For those who read along: no captions of a stretch that is over. */
@@ -26,3 +28,4 @@ export const predecessor: Dialect = {
   partial: ({ text }) => (text === '' ? null : { text, is_partial: true }),
   status: () => null,
 };
+  level: () => null,

@@ -13,6 +13,8 @@ export interface CaptionsQuery {
   readonly log: string | null;
   readonly partial: boolean;
   readonly late: boolean;
+  /** How loud the room is. */
+  readonly level: boolean;
 }
 
 export interface LegacyAudioQuery {
@@ -82,13 +84,14 @@ export function readCaptionsQuery(query: URLSearchParams): CaptionsQuery | Refus
   };
   const partial = toggle('partial');
   const late = toggle('late');
+  const level = toggle('level');
   const since = query.get('since');
   if (since !== null && !/^\d{1,15}$/.test(since)) problems.push('since must be the seq of a message');
   const log = query.get('log');
   if (log !== null && !/^[\w-]{1,64}$/.test(log)) problems.push('log must be the id that "hello" gave');
   if (problems.length > 0)
-    return badRequest('query', problems.join('; '), 'captions?since=SEQ&log=ID&partial=true&late=false');
-  return { since: since === null ? null : Number(since), log, partial, late };
+    return badRequest('query', problems.join('; '), 'captions?since=SEQ&log=ID&partial=true&late=false&level=false');
+  return { since: since === null ? null : Number(since), log, partial, late, level };
 }
 
 /** The predecessor's parameters, read as leniently as it did. */

@@ -4,7 +4,7 @@
 import type { CaptionLog } from './captions.ts';
 import type { Spending } from './costs.ts';
 import type { Gap } from './gaps.ts';
-import type { Health, LogMessage, Partial as PartialCaption, RoomState, Status } from './protocol.js';
+import type { Health, InputLevel, LogMessage, Partial as PartialCaption, RoomState, Status } from './protocol.js';
 import type { RestView } from './resting.ts';
 import type { RoomChange, RoomRecord, RoomSettings } from './rooms.ts';
 
@@ -61,6 +61,8 @@ export interface LiveRoom {
   /** The volatile tail as it is now; null when there is none. */
   readonly tail: PartialCaption | null;
   readonly status: Status;
+  /** How loud it is; computed only while somebody listens. */
+  readonly inputLevel: { listen(listener: (level: InputLevel) => void): () => void };
   live(): RoomLive;
   /** The stretches of its time without audio. */
   gaps(): readonly Gap[];

@@ -60,9 +60,10 @@ class MetricsPage {
     this.#set('sala_spool_bytes', "Audio on the relay's disk", spoolBytes());
     for (const [code, count] of doors.refusals)
       this.#count('sala_refusals_total', 'WebSockets refused before the upgrade', count, { code });
-    const { messages, partialsDropped, cutOff } = readers.counters;
+    const { messages, partialsDropped, levelsDropped, cutOff } = readers.counters;
     this.#count('sala_reader_messages_total', 'Messages sent to readers', messages);
     this.#count('sala_reader_partials_dropped_total', 'Partials replaced before they were sent', partialsDropped);
+    this.#count('sala_reader_levels_dropped_total', 'Levels that a slow reader missed', levelsDropped);
     this.#count('sala_readers_cut_off_total', 'Readers cut off because they were too slow', cutOff);
     const counts = readers.byRoom();
     for (const room of all) this.#setRoom(room, counts.get(room.record.name) ?? 0);

@@ -13,7 +13,7 @@ const maxLookBack = 1000;
 export class Readers {
   readonly #limits: ReaderLimits;
   readonly #audiences = new Map<LiveRoom, Audience>();
-  readonly #counters: ReaderCounters = { readers: 0, messages: 0, partialsDropped: 0, cutOff: 0 };
+  readonly #counters: ReaderCounters = { readers: 0, messages: 0, partialsDropped: 0, levelsDropped: 0, cutOff: 0 };
 
   constructor(limits: Partial<ReaderLimits> = {}) {
     this.#limits = { ...defaultReaderLimits, ...limits };
@@ -29,13 +29,13 @@ export class Readers {
   }
 
   /** Serves an open socket until it closes: hello, what it lacks, then everything that is said. */
-  serve(socket: WebSocket, room: LiveRoom, { since, log, partial, late }: CaptionsQuery): void {
+  serve(socket: WebSocket, room: LiveRoom, { since, log, partial, late, level }: CaptionsQuery): void {
     const dialect = late ? everything : asSpoken;
     const { seq, id } = room.log;
     const known = since !== null && since <= seq && (log === null || log === id);
     const lost = since !== null ? !known : log !== null && log !== id;
     const start = known ? since : lost ? 0 : newestStart(room.log, this.#limits.newestCount, dialect);
-    const reader = this.#join(socket, room, { dialect, partials: partial, seq: start });
+    const reader = this.#join(socket, room, { dialect, partials: partial, levels: level, seq: start });
     const { name, settings } = room.record;
     reader.say({ type: 'hello', log: id, seq, room: { name, title: settings.title }, talk: null });
     if (lost) reader.say({ type: 'reset' });
@@ -44,7 +44,7 @@ export class Readers {
 
   /** Serves a socket in another dialect, from now on. */
   serveFromNow(socket: WebSocket, room: LiveRoom, dialect: Dialect, partials: boolean): void {
-    this.#join(socket, room, { dialect, partials, seq: room.log.seq }).serve();
+    this.#join(socket, room, { dialect, partials, levels: false, seq: room.log.seq }).serve();
   }
 
   #join(socket: WebSocket, room: LiveRoom, wishes: ReaderWishes): Reader {

@@ -5,6 +5,7 @@ import type { Dialect } from './dialects.ts';
 import {
   type CaptionsMessage,
   closeCodes,
+  type InputLevel,
   type LogMessage,
   type Partial as PartialCaption,
   type Status,
@@ -13,12 +14,15 @@ import {
 export interface ReaderWishes {
   readonly dialect: Dialect;
   readonly partials: boolean;
+  readonly levels: boolean;
   /** The seq of the last message it has. */
   readonly seq: number;
 }
 
 /** One reader's socket: takes what it lacks from its audience, at the pace at which the socket drains. */
 export class Reader {
+  /** Whether it has a meter. */
+  readonly levels: boolean;
   readonly #socket: WebSocket;
   readonly #audience: Audience;
   readonly #dialect: Dialect;
@@ -30,6 +34,7 @@ export class Reader {
   #status: Outgoing<Status> | null = null;
   #partial: Outgoing<PartialCaption> | null = null;
   #skipped: Outgoing<PartialCaption> | null = null;
+  #level: Outgoing<InputLevel> | null;
   /** Messages given to the socket that have not left yet. */
   #pending = 0;
   #progressMs = 0;
@@ -37,12 +42,14 @@ export class Reader {
   #waiting = false;
   #over = false;
 
-  constructor(socket: WebSocket, audience: Audience, { dialect, partials, seq }: ReaderWishes) {
+  constructor(socket: WebSocket, audience: Audience, { dialect, partials, levels, seq }: ReaderWishes) {
     this.#socket = socket;
     this.#audience = audience;
     this.#dialect = dialect;
     this.#partials = partials;
     this.#seq = seq;
+    this.levels = levels;
+    this.#level = audience.level; // one of before it came is not for it
     socket.once('close', () => {
       this.#over = true;
     });
@@ -59,6 +66,19 @@ export class Reader {
     if (this.#inHistory) this.#sendHistory();
     else this.#sendLive();
     if (!this.#inHistory && !this.#over) this.#sendNewest();
+  }
+
+  /** Sends the newest level; one that is behind gets what is the newest when it has caught its breath. */
+  serveLevel(): void {
+    const { level, limits, counters } = this.#audience;
+    if (this.#over || this.#inHistory || level === null || level === this.#level) return;
+    if (this.#socket.bufferedAmount >= limits.maxBufferedForMore) {
+      counters.levelsDropped++;
+      this.#waiting = true;
+      return;
+    }
+    this.#level = level;
+    this.#sendFrame(level);
   }
 
   /** Cuts it off when it has taken nothing for too long. */
@@ -106,12 +126,14 @@ export class Reader {
       this.#status = status;
       this.#sendFrame(status);
     }
-    if (!partialDue) return;
-    this.#partial = partial;
-    this.#sendFrame(partial);
+    if (partialDue) {
+      this.#partial = partial;
+      this.#sendFrame(partial);
+    }
+    if (this.levels) this.serveLevel();
   }
 
-  #sendFrame(outgoing: Outgoing<Status> | Outgoing<PartialCaption>): void {
+  #sendFrame(outgoing: Outgoing<Status> | Outgoing<PartialCaption> | Outgoing<InputLevel>): void {
     const frame = outgoing.frame(this.#dialect);
     if (frame) this.#send(frame);
   }

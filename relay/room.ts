@@ -10,6 +10,7 @@ import { Feed } from './feed.ts';
 import type { FeedLimits } from './feed-options.ts';
 import { type Gap, gapsOf } from './gaps.ts';
 import type { Governing } from './governing.ts';
+import { InputLevelMeter } from './input-level.ts';
 import type { LiveRoom, RoomListener, RoomLive } from './live.ts';
 import {
   type Health,
@@ -54,12 +55,15 @@ const returnGraceMs = 15_000;
 export class Room implements LiveRoom, BackfillRoom {
   readonly log: CaptionLog;
   readonly charge = new Charge();
+  readonly inputLevel = new InputLevelMeter();
   readonly said = new SaidWords((stream, position) => this.#timeOf(stream, position).ms);
   readonly #parts: RoomParts;
   readonly #feed: Feed;
   readonly #listeners = new Set<RoomListener>();
   readonly #startedMs = performance.now();
   readonly #followed = new Set<string>();
+  /** The stream that is live. */
+  #liveStream: SpoolStream | null = null;
   #record: RoomRecord;
   #textRules: CompiledRules;
   #tail: PartialCaption | null = null;
@@ -138,12 +142,16 @@ export class Room implements LiveRoom, BackfillRoom {
   /** The source in charge sends this stream live. */
   follow(stream: SpoolStream): void {
     this.#followed.add(stream.id);
+    this.#liveStream = stream;
     this.#feed.follow(stream);
   }
 
   /** Audio of one of this room's streams can be read. */
-  written(samples: number): void {
-    this.#audioSeconds += samples / sampleRate;
+  written(stream: SpoolStream, position: number, audio: Uint8Array): void {
+    const end = position + audio.length / stream.bytesPerFrame;
+    this.#audioSeconds += (end - position) / sampleRate;
+    // Backlog was loud in its own time.
+    if (stream === this.#liveStream && end > stream.edge - sampleRate) this.inputLevel.hear(audio, stream.channels);
     this.#lastAudioMs = performance.now();
     this.#feed.advance();
   }

@@ -33,8 +33,7 @@ export class RunningRooms implements LiveRooms {
     for (const record of this.#parts.rooms.all()) this.#run(record);
     this.#mark();
     this.#unlisten = this.#parts.spool.listen({
-      written: (stream, _position, audio) =>
-        this.#running.get(stream.room)?.written(audio.length / stream.bytesPerFrame),
+      written: (stream, position, audio) => this.#running.get(stream.room)?.written(stream, position, audio),
       changed: (stream) => this.#running.get(stream.room)?.changed(),
       stored: () => {},
       removed: (stream) => this.#forget(stream),

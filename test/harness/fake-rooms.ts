@@ -5,7 +5,14 @@ import { CaptionLog, type NewCaption } from '../../relay/captions.ts';
 import { Costs } from '../../relay/costs.ts';
 import { type Database, openDatabase } from '../../relay/database.ts';
 import type { LiveRoom, LiveRooms, RoomListener, RoomLive } from '../../relay/live.ts';
-import type { Caption, LogMessage, Partial as PartialCaption, RoomState, Status } from '../../relay/protocol.js';
+import type {
+  Caption,
+  InputLevel,
+  LogMessage,
+  Partial as PartialCaption,
+  RoomState,
+  Status,
+} from '../../relay/protocol.js';
 import { type RoomChange, type RoomRecord, Rooms } from '../../relay/rooms.ts';
 
 const stream = '00000000-0000-4000-8000-000000000000';
@@ -16,6 +23,13 @@ export class FakeRoom implements LiveRoom {
   readonly log: CaptionLog;
   tail: PartialCaption | null = null;
   status: Status = { type: 'status', state: 'listening', message: 'Captions are on' };
+  readonly meters = new Set<(level: InputLevel) => void>();
+  readonly inputLevel = {
+    listen: (listener: (level: InputLevel) => void) => {
+      this.meters.add(listener);
+      return () => this.meters.delete(listener);
+    },
+  };
   readonly #listeners = new Set<RoomListener>();
 
   constructor(db: Database, record: RoomRecord) {
@@ -91,6 +105,11 @@ export class FakeRoom implements LiveRoom {
 
   delete(): void {
     for (const listener of [...this.#listeners]) listener.deleted();
+  }
+
+  /** How loud it is; nobody hears it who does not listen. */
+  sound(rmsDbfs: number): void {
+    for (const listener of [...this.meters]) listener({ type: 'level', rmsDbfs });
   }
 
   #tell(message: LogMessage): void {
