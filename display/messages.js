@@ -7,7 +7,7 @@
 /** @import { Amend, Caption, CaptionsReset, Clear, InputLevel, Partial, Pause, Resume, Talk, TalkChange } from '../relay/protocol.js' */
 
 /**
- * @typedef {{ type: 'hello', log: string, seq: number, title: string, talk: Talk | null }} Hello
+ * @typedef {{ type: 'hello', log: string, seq: number, title: string, talk: Talk | null, at: number }} Hello `at`: room time
  * @typedef {Pick<Caption, 'type' | 'seq' | 'text' | 'language' | 'start' | 'end' | 'speaker' | 'late'>} ShownCaption
  * @typedef {Required<Partial>} Tail what may still change
  * @typedef {{ type: 'status', state: string, message: string }} RoomStatus
@@ -47,6 +47,34 @@ function talkIn(value) {
   };
 }
 
+/** @param {Map<string, unknown>} fields @returns {ShownCaption | null} */
+function captionIn(fields) {
+  const [seq, start, end] = [fields.get('seq'), number(fields.get('start')), number(fields.get('end'))];
+  if (!isSeq(seq) || Number.isNaN(start)) return null;
+  return {
+    type: 'caption',
+    seq,
+    text: text(fields.get('text')),
+    language: text(fields.get('language')),
+    start,
+    end: Number.isNaN(end) ? start : end,
+    speaker: speakerIn(fields.get('speaker')),
+    late: fields.get('late') === true,
+  };
+}
+
+/** A page of a transcript; null for what is none. Captions that this page does not understand are left out.
+ * @param {unknown} value */
+export function readPage(value) {
+  const fields = fieldsOf(value);
+  const captions = fields.get('captions');
+  if (!Array.isArray(captions)) return null;
+  return {
+    captions: captions.flatMap((each) => captionIn(fieldsOf(each)) ?? []),
+    truncated: fields.get('truncated') === true,
+  };
+}
+
 /** @type {Record<string, (fields: Map<string, unknown>) => PageMessage | null>} */
 const readers = {
   hello(fields) {
@@ -58,23 +86,11 @@ const readers = {
       seq,
       title: text(room.get('title')) || text(room.get('name')),
       talk: talkIn(fields.get('talk')),
+      at: number(fields.get('at')),
     };
   },
   reset: () => ({ type: 'reset' }),
-  caption(fields) {
-    const [seq, start, end] = [fields.get('seq'), number(fields.get('start')), number(fields.get('end'))];
-    if (!isSeq(seq) || Number.isNaN(start)) return null;
-    return {
-      type: 'caption',
-      seq,
-      text: text(fields.get('text')),
-      language: text(fields.get('language')),
-      start,
-      end: Number.isNaN(end) ? start : end,
-      speaker: speakerIn(fields.get('speaker')),
-      late: fields.get('late') === true,
-    };
-  },
+  caption: captionIn,
   amend(fields) {
     const [seq, of, words] = [fields.get('seq'), fields.get('of'), fields.get('text')];
     if (!isSeq(seq) || !isSeq(of)) return null;

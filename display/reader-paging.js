@@ -1,0 +1,91 @@
+// @ts-check
+/** Keeps a window supplied with pages of history: one at a time, tried again by itself and by the reader's hand. */
+
+/** @import { Asked, Page, PageQuery, ReaderWindow } from './reader-window.js' */
+
+export const pagingLimits = Object.freeze({ firstRetryMs: 1000, maxRetryMs: 30_000 });
+
+/**
+ * @typedef {object} PagingHost
+ * @property {() => number} random
+ * @property {(run: () => void, ms: number) => number} setTimeout
+ * @property {(timer: number) => void} clearTimeout
+ */
+
+export class Paging {
+  #window;
+  #fetchPage;
+  #host;
+  #onChange;
+  /** @type {Asked | null} what is under way */
+  #asked = null;
+  #failures = 0;
+  /** @type {number | null} */
+  #timer = null;
+  #near = { top: false, bottom: false };
+
+  /**
+   * @param {ReaderWindow} window
+   * @param {(query: PageQuery) => Promise<Page>} fetchPage
+   * @param {PagingHost} host
+   * @param {(taken: boolean) => void} onChange a page was taken, or what `state` says has changed
+   */
+  constructor(window, fetchPage, host, onChange) {
+    this.#window = window;
+    this.#fetchPage = fetchPage;
+    this.#host = host;
+    this.#onChange = onChange;
+  }
+
+  /** @returns {'idle' | 'loading' | 'failed'} */
+  get state() {
+    if (this.#failures > 0 && this.#timer !== null) return 'failed';
+    return this.#asked ? 'loading' : 'idle';
+  }
+
+  /** Fetches what the window lacks. @param {{ top: boolean, bottom: boolean }} near the ends that the reader is near */
+  supply(near) {
+    this.#near = near;
+    if (this.#timer === null) this.#go();
+  }
+
+  /** Another attempt at once: the reader asks for it, or the network is back. */
+  retry() {
+    if (this.#timer === null) return;
+    this.#host.clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#go();
+    this.#onChange(false);
+  }
+
+  #go() {
+    const asked = this.#window.ask(this.#near);
+    if (!asked) return;
+    this.#asked = asked;
+    void this.#fetchPage(asked.query).then(
+      (page) => {
+        this.#failures = 0;
+        this.#end(asked);
+        this.#onChange(this.#window.take(asked, page));
+      },
+      () => {
+        this.#window.giveUp(asked);
+        if (this.#asked !== asked) return; // overtaken: nobody waits for it any more
+        this.#end(asked);
+        this.#fail();
+      },
+    );
+  }
+
+  /** @param {Asked} asked */
+  #end(asked) {
+    if (this.#asked === asked) this.#asked = null;
+  }
+
+  #fail() {
+    const { firstRetryMs, maxRetryMs } = pagingLimits;
+    const bound = Math.min(maxRetryMs, firstRetryMs * 2 ** this.#failures++);
+    this.#timer = this.#host.setTimeout(() => this.retry(), bound * (0.5 + this.#host.random() / 2));
+    this.#onChange(false);
+  }
+}
