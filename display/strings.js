@@ -14,6 +14,17 @@
  */
 
 /**
+ * `{n}` stands for a number.
+ * @typedef {Record<'controls' | 'pause' | 'resume' | 'live' | 'unseen' | 'settings' | 'earlier' | 'loading' | 'failed'
+ *   | 'retry' | 'begin' | 'cut' | 'uncover' | 'speaker' | 'announced' | 'size' | 'smaller' | 'larger' | 'sizeNow' | 'theme'
+ *   | 'contrast' | 'font' | 'spacing' | 'awake' | 'awakeAbsent' | 'awakeRefused' | 'announce' | 'file' | 'fileLoading'
+ *   | 'fileSaved' | 'fileFailed' | 'done', string>
+ *   & { acts: Record<'clear' | 'pause' | 'resume', string>, themes: Record<'device' | 'dark' | 'light', string>,
+ *   contrasts: Record<'normal' | 'high', string>, fonts: Record<'sans' | 'serif', string>,
+ *   spacings: Record<'close' | 'normal' | 'wide', string> }} ReaderStrings
+ */
+
+/**
  * @typedef {object} Strings
  * @property {string} language of the words themselves, for screen readers
  * @property {string} captions what the captions' region is called
@@ -24,6 +35,7 @@
  * @property {Partial<Record<PageState, string>>} hints what staff can do about a state, before a talk
  * @property {Record<Loudness, string>} loudness below the level meter; for staff
  * @property {Record<Link, string>} chain
+ * @property {ReaderStrings} reader of whoever reads along on a phone or laptop
  * @property {{ yes: string, no: string, unknown: string }} works said of a link of the chain to who does not see its sign
  */
 
@@ -74,6 +86,49 @@ const english = {
   },
   chain: { screen: 'Screen', kit: 'Kit', sound: 'Sound', captions: 'Captions' },
   works: { yes: 'works', no: 'does not work', unknown: 'not known' },
+  reader: {
+    controls: 'Reading',
+    pause: 'Pause',
+    resume: 'Continue',
+    live: 'Jump to live',
+    unseen: '{n} new',
+    settings: 'Settings',
+    earlier: 'Earlier captions',
+    loading: 'Loading earlier captions…',
+    failed: 'Earlier captions could not be loaded.',
+    retry: 'Try again',
+    begin: 'This is where it begins.',
+    cut: 'What was said before is no longer shown.',
+    uncover: 'Show what was said before',
+    acts: {
+      clear: 'The screen was cleared',
+      pause: 'Captions were paused by the organizers',
+      resume: 'Captions go on',
+    },
+    speaker: 'Speaker {n}',
+    announced: 'New captions, announced',
+    size: 'Text size',
+    smaller: 'Smaller',
+    larger: 'Larger',
+    sizeNow: '{n} pixels',
+    theme: 'Colours',
+    themes: { device: 'As the device', dark: 'Dark', light: 'Light' },
+    contrast: 'Contrast',
+    contrasts: { normal: 'Normal', high: 'High' },
+    font: 'Font',
+    fonts: { sans: 'The device’s own', serif: 'Serif' },
+    spacing: 'Space between lines',
+    spacings: { close: 'Small', normal: 'Normal', wide: 'Wide' },
+    awake: 'Keep the screen on',
+    awakeAbsent: 'This browser cannot keep the screen on.',
+    awakeRefused: 'The device does not allow it now.',
+    announce: 'Announce new captions to screen readers',
+    file: 'Save the transcript as a file',
+    fileLoading: 'Fetching the transcript…',
+    fileSaved: 'The transcript is saved.',
+    fileFailed: 'The transcript could not be fetched. Try again.',
+    done: 'Done',
+  },
 };
 
 /** @type {Strings} */
@@ -123,6 +178,49 @@ const italian = {
   },
   chain: { screen: 'Schermo', kit: 'Kit', sound: 'Suono', captions: 'Sottotitoli' },
   works: { yes: 'funziona', no: 'non funziona', unknown: 'non si sa' },
+  reader: {
+    controls: 'Lettura',
+    pause: 'Pausa',
+    resume: 'Continua',
+    live: 'Torna in diretta',
+    unseen: 'nuovi: {n}',
+    settings: 'Impostazioni',
+    earlier: 'Sottotitoli precedenti',
+    loading: 'Caricamento dei sottotitoli precedenti…',
+    failed: 'Non è stato possibile caricare i sottotitoli precedenti.',
+    retry: 'Riprova',
+    begin: 'Qui comincia tutto.',
+    cut: 'Quanto detto prima non è più mostrato.',
+    uncover: 'Mostra quanto detto prima',
+    acts: {
+      clear: 'Lo schermo è stato svuotato',
+      pause: 'Sottotitoli sospesi dagli organizzatori',
+      resume: 'I sottotitoli riprendono',
+    },
+    speaker: 'Voce {n}',
+    announced: 'Nuovi sottotitoli, annunciati',
+    size: 'Dimensione del testo',
+    smaller: 'Più piccolo',
+    larger: 'Più grande',
+    sizeNow: '{n} pixel',
+    theme: 'Colori',
+    themes: { device: 'Come il dispositivo', dark: 'Scuri', light: 'Chiari' },
+    contrast: 'Contrasto',
+    contrasts: { normal: 'Normale', high: 'Alto' },
+    font: 'Carattere',
+    fonts: { sans: 'Quello del dispositivo', serif: 'Con grazie' },
+    spacing: 'Spazio tra le righe',
+    spacings: { close: 'Piccolo', normal: 'Normale', wide: 'Ampio' },
+    awake: 'Tieni acceso lo schermo',
+    awakeAbsent: 'Questo browser non può tenere acceso lo schermo.',
+    awakeRefused: 'Il dispositivo ora non lo permette.',
+    announce: 'Annuncia i nuovi sottotitoli ai lettori di schermo',
+    file: 'Salva la trascrizione in un file',
+    fileLoading: 'Scaricamento della trascrizione…',
+    fileSaved: 'La trascrizione è salvata.',
+    fileFailed: 'Non è stato possibile scaricare la trascrizione. Riprova.',
+    done: 'Fatto',
+  },
 };
 
 /** @type {readonly Strings[]} */
