@@ -1,19 +1,20 @@
 // @ts-check
 /** The caption page: reads its address, connects its parts, starts them. */
 import { Connection, connectionLimits } from './connection.js';
+import { hideIdleCursor } from './cursor.js';
+import { showInvitation } from './invitation.js';
 import { Notices } from './notices.js';
 import { readParameters } from './parameters.js';
-import { captionsSocket, fetchPlace, isRefused, placeOfAddress } from './place.js';
+import { captionsSocket, fetchPlace, isRefused, placeOfAddress, watchPlace } from './place.js';
 import { Reader } from './reader.js';
 import { Screen } from './screen.js';
+import { Stage } from './stage.js';
 import { stringsFor } from './strings.js';
 import { Welcome } from './welcome.js';
 
 /** @import { PageParameters } from './parameters.js' */
 /** @import { Place } from './place.js' */
 
-/** A launcher that has no room for this screen is asked again. */
-const placeRetryMs = 5000;
 const probeTimeoutMs = 5000;
 /** Narrower than this is a phone, or a page at 400 % zoom. */
 const narrowPx = 700;
@@ -31,6 +32,7 @@ const timers = {
   /** @param {number} timer */
   clearTimeout: (timer) => window.clearTimeout(timer),
 };
+const now = () => performance.now();
 
 const root = document.documentElement;
 const parameters = readParameters(new URLSearchParams(location.search));
@@ -53,40 +55,61 @@ function viewFor(wanted, relayPlace) {
   return matchMedia(`(pointer: coarse), (max-width: ${narrowPx}px)`).matches ? 'reader' : 'screen';
 }
 
+const isStaffed = view === 'screen' && !parameters.overlay;
+const welcome = new Welcome(strings, { element, now, ...timers });
+const notices = new Notices(
+  { notice: element('notice'), note: element('note'), state: element('state'), detail: element('detail') },
+  strings,
+  { ...timers, forStaff: view === 'screen' },
+);
+notices.onState = (state) => welcome.setState(state);
+
 /** @param {'before' | 'talk'} stage */
 function onStage(stage) {
   root.dataset.stage = stage;
+  welcome.setVisible(stage === 'before' && isStaffed);
+}
+
+/** @param {string} title */
+function setTitle(title) {
+  welcome.setTitle(title);
+  document.title = title;
 }
 
 /** @param {Place} place */
 function connect(place) {
   const parts = { container: element('captions'), parameters, strings, place, onStage };
   const captions = view === 'reader' ? new Reader(parts) : new Screen(parts);
-  const welcome = new Welcome({ ...parts, view, ...timers }, (id) => element(id));
+  // What someone reads at home that evening stays; a room's screen is for the next talk.
+  const stage = view === 'screen' ? new Stage({ onWordless: () => captions.reset(), ...timers }) : null;
+  const invitation =
+    isStaffed && parameters.qr !== 'none' ? showInvitation(element, parameters.qr, place, strings) : null;
   notices.onLostLong = () => captions.setTail(null); // nobody will finish these words any more
-  welcome.setTitle(place.room);
-  document.title = place.room;
-  const wanted = {
-    partial: parameters.partial,
-    late: parameters.late || view === 'reader',
-    level: view === 'screen' && !parameters.overlay,
-  };
+  setTitle(place.room);
+  const wanted = { partial: parameters.partial, late: parameters.late || view === 'reader', level: isStaffed };
   const connection = new Connection(
     {
-      room(title) {
-        welcome.setTitle(title);
-        document.title = title;
+      room(title, at) {
+        setTitle(title);
+        stage?.opened(at);
       },
       talk: (talk) => welcome.setTalk(talk),
       level: (rmsDbfs) => welcome.setLevel(rmsDbfs),
-      message: (message) => captions.message(message),
+      message(message) {
+        if (stage?.isPast(message)) return;
+        captions.message(message);
+        if (message.type === 'caption') stage?.words();
+      },
       reset: () => captions.reset(),
       tail: (tail) => captions.setTail(tail),
       status: (status) => notices.setStatus(status),
       skipped() {
         if (!wanted.late && !parameters.overlay) notices.tellSkipped();
       },
-      link: (link) => notices.setLink(link),
+      link(link) {
+        notices.setLink(link);
+        invitation?.setRefused(link === 'refused');
+      },
     },
     {
       ...timers,
@@ -95,7 +118,7 @@ function connect(place) {
         return new WebSocket(url, protocols);
       },
       isRefused: () => isRefused(place, location.origin, probeTimeoutMs),
-      now: () => performance.now(),
+      now,
       random: Math.random,
     },
     connectionLimits,
@@ -109,25 +132,21 @@ function connect(place) {
   connection.start();
 }
 
-const notices = new Notices(
-  { notice: element('notice'), note: element('note'), state: element('state'), detail: element('detail') },
-  strings,
-  { ...timers, forStaff: view === 'screen' },
-);
-
-/** Asks the launcher until it has a room for this screen. */
-async function settle() {
-  const place = await fetchPlace();
-  if (place) {
-    connect(place);
-    return;
-  }
-  notices.setLink('unplaced');
-  timers.setTimeout(() => void settle(), placeRetryMs);
-}
-
+const tellOnline = () => notices.setOnline(navigator.onLine);
+addEventListener('online', tellOnline);
+addEventListener('offline', tellOnline);
+tellOnline();
+if (isStaffed) hideIdleCursor(root, timers);
 if (ownPlace) connect(ownPlace);
-else void settle();
+else
+  void watchPlace({
+    fetchPlace,
+    onPlace: connect,
+    // All of the page follows from where it is.
+    onMoved: () => location.reload(),
+    onUnplaced: () => notices.setLink('unplaced'),
+    ...timers,
+  });
 
 // Another link to the same room differs only in its fragment, which loads nothing by itself.
 addEventListener('hashchange', () => location.reload());

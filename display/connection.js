@@ -14,7 +14,7 @@ import { readMessage } from './messages.js';
 
 /**
  * @typedef {object} ConnectionListener
- * @property {(title: string) => void} room the relay answered; the room's title
+ * @property {(title: string, at: number) => void} room the relay answered; the room's title, and room time where the relay tells it
  * @property {(talk: Talk | null) => void} talk what is on, by the schedule
  * @property {(rmsDbfs: number) => void} level of the room's sound
  * @property {(message: Durable) => void} message the next one of the log
@@ -218,7 +218,7 @@ export class Connection {
   }
 
   /** @param {import('./messages.js').Hello} hello */
-  #hello({ log, seq, title, talk }) {
+  #hello({ log, seq, title, talk, at }) {
     const resumed = this.#log === log;
     if (this.#log && !resumed) this.#forget();
     if (resumed && seq < this.#last) {
@@ -232,7 +232,7 @@ export class Connection {
     this.#log = log;
     this.#listener.tail(null);
     this.#listener.link('open');
-    this.#listener.room(title);
+    this.#listener.room(title, at);
     this.#listener.talk(talk);
   }
 

@@ -16,6 +16,13 @@ import { bearerPrefix, captionsProtocol, roomPattern } from '../relay/protocol.j
 
 const configTimeoutMs = 5000;
 
+export const placeWatchLimits = Object.freeze({
+  /** A launcher that has no room for this screen is asked again. */
+  unplacedMs: 5000,
+  /** It may name another room or another relay at any time. */
+  placedMs: 15_000,
+});
+
 /** The room in a relay's own page address; null where the page is not one of a relay.
  * @param {URL} address @returns {Place | null} */
 export function placeOfAddress(address) {
@@ -47,6 +54,28 @@ export async function fetchPlace() {
   } catch {
     return null;
   }
+}
+
+/**
+ * Asks the launcher for ever, since it may get a room, another one, or another relay at any time.
+ * @param {{ fetchPlace: () => Promise<Place | null>, onPlace: (place: Place) => void, onMoved: () => void,
+ *   onUnplaced: () => void, setTimeout: (run: () => void, ms: number) => number }} host `onMoved`: the place that was
+ *   given no longer holds; a launcher that does not answer says nothing
+ */
+export async function watchPlace(host, { unplacedMs, placedMs } = placeWatchLimits) {
+  /** @type {Place | null} */
+  let known = null;
+  const look = async () => {
+    const place = await host.fetchPlace();
+    if (place && !known) host.onPlace(place);
+    else if (place && JSON.stringify(place) !== JSON.stringify(known)) {
+      host.onMoved();
+      return;
+    } else if (!place && !known) host.onUnplaced();
+    known ??= place;
+    host.setTimeout(() => void look(), known ? placedMs : unplacedMs);
+  };
+  await look();
 }
 
 /**

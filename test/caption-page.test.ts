@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { pagePolicy } from '../relay/pages.ts';
 import { captionPages, complaints, eventually, finals, rows, shown } from './harness/caption-page.ts';
-import { contentSecurityPolicy, FakeCaptions } from './harness/fake-captions.ts';
+import { FakeCaptions } from './harness/fake-captions.ts';
 
 const pages = captionPages();
 let server: FakeCaptions;
@@ -153,12 +154,14 @@ describe('the state', () => {
   test('stands in plain words under the room’s title before the first caption', async () => {
     const page = await pages.open(server.url());
     await eventually(() => shown(page, 'title'), ['Aula Magna']);
-    await eventually(() => shown(page, 'state'), ['Captions will appear here']);
+    await eventually(() => shown(page, 'state'), ['Waiting for the talk']);
     server.status('listening');
     await eventually(() => shown(page, 'state'), ['Listening']);
     server.status('no-audio', 'The mixer is not plugged in.');
-    await eventually(() => shown(page, 'state'), ['No sound from this room']);
-    expect(await shown(page, 'detail')).toEqual(['The mixer is not plugged in.']);
+    await eventually(() => shown(page, 'state'), ['No sound from the mixer']);
+    expect(await shown(page, 'detail')).toEqual([
+      'Check that the mixer is on and that its USB cable is plugged into the kit.\nThe mixer is not plugged in.',
+    ]);
     server.raw('{"type":"status","state":"tuning","message":"The piano is being tuned."}');
     await eventually(() => shown(page, 'state'), ['The piano is being tuned.']);
     server.say('Good evening.');
@@ -173,7 +176,7 @@ describe('the state', () => {
     await eventually(() => rows(page), ['Good evening.']);
     expect(await shown(page, 'notice')).toEqual([]);
     server.status('paused');
-    await eventually(() => shown(page, 'notice'), ['Captions are paused']);
+    await eventually(() => shown(page, 'notice'), ['Captions are paused by the organizers']);
     server.status('listening');
     await eventually(() => shown(page, 'notice'), []);
   });
@@ -219,7 +222,7 @@ describe('the link', () => {
     await page.page.clock.fastForward(20_000);
     expect(server.requests).toEqual([]);
     await page.page.clock.fastForward(15_000);
-    await eventually(() => shown(page, 'state'), ['Captions will appear here']);
+    await eventually(() => shown(page, 'state'), ['Waiting for the talk']);
     expect(complaints(page)).toEqual([]);
   });
 
@@ -237,7 +240,7 @@ describe('the link', () => {
     const page = await pages.open(server.url());
     await eventually(() => shown(page, 'state'), ['Connection lost. Reconnecting…']);
     server.refusal = null;
-    await eventually(() => shown(page, 'state'), ['Captions will appear here']);
+    await eventually(() => shown(page, 'state'), ['Waiting for the talk']);
   });
 });
 
@@ -267,7 +270,7 @@ describe('the page', () => {
     const page = await pages.open(server.url({ partial: 'true', lines: '3', size: '1.5' }));
     await eventually(() => rows(page), ['Hello.']);
     const { headers } = await fetch(server.url());
-    expect(headers.get('content-security-policy')).toBe(contentSecurityPolicy);
+    expect(headers.get('content-security-policy')).toBe(pagePolicy);
     expect(page.requests.length).toBeGreaterThan(5);
     expect(page.requests.filter((each) => !each.startsWith(server.origin))).toEqual([]);
     expect(page.consoleErrors).toEqual([]);

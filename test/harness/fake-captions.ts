@@ -11,12 +11,10 @@ import { extname } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { packageFiles } from '../../relay/page-packages.ts';
+import { pagePolicy } from '../../relay/pages.ts';
 import type { Caption, CaptionsMessage, LogMessage, Partial, RoomState, Talk } from '../../relay/protocol.js';
 import { bearerPrefix, captionsProtocol } from '../../relay/protocol.js';
 import { lastingPort } from './ports.ts';
-
-export const contentSecurityPolicy =
-  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; img-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors *";
 
 const mediaTypes: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
@@ -271,7 +269,7 @@ export class FakeCaptions {
     const answer = (status: number, type: string, body: string | Uint8Array) => {
       response.writeHead(status, {
         'content-type': type,
-        'content-security-policy': contentSecurityPolicy,
+        'content-security-policy': pagePolicy,
         'x-content-type-options': 'nosniff',
       });
       response.end(body);
