@@ -21,6 +21,7 @@ export function viewOf(room: LiveRoom) {
     restAfter: settings.restAfter ?? null,
     log: room.log.id,
     seq: room.log.seq,
+    talk: room.talk && { ...room.talk, speakers: [...room.talk.speakers] },
     live: {
       ...live,
       engine: { ...live.engine, withoutEffect: [...live.engine.withoutEffect] },

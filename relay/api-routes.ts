@@ -6,8 +6,9 @@ const refusals: Readonly<Record<number, string>> = {
   400: 'The request is not well formed; every mistake is named',
   401: 'No token, or one that is not known or was revoked',
   403: 'The token is for another room or another right',
-  404: 'No such room or token',
-  409: 'The settings do not go together',
+  404: 'No such room, or nothing of that name in it',
+  409: 'What is asked for does not go together with what is there',
+  503: 'Too much is asked for at this moment; the answer says when to come back',
 };
 
 /** A JSON answer and its words. */

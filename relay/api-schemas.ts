@@ -60,6 +60,13 @@ export const spendingView = z
   })
   .openapi('Spending', { description: 'Paid engine time of the day (UTC)' });
 const age = z.number().nullable();
+const talkOn = z.object({
+  id: z.string(),
+  title: z.string(),
+  speakers: z.array(z.string()),
+  start: z.number().describe('Room time in ms since 1970'),
+  end: z.number(),
+});
 export const roomView = z
   .object({
     room: z.string(),
@@ -72,6 +79,7 @@ export const roomView = z
     restAfter: z.number().nullable(),
     log: z.string().describe('Id of the caption log'),
     seq: z.number().int().describe('Newest seq of the log'),
+    talk: talkOn.nullable().describe('What is on by the schedule'),
     live: z.object({
       state: z.string(),
       message: z.string(),

@@ -11,6 +11,7 @@ import { addRoomCalls } from './api-rooms.ts';
 import { refused } from './api-routes.ts';
 import { errorSchema, roomParameters } from './api-schemas.ts';
 import { addStateCalls, type MetricsText } from './api-state.ts';
+import { addTalkCalls } from './api-talks.ts';
 import { addTextRuleCalls } from './api-text-rules.ts';
 import { addTokenCalls } from './api-tokens.ts';
 import { addTranscriptCalls } from './api-transcripts.ts';
@@ -20,6 +21,7 @@ import type { RelayHealth } from './health.ts';
 import type { LiveRooms } from './live.ts';
 import { addPages } from './pages.ts';
 import { badRequest, type Refusal } from './refusal.ts';
+import type { Talks } from './talks.ts';
 import type { TextRuleBook } from './text-rule-book.ts';
 import type { Tokens } from './tokens.ts';
 import type { Vocabularies } from './vocabularies.ts';
@@ -29,6 +31,7 @@ export interface ApiParts {
   readonly tokens: Pick<Tokens, 'create' | 'list' | 'delete' | 'identify'>;
   readonly textRules: TextRuleBook;
   readonly vocabularies: Vocabularies;
+  readonly talks: Talks;
   readonly costs: Costs;
   readonly adminToken: { matches(token: string): boolean };
   readonly health: Pick<RelayHealth, 'live' | 'ready'>;
@@ -85,6 +88,7 @@ export function createApi(parts: ApiParts): OpenAPIHono {
   addRoomCalls(app, rooms, access);
   addTokenCalls(app, rooms, tokens, access);
   addTranscriptCalls(app, rooms, access, maxTranscriptCaptions);
+  addTalkCalls(app, rooms, parts.talks, access);
   addTextRuleCalls(app, rooms, parts.textRules, access);
   addVocabularyCalls(app, rooms, parts.vocabularies, access);
   addCostCalls(app, parts.costs, rooms, access);
@@ -108,7 +112,7 @@ export function createApi(parts: ApiParts): OpenAPIHono {
     if (error instanceof HTTPException) return answerRefusal(context, ofException(error));
     if (error instanceof SalaError) {
       const { code, message, hint } = error;
-      const status = code === 'settings-conflict' ? 409 : code === 'room-unknown' ? 404 : 500;
+      const status = code === 'settings-conflict' || code === 'talks-full' ? 409 : code === 'room-unknown' ? 404 : 500;
       if (status === 500) log.error({ err: error, path: context.req.path }, 'a call failed');
       return answerRefusal(context, { status, code, message, hint });
     }

@@ -84,6 +84,7 @@ export class Audience {
   #partialTimer: NodeJS.Timeout | null = null;
   readonly #statusTimer: NodeJS.Timeout;
   readonly #stallTimer: NodeJS.Timeout;
+  talk: Outgoing<TalkChange>;
   readonly #unlisten: () => void;
 
   constructor(room: LiveRoom, limits: ReaderLimits, counters: ReaderCounters) {
@@ -105,6 +106,7 @@ export class Audience {
       logged: () => this.#rounds.start(),
       partial: (partial) => this.#onPartial(partial),
       status: (status) => this.#onStatus(status),
+    this.talk = outgoingTalk(room.talk);
       deleted: () => {},
     });
     this.#statusTimer = setInterval(() => this.#onStatus(this.room.status), limits.statusIntervalMs);
@@ -118,6 +120,10 @@ export class Audience {
   add(reader: Reader): void {
     this.#readers.add(reader);
     this.counters.readers++;
+      talk: (talk) => {
+        this.talk = outgoingTalk(talk);
+        this.#rounds.start();
+      },
     if (!reader.levels) return;
     this.#meters.add(reader);
     this.#unlistenLevel ??= this.room.inputLevel.listen((level) => {
@@ -197,3 +203,5 @@ const outgoingLogged = (message: LogMessage) => new Outgoing(message, (dialect, 
 const outgoingPartial = (partial: PartialCaption) => new Outgoing(partial, (dialect, each) => dialect.partial(each));
 const outgoingLevel = (level: InputLevel) => new Outgoing(level, (dialect, each) => dialect.level(each));
 const outgoingStatus = (status: Status) => new Outgoing(status, (dialect, each) => dialect.status(each));
+const outgoingTalk = (talk: Talk | null) =>
+  new Outgoing<TalkChange>({ type: 'talk', talk }, (dialect, each) => dialect.talk(each));

@@ -147,6 +147,18 @@ export const migrations: readonly string[] = [
   CREATE INDEX log_amended ON log (room, of_seq) WHERE type = 'amend';
   CREATE INDEX log_acts ON log (room, seq) WHERE type IN ('clear', 'pause', 'resume');
   `,
+  `
+  CREATE TABLE talks (
+    room TEXT NOT NULL REFERENCES rooms ON DELETE CASCADE,
+    id TEXT NOT NULL,
+    title TEXT NOT NULL,
+    speakers TEXT NOT NULL,               -- JSON list of names
+    language TEXT,
+    start_ms INTEGER NOT NULL,            -- room time
+    end_ms INTEGER NOT NULL,
+    PRIMARY KEY (room, id)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /**

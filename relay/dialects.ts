@@ -1,4 +1,4 @@
-import type { InputLevel, LogMessage, Partial as PartialCaption, Status } from './protocol.js';
+import type { InputLevel, LogMessage, Partial as PartialCaption, Status, TalkChange } from './protocol.js';
 
 /** How the messages of a room look to a kind of reader; null where that kind does not get one. */
 export interface Dialect {
@@ -6,6 +6,7 @@ export interface Dialect {
   partial(partial: PartialCaption): object | null;
   status(status: Status): object | null;
   level(level: InputLevel): object | null;
+  talk(talk: TalkChange): object | null;
 }
 
 /** The messages as they are, with the captions that came late. */
@@ -14,6 +15,7 @@ export const everything: Dialect = {
   partial: (partial) => partial,
   status: (status) => status,
   level: (level) => level,
+  talk: (talk) => talk,
 };
 
 /** For those who read along: no captions of a stretch that is over. */
@@ -27,5 +29,6 @@ export const predecessor: Dialect = {
   logged: (message) => (message.type === 'caption' && !message.late ? { text: message.text, is_partial: false } : null),
   partial: ({ text }) => (text === '' ? null : { text, is_partial: true }),
   status: () => null,
-};
   level: () => null,
+  talk: () => null,
+};

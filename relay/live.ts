@@ -4,7 +4,15 @@
 import type { CaptionLog } from './captions.ts';
 import type { Spending } from './costs.ts';
 import type { Gap } from './gaps.ts';
-import type { Health, InputLevel, LogMessage, Partial as PartialCaption, RoomState, Status } from './protocol.js';
+import type {
+  Health,
+  InputLevel,
+  LogMessage,
+  Partial as PartialCaption,
+  RoomState,
+  Status,
+  Talk,
+} from './protocol.js';
 import type { RestView } from './resting.ts';
 import type { RoomChange, RoomRecord, RoomSettings } from './rooms.ts';
 
@@ -14,6 +22,8 @@ export interface RoomListener {
   /** The volatile tail; empty text withdraws it. */
   partial(partial: PartialCaption): void;
   status(status: Status): void;
+  /** Another talk is on, or what is known of it changed. */
+  talk?(talk: Talk | null): void;
   /** The organizer's settings changed. */
   settings?(settings: RoomSettings): void;
   /** The room was deleted; nothing follows. */
@@ -61,6 +71,8 @@ export interface LiveRoom {
   /** The volatile tail as it is now; null when there is none. */
   readonly tail: PartialCaption | null;
   readonly status: Status;
+  /** What is on by the schedule. */
+  readonly talk: Talk | null;
   /** How loud it is; computed only while somebody listens. */
   readonly inputLevel: { listen(listener: (level: InputLevel) => void): () => void };
   live(): RoomLive;

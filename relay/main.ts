@@ -36,6 +36,7 @@ import { RoomTime } from './room-time.ts';
 import { Rooms } from './rooms.ts';
 import { RunningRooms } from './running-rooms.ts';
 import { Spool } from './spool.ts';
+import { Talks } from './talks.ts';
 import { TextRuleBook } from './text-rule-book.ts';
 import { Tokens } from './tokens.ts';
 import { UnsavedMark } from './unsaved-mark.ts';
@@ -107,6 +108,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   const governing = new Governing(db, rooms, time);
   const textRules = new TextRuleBook(db, logs('text-rules'));
   const awsRegion = env.AWS_REGION || null;
+  const talks = new Talks(db);
   const vocabularies = new Vocabularies({
     db,
     rooms,
@@ -164,6 +166,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     restAfterMs: options.restAfter * 1000,
     textRules,
     log: logs('feed'),
+    talks,
     defaultEngine: options.engine,
     unsavedMark,
   });
@@ -204,6 +207,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     tokens,
     textRules,
     vocabularies,
+    talks,
     costs,
     adminToken,
     health,

@@ -37,7 +37,7 @@ export class Readers {
     const start = known ? since : lost ? 0 : newestStart(room.log, this.#limits.newestCount, dialect);
     const reader = this.#join(socket, room, { dialect, partials: partial, levels: level, seq: start });
     const { name, settings } = room.record;
-    reader.say({ type: 'hello', log: id, seq, room: { name, title: settings.title }, talk: null });
+    reader.say({ type: 'hello', log: id, seq, room: { name, title: settings.title }, talk: room.talk });
     if (lost) reader.say({ type: 'reset' });
     reader.serve();
   }

@@ -9,6 +9,7 @@ import {
   type LogMessage,
   type Partial as PartialCaption,
   type Status,
+  type TalkChange,
 } from './protocol.js';
 
 export interface ReaderWishes {
@@ -32,6 +33,8 @@ export class Reader {
   #inHistory = true;
   /** The last ones it was sent. */
   #status: Outgoing<Status> | null = null;
+  /** Its greeting carries the one that is on then. */
+  #talk: Outgoing<TalkChange>;
   #partial: Outgoing<PartialCaption> | null = null;
   #skipped: Outgoing<PartialCaption> | null = null;
   #level: Outgoing<InputLevel> | null;
@@ -49,6 +52,7 @@ export class Reader {
     this.#partials = partials;
     this.#seq = seq;
     this.levels = levels;
+    this.#talk = audience.talk;
     this.#level = audience.level; // one of before it came is not for it
     socket.once('close', () => {
       this.#over = true;
@@ -114,7 +118,7 @@ export class Reader {
 
   /** Status and tail, newest only; a reader that is behind gets them when it has caught its breath. */
   #sendNewest(): void {
-    const { status, partial, limits, counters } = this.#audience;
+    const { status, talk, partial, limits, counters } = this.#audience;
     const partialDue = this.#partials && partial !== null && partial !== this.#partial;
     if (this.#socket.bufferedAmount >= limits.maxBufferedForMore) {
       if (partialDue && partial !== this.#skipped) counters.partialsDropped++;
@@ -126,6 +130,10 @@ export class Reader {
       this.#status = status;
       this.#sendFrame(status);
     }
+    if (talk !== this.#talk) {
+      this.#talk = talk;
+      this.#sendFrame(talk);
+    }
     if (partialDue) {
       this.#partial = partial;
       this.#sendFrame(partial);
@@ -133,7 +141,7 @@ export class Reader {
     if (this.levels) this.serveLevel();
   }
 
-  #sendFrame(outgoing: Outgoing<Status> | Outgoing<PartialCaption> | Outgoing<InputLevel>): void {
+  #sendFrame(outgoing: { frame(dialect: Dialect): Buffer | null }): void {
     const frame = outgoing.frame(this.#dialect);
     if (frame) this.#send(frame);
   }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '../systemd/log.ts';
 import type { Heard } from './attempt.ts';
 import type { Backfill, BackfillRoom } from './backfill.ts';
@@ -19,6 +20,7 @@ import {
   type RangeSet,
   type Status,
   sampleRate,
+  type Talk,
 } from './protocol.js';
 import type { EngineQuota } from './quota.ts';
 import { withoutEffect } from './recognition.ts';
@@ -28,6 +30,7 @@ import { SaidWords } from './said.ts';
 import type { Spool } from './spool.ts';
 import type { SpoolStream } from './spool-stream.ts';
 import { statusOf } from './status.ts';
+import { publicTalk, type Talks, talkAt } from './talks.ts';
 import { compileChecked, type TextRuleBook } from './text-rule-book.ts';
 import { applyRules, type CompiledRules } from './text-rules.ts';
 import { roomRules } from './vocabulary.ts';
@@ -44,6 +47,7 @@ export interface RoomParts {
   /** Silence after which a paid session rests where a room says nothing else; 0: never. */
   readonly restAfterMs: number;
   readonly textRules: TextRuleBook;
+  readonly talks: Talks;
   readonly log: Logger;
   readonly feedLimits?: FeedLimits;
 }
@@ -68,6 +72,7 @@ export class Room implements LiveRoom, BackfillRoom {
   #textRules: CompiledRules;
   #tail: PartialCaption | null = null;
   #status: Status = { type: 'status', state: 'waiting', message: 'Waiting for the talk.' };
+  #talk: Talk | null = null;
   #health: Health | null = null;
   #lastAudioMs: number | null = null;
   #lastCaptionMs: number | null = null;
@@ -80,6 +85,7 @@ export class Room implements LiveRoom, BackfillRoom {
     this.#record = record;
     this.#parts = parts;
     this.#textRules = this.#compileTextRules();
+    this.lookAtTalks();
     this.charge.pin(record.settings.source);
     this.log = new CaptionLog(parts.db, record.name, record.logId);
     this.#feed = new Feed({
@@ -118,6 +124,10 @@ export class Room implements LiveRoom, BackfillRoom {
 
   get status(): Status {
     return this.#status;
+  }
+
+  get talk(): Talk | null {
+    return this.#talk;
   }
 
   engineFor(name: string): Engine {
@@ -194,7 +204,17 @@ export class Room implements LiveRoom, BackfillRoom {
   tick(): void {
     this.#feed.tick();
     this.log.flush();
+    this.lookAtTalks();
     this.refresh();
+  }
+
+  /** Sees which talk is on and tells readers when that changed. Asked every second, so that no jump of the clock is missed. */
+  lookAtTalks(): void {
+    const on = talkAt(this.#parts.talks.of(this.name), Date.now());
+    const talk = on && publicTalk(on);
+    if (isDeepStrictEqual(talk, this.#talk)) return;
+    this.#talk = talk;
+    for (const listener of this.#listeners) listener.talk?.(talk);
   }
 
   /** Ends the engine session; its last finals are published before this resolves. */

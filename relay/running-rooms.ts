@@ -23,6 +23,7 @@ export class RunningRooms implements LiveRooms {
   #timer: NodeJS.Timeout | undefined;
   #ticks = 0;
   #unlisten: () => void = () => {};
+  #unlistenTalks: () => void = () => {};
 
   constructor(parts: RunningRoomsParts) {
     this.#parts = parts;
@@ -38,6 +39,7 @@ export class RunningRooms implements LiveRooms {
       stored: () => {},
       removed: (stream) => this.#forget(stream),
     });
+    this.#unlistenTalks = this.#parts.talks.onChanged((room) => this.#running.get(room)?.lookAtTalks());
     this.#timer = setInterval(() => {
       for (const room of this.#running.values()) room.tick();
       this.#mark();
@@ -50,6 +52,7 @@ export class RunningRooms implements LiveRooms {
     clearInterval(this.#timer);
     await Promise.all([...this.#running.values()].map((room) => room.stop(timeoutMs)));
     this.#unlisten();
+    this.#unlistenTalks();
   }
 
   all(): readonly Room[] {
@@ -82,7 +85,9 @@ export class RunningRooms implements LiveRooms {
     room.deleted();
     await room.stop(0);
     for (const stream of this.#parts.spool.streamsOf(name)) await this.#parts.spool.remove(stream);
-    return this.#parts.rooms.delete(name);
+    const deleted = this.#parts.rooms.delete(name);
+    this.#parts.talks.forget(name);
+    return deleted;
   }
 
   /** The next start must know of what only readers have, and of log ids that are not written down. */

@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { AdminToken } from '../relay/admin-token.ts';
 import { createApi } from '../relay/api.ts';
 import { RelayHealth } from '../relay/health.ts';
+import { Talks } from '../relay/talks.ts';
 import { TextRuleBook } from '../relay/text-rule-book.ts';
 import { Tokens } from '../relay/tokens.ts';
 import { TestBrowser } from './harness/browser.ts';
@@ -27,6 +28,7 @@ beforeEach(async () => {
     rooms,
     tokens: new Tokens(rooms.db),
     textRules: new TextRuleBook(rooms.db, captureLog().log),
+    talks: new Talks(rooms.db),
     vocabularies: idleVocabularies(rooms.db),
     costs: freeOfCharge(rooms.db),
     adminToken: new AdminToken(adminSecret),

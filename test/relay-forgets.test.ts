@@ -12,6 +12,7 @@ import { RoomTime } from '../relay/room-time.ts';
 import { Rooms } from '../relay/rooms.ts';
 import { RunningRooms } from '../relay/running-rooms.ts';
 import { Spool } from '../relay/spool.ts';
+import { Talks } from '../relay/talks.ts';
 import { TextRuleBook } from '../relay/text-rule-book.ts';
 import { UnsavedMark } from '../relay/unsaved-mark.ts';
 import { createLog } from '../systemd/log.ts';
@@ -38,6 +39,7 @@ test('a stream that retention deletes leaves nothing behind in memory: neither i
     backfill: new Backfill({ spool, governing, quota, budget: new DailyBudget(db, 'backfill', 0), log }),
     engineFor: () => engine,
     textRules: new TextRuleBook(db, log),
+    talks: new Talks(db),
   });
   running.start();
   const room = running.put('hall', {});

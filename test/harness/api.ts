@@ -4,6 +4,7 @@ import { createApi } from '../../relay/api.ts';
 import { RelayHealth } from '../../relay/health.ts';
 import { Metrics } from '../../relay/metrics.ts';
 import { Readers } from '../../relay/publish.ts';
+import { Talks } from '../../relay/talks.ts';
 import { TextRuleBook } from '../../relay/text-rule-book.ts';
 import { Tokens } from '../../relay/tokens.ts';
 import { adminSecret, captureLog } from './doors.ts';
@@ -16,6 +17,7 @@ export class TestApi {
   readonly tokens = new Tokens(this.rooms.db);
   readonly health = new RelayHealth(this.rooms.db);
   readonly costs = freeOfCharge(this.rooms.db);
+  readonly talks = new Talks(this.rooms.db);
   readonly metrics: Metrics;
   /** What the API logged. */
   readonly lines: string[];
@@ -23,12 +25,12 @@ export class TestApi {
 
   /** @param refusals of the doors, for the metrics */
   constructor({ refusals = new Map<string, number>() } = {}) {
-    const { rooms, tokens, health, costs } = this;
+    const { rooms, tokens, health, costs, talks } = this;
     const { lines, log } = captureLog();
     this.lines = lines;
     this.metrics = new Metrics({ rooms, readers: new Readers(), doors: { refusals }, spoolBytes: () => 4096 });
     this.app = createApi({
-      ...{ rooms, tokens, health, costs, log, metrics: this.metrics },
+      ...{ rooms, tokens, health, costs, talks, log, metrics: this.metrics },
       textRules: new TextRuleBook(rooms.db, log),
       vocabularies: idleVocabularies(rooms.db),
       adminToken: new AdminToken(adminSecret),

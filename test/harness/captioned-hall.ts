@@ -18,6 +18,7 @@ import { Rooms } from '../../relay/rooms.ts';
 import { RunningRooms } from '../../relay/running-rooms.ts';
 import { Spool } from '../../relay/spool.ts';
 import type { SpoolStream } from '../../relay/spool-stream.ts';
+import { Talks } from '../../relay/talks.ts';
 import { TextRuleBook } from '../../relay/text-rule-book.ts';
 import { UnsavedMark } from '../../relay/unsaved-mark.ts';
 import { createLog } from '../../systemd/log.ts';
@@ -86,6 +87,7 @@ function assemble(options: HallOptions, region: string, folder: string) {
     engineFor: () => engine,
     restAfterMs: 60_000,
     textRules: new TextRuleBook(db, log),
+    talks: new Talks(db),
     defaultEngine: 'transcribe',
   });
   for (const part of [rooms, spool, time, running, backfill]) part.start();

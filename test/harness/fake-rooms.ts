@@ -14,6 +14,7 @@ import type {
   Status,
 } from '../../relay/protocol.js';
 import { type RoomChange, type RoomRecord, Rooms } from '../../relay/rooms.ts';
+  Talk,
 
 const stream = '00000000-0000-4000-8000-000000000000';
 
@@ -25,6 +26,7 @@ export class FakeRoom implements LiveRoom {
   status: Status = { type: 'status', state: 'listening', message: 'Captions are on' };
   readonly meters = new Set<(level: InputLevel) => void>();
   readonly inputLevel = {
+  talk: Talk | null = null;
     listen: (listener: (level: InputLevel) => void) => {
       this.meters.add(listener);
       return () => this.meters.delete(listener);
@@ -123,6 +125,12 @@ export class FakeRooms implements LiveRooms {
   readonly db = openDatabase(this.dir);
   readonly #settings = new Rooms(this.db, { language: 'en-US', engine: 'script:test' });
   readonly #rooms = new Map<string, FakeRoom>();
+
+  /** What is on by the schedule. */
+  give(talk: Talk | null): void {
+    this.talk = talk;
+    for (const listener of [...this.#listeners]) listener.talk?.(talk);
+  }
 
   all(): FakeRoom[] {
     return [...this.#rooms.values()].sort((a, b) => (a.record.name < b.record.name ? -1 : 1));
