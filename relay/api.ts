@@ -30,8 +30,8 @@ export interface ApiParts {
   readonly rooms: LiveRooms;
   readonly tokens: Pick<Tokens, 'create' | 'list' | 'delete' | 'identify'>;
   readonly textRules: TextRuleBook;
-  readonly vocabularies: Vocabularies;
   readonly talks: Talks;
+  readonly vocabularies: Vocabularies;
   readonly costs: Costs;
   readonly adminToken: { matches(token: string): boolean };
   readonly health: Pick<RelayHealth, 'live' | 'ready'>;

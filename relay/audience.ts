@@ -1,6 +1,14 @@
 import type { Dialect } from './dialects.ts';
 import type { LiveRoom } from './live.ts';
-import type { CaptionsMessage, InputLevel, LogMessage, Partial as PartialCaption, Status } from './protocol.js';
+import type {
+  CaptionsMessage,
+  InputLevel,
+  LogMessage,
+  Partial as PartialCaption,
+  Status,
+  Talk,
+  TalkChange,
+} from './protocol.js';
 import type { Reader } from './reader.ts';
 import { Rounds } from './rounds.ts';
 
@@ -71,6 +79,7 @@ export class Audience {
   #recent: Outgoing<LogMessage>[] = [];
   partial: Outgoing<PartialCaption> | null;
   status: Outgoing<Status>;
+  talk: Outgoing<TalkChange>;
   /** The newest; null before the first that was asked for. */
   level: Outgoing<InputLevel> | null = null;
   readonly #rounds: Rounds<Reader>;
@@ -84,7 +93,6 @@ export class Audience {
   #partialTimer: NodeJS.Timeout | null = null;
   readonly #statusTimer: NodeJS.Timeout;
   readonly #stallTimer: NodeJS.Timeout;
-  talk: Outgoing<TalkChange>;
   readonly #unlisten: () => void;
 
   constructor(room: LiveRoom, limits: ReaderLimits, counters: ReaderCounters) {
@@ -93,6 +101,7 @@ export class Audience {
     this.counters = counters;
     this.partial = room.tail ? outgoingPartial(room.tail) : null;
     this.status = outgoingStatus(room.status);
+    this.talk = outgoingTalk(room.talk);
     this.#rounds = new Rounds(
       this.#readers,
       limits.maxReadersPerTurn,
@@ -106,7 +115,10 @@ export class Audience {
       logged: () => this.#rounds.start(),
       partial: (partial) => this.#onPartial(partial),
       status: (status) => this.#onStatus(status),
-    this.talk = outgoingTalk(room.talk);
+      talk: (talk) => {
+        this.talk = outgoingTalk(talk);
+        this.#rounds.start();
+      },
       deleted: () => {},
     });
     this.#statusTimer = setInterval(() => this.#onStatus(this.room.status), limits.statusIntervalMs);
@@ -120,10 +132,6 @@ export class Audience {
   add(reader: Reader): void {
     this.#readers.add(reader);
     this.counters.readers++;
-      talk: (talk) => {
-        this.talk = outgoingTalk(talk);
-        this.#rounds.start();
-      },
     if (!reader.levels) return;
     this.#meters.add(reader);
     this.#unlistenLevel ??= this.room.inputLevel.listen((level) => {
@@ -202,6 +210,6 @@ export class Audience {
 const outgoingLogged = (message: LogMessage) => new Outgoing(message, (dialect, each) => dialect.logged(each));
 const outgoingPartial = (partial: PartialCaption) => new Outgoing(partial, (dialect, each) => dialect.partial(each));
 const outgoingLevel = (level: InputLevel) => new Outgoing(level, (dialect, each) => dialect.level(each));
-const outgoingStatus = (status: Status) => new Outgoing(status, (dialect, each) => dialect.status(each));
 const outgoingTalk = (talk: Talk | null) =>
   new Outgoing<TalkChange>({ type: 'talk', talk }, (dialect, each) => dialect.talk(each));
+const outgoingStatus = (status: Status) => new Outgoing(status, (dialect, each) => dialect.status(each));

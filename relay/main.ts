@@ -107,8 +107,8 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   const time = new RoomTime(db);
   const governing = new Governing(db, rooms, time);
   const textRules = new TextRuleBook(db, logs('text-rules'));
-  const awsRegion = env.AWS_REGION || null;
   const talks = new Talks(db);
+  const awsRegion = env.AWS_REGION || null;
   const vocabularies = new Vocabularies({
     db,
     rooms,
@@ -165,8 +165,8 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     costs,
     restAfterMs: options.restAfter * 1000,
     textRules,
-    log: logs('feed'),
     talks,
+    log: logs('feed'),
     defaultEngine: options.engine,
     unsavedMark,
   });
@@ -206,8 +206,8 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     rooms: running,
     tokens,
     textRules,
-    vocabularies,
     talks,
+    vocabularies,
     costs,
     adminToken,
     health,

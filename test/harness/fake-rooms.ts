@@ -12,9 +12,9 @@ import type {
   Partial as PartialCaption,
   RoomState,
   Status,
+  Talk,
 } from '../../relay/protocol.js';
 import { type RoomChange, type RoomRecord, Rooms } from '../../relay/rooms.ts';
-  Talk,
 
 const stream = '00000000-0000-4000-8000-000000000000';
 
@@ -24,9 +24,9 @@ export class FakeRoom implements LiveRoom {
   readonly log: CaptionLog;
   tail: PartialCaption | null = null;
   status: Status = { type: 'status', state: 'listening', message: 'Captions are on' };
+  talk: Talk | null = null;
   readonly meters = new Set<(level: InputLevel) => void>();
   readonly inputLevel = {
-  talk: Talk | null = null;
     listen: (listener: (level: InputLevel) => void) => {
       this.meters.add(listener);
       return () => this.meters.delete(listener);
@@ -109,6 +109,12 @@ export class FakeRoom implements LiveRoom {
     for (const listener of [...this.#listeners]) listener.deleted();
   }
 
+  /** What is on by the schedule. */
+  give(talk: Talk | null): void {
+    this.talk = talk;
+    for (const listener of [...this.#listeners]) listener.talk?.(talk);
+  }
+
   /** How loud it is; nobody hears it who does not listen. */
   sound(rmsDbfs: number): void {
     for (const listener of [...this.meters]) listener({ type: 'level', rmsDbfs });
@@ -125,12 +131,6 @@ export class FakeRooms implements LiveRooms {
   readonly db = openDatabase(this.dir);
   readonly #settings = new Rooms(this.db, { language: 'en-US', engine: 'script:test' });
   readonly #rooms = new Map<string, FakeRoom>();
-
-  /** What is on by the schedule. */
-  give(talk: Talk | null): void {
-    this.talk = talk;
-    for (const listener of [...this.#listeners]) listener.talk?.(talk);
-  }
 
   all(): FakeRoom[] {
     return [...this.#rooms.values()].sort((a, b) => (a.record.name < b.record.name ? -1 : 1));
