@@ -36,10 +36,16 @@ export class LoudnessWatch {
   /** @param {number} rmsDbfs @param {number} atMs monotonic */
   hear(rmsDbfs, atMs) {
     const { windowMs, loudDb, loudForMs, staleMs } = this.#limits;
-    const sinceMs = Math.min(atMs - this.#heardAt, staleMs);
+    const sinceMs = atMs - this.#heardAt;
     this.#heardAt = atMs;
-    const step = rmsDbfs > loudDb ? sinceMs : -sinceMs;
-    this.#loudMs = Math.min(2 * loudForMs, Math.max(0, this.#loudMs + (Number.isFinite(step) ? step : 0)));
+    if (sinceMs > staleMs) {
+      // Nobody knows what the sound was in between.
+      this.#loudMs = 0;
+      this.#window = [];
+    } else {
+      const stepMs = rmsDbfs > loudDb ? sinceMs : -sinceMs;
+      this.#loudMs = Math.min(2 * loudForMs, Math.max(0, this.#loudMs + stepMs));
+    }
     if (this.#loudMs >= loudForMs) this.#isLoud = true;
     if (this.#loudMs === 0) this.#isLoud = false;
     const part = Math.floor(atMs / (windowMs / parts));

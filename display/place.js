@@ -16,7 +16,9 @@ import { bearerPrefix, captionsProtocol, roomPattern } from '../relay/protocol.j
 
 const configTimeoutMs = 5000;
 
-export const placeWatchLimits = Object.freeze({
+export const placeLimits = Object.freeze({
+  /** The QR code of a longer address has too many modules to be read from the back of a room. */
+  maxReadersAddress: 300,
   /** A launcher that has no room for this screen is asked again. */
   unplacedMs: 5000,
   /** It may name another room or another relay at any time. */
@@ -62,7 +64,7 @@ export async function fetchPlace() {
  *   onUnplaced: () => void, setTimeout: (run: () => void, ms: number) => number }} host `onMoved`: the place that was
  *   given no longer holds; a launcher that does not answer says nothing
  */
-export async function watchPlace(host, { unplacedMs, placedMs } = placeWatchLimits) {
+export async function watchPlace(host, { unplacedMs, placedMs } = placeLimits) {
   /** @type {Place | null} */
   let known = null;
   const look = async () => {
@@ -77,6 +79,20 @@ export async function watchPlace(host, { unplacedMs, placedMs } = placeWatchLimi
   };
   await look();
 }
+
+/**
+ * What a phone opens: the room's page for readers, with the right that is meant for them.
+ * @param {Place} place @returns {string | null} null: this place cannot be handed on
+ */
+export function readersAddress({ relay, room, token, readers }) {
+  if (!URL.canParse(relay) || !/^https?:$/.test(new URL(relay).protocol) || !roomPattern.test(room)) return null;
+  const right = readers || token;
+  const address = `${new URL(relay).origin}/rooms/${room}?view=reader${right && `#token=${encodeURIComponent(right)}`}`;
+  return address.length > placeLimits.maxReadersAddress ? null : address;
+}
+
+/** The same in words, without what nobody could type. @param {Place} place */
+export const spokenAddress = ({ relay, room }) => `${new URL(relay).host}/rooms/${room}`;
 
 /**
  * The address of the room's captions and the subprotocols to offer.

@@ -1,29 +1,9 @@
 // @ts-check
 /** The QR code by which a room's screen invites phones to read along. */
-
-import { roomPattern } from '../relay/protocol.js';
 import encodeQR from './lib/qr.js';
 
-/** @import { Place } from './place.js' */
-
-/** A code of a longer address has too many modules to be read from the back of a room. */
-export const maxCodeLength = 300;
 /** The light border that ISO/IEC 18004 asks for, in modules. */
 export const quietModules = 4;
-
-/**
- * What a phone opens: the room's page for readers, with the right that is meant for them.
- * @param {Place} place @returns {string | null} null: this place cannot be handed on
- */
-export function readersAddress({ relay, room, token, readers }) {
-  if (!URL.canParse(relay) || !/^https?:$/.test(new URL(relay).protocol) || !roomPattern.test(room)) return null;
-  const right = readers || token;
-  const address = `${new URL(relay).origin}/rooms/${room}?view=reader${right && `#token=${encodeURIComponent(right)}`}`;
-  return address.length > maxCodeLength ? null : address;
-}
-
-/** The same in words, without what nobody could type. @param {Place} place */
-export const spokenAddress = ({ relay, room }) => `${new URL(relay).host}/rooms/${room}`;
 
 /**
  * Draws a QR code, dark on light in every theme, with its quiet zone around it.
