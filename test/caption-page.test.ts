@@ -150,45 +150,6 @@ describe('a message that comes twice', () => {
   });
 });
 
-describe('the state', () => {
-  test('stands in plain words under the room’s title before the first caption', async () => {
-    const page = await pages.open(server.url());
-    await eventually(() => shown(page, 'title'), ['Aula Magna']);
-    await eventually(() => shown(page, 'state'), ['Waiting for the talk']);
-    server.status('listening');
-    await eventually(() => shown(page, 'state'), ['Listening']);
-    server.status('no-audio', 'The mixer is not plugged in.');
-    await eventually(() => shown(page, 'state'), ['No sound from the mixer']);
-    expect(await shown(page, 'detail')).toEqual([
-      'Check that the mixer is on and that its USB cable is plugged into the kit.\nThe mixer is not plugged in.',
-    ]);
-    server.raw('{"type":"status","state":"tuning","message":"The piano is being tuned."}');
-    await eventually(() => shown(page, 'state'), ['The piano is being tuned.']);
-    server.say('Good evening.');
-    await eventually(() => shown(page, 'title'), []);
-    expect(page.consoleErrors).toEqual([]);
-  });
-
-  test('is small at the edge during a talk, and silent while listening', async () => {
-    server.say('Good evening.');
-    server.status('listening');
-    const page = await pages.open(server.url());
-    await eventually(() => rows(page), ['Good evening.']);
-    expect(await shown(page, 'notice')).toEqual([]);
-    server.status('paused');
-    await eventually(() => shown(page, 'notice'), ['Captions are paused by the organizers']);
-    server.status('listening');
-    await eventually(() => shown(page, 'notice'), []);
-  });
-
-  test('is told in Italian to an Italian browser', async () => {
-    server.status('fault');
-    const page = await pages.open(server.url(), { locale: 'it-IT' });
-    await eventually(() => shown(page, 'state'), ['Sottotitoli interrotti']);
-    expect(await page.page.locator('html').getAttribute('lang')).toBe('it');
-  });
-});
-
 describe('the link', () => {
   test('carries the token in its fragment, and only subprotocols carry it on', async () => {
     server.say('For readers.');
@@ -241,26 +202,6 @@ describe('the link', () => {
     await eventually(() => shown(page, 'state'), ['Connection lost. Reconnecting…']);
     server.refusal = null;
     await eventually(() => shown(page, 'state'), ['Waiting for the talk']);
-  });
-});
-
-describe('a kit’s own page', () => {
-  test('takes relay, room and token from its launcher', async () => {
-    const kit = new FakeCaptions();
-    await kit.start();
-    try {
-      server.say('From the relay.');
-      const page = await pages.open(`${kit.origin}/`, { virtualTime: true });
-      await eventually(() => shown(page, 'state'), ['This screen has no room yet']);
-      kit.config = { relay: server.origin.replace('http', 'ws'), room: server.room, token: 'kit-token' };
-      await page.page.clock.fastForward(6000);
-      await eventually(() => rows(page), ['From the relay.']);
-      expect(server.requests[0]).toMatchObject({ room: server.room, token: 'kit-token' });
-      expect(kit.requests).toEqual([]);
-      expect(complaints(page)).toEqual([]);
-    } finally {
-      await kit.stop();
-    }
   });
 });
 
