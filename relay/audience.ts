@@ -1,6 +1,8 @@
 import type { Dialect } from './dialects.ts';
+import { asAmended } from './history.ts';
 import type { LiveRoom } from './live.ts';
 import type {
+  Amend,
   CaptionsMessage,
   InputLevel,
   LogMessage,
@@ -75,8 +77,11 @@ export class Audience {
   readonly limits: ReaderLimits;
   readonly counters: ReaderCounters;
   readonly #readers = new Set<Reader>();
-  /** The newest messages of the log, so that a thousand readers need one look into the database. */
+  /** The messages after `#recentAfter` as they stand now, so that a thousand readers need one look into the database. */
   #recent: Outgoing<LogMessage>[] = [];
+  #recentAfter = 0;
+  /** The newest message that has been looked at. */
+  #seenSeq = 0;
   partial: Outgoing<PartialCaption> | null;
   status: Outgoing<Status>;
   talk: Outgoing<TalkChange>;
@@ -159,19 +164,35 @@ export class Audience {
     if (seq >= log.seq) return [];
     const { maxPageMessages } = this.limits;
     this.#refresh();
-    const first = this.#recent[0]?.message.seq ?? Number.POSITIVE_INFINITY;
-    if (seq + 1 >= first) return this.#recent.slice(seq + 1 - first, seq + 1 - first + maxPageMessages);
-    return log.after(seq, maxPageMessages).map(outgoingLogged);
+    if (seq < this.#recentAfter) return log.after(seq, maxPageMessages).map(outgoingLogged);
+    const next = this.#recent.findIndex(({ message }) => message.seq > seq);
+    return next < 0 ? [] : this.#recent.slice(next, next + maxPageMessages);
   }
 
   #refresh(): void {
     const { log } = this.room;
-    const known = this.#recent.at(-1)?.message.seq ?? 0;
-    const from = Math.max(known, log.tail(this.limits.maxPageMessages));
+    const { maxPageMessages } = this.limits;
+    const from = Math.max(this.#seenSeq, log.tail(maxPageMessages));
     if (from >= log.seq) return;
-    const added = log.after(from, this.limits.maxPageMessages).map(outgoingLogged);
-    const kept = known === from ? this.#recent : [];
-    this.#recent = [...kept, ...added].slice(-this.limits.maxPageMessages);
+    const added = log.after(from, maxPageMessages);
+    if (this.#seenSeq < from) {
+      this.#recent = [];
+      this.#recentAfter = from;
+    }
+    for (const message of added) if (message.type === 'amend') this.#amendRecent(message);
+    this.#recent.push(...added.map(outgoingLogged));
+    for (const { message } of this.#recent.splice(0, Math.max(0, this.#recent.length - maxPageMessages)))
+      this.#recentAfter = message.seq;
+    this.#seenSeq = log.seq;
+  }
+
+  /** Whoever has not been sent its caption yet gets that in its present words, and this act alone. */
+  #amendRecent(amend: Amend): void {
+    this.#recent = this.#recent.flatMap((each) => {
+      const { message } = each;
+      if (message.type === 'amend') return message.of === amend.of ? [] : [each];
+      return message.seq === amend.of ? [outgoingLogged(asAmended(message, amend))] : [each];
+    });
   }
 
   #onPartial(partial: PartialCaption): void {

@@ -142,12 +142,27 @@ export class Backfill {
     return (total * 1000) / sampleRate;
   }
 
-  /** What of a stream is neither captioned nor claimed by the live feed. */
+  /** What of a stream is neither captioned nor claimed by the live feed, and was not spoken during a pause. */
   #missing(room: BackfillRoom, stream: SpoolStream): RangeSet {
+    const left = this.#left(room, stream);
+    return left.length > 0 ? subtract(left, this.#governing.paused(stream)) : left;
+  }
+
+  #left(room: BackfillRoom, stream: SpoolStream): RangeSet {
     return subtract(subtract([[0, stream.edge]], stream.captioned), room.claims().get(stream.id) ?? []);
   }
 
+  /** Nobody captions what was spoken during a pause: it is done. The live feed sees to what it passes itself. */
+  #settlePaused(room: BackfillRoom): void {
+    for (const stream of this.#spool.streamsOf(room.name)) {
+      const paused = this.#governing.paused(stream);
+      const left = paused.length > 0 ? intersect(this.#left(room, stream), paused) : [];
+      if (left.length > 0) this.#spool.settle(stream, left);
+    }
+  }
+
   #scan(): void {
+    for (const room of this.#rooms.values()) this.#settlePaused(room);
     if (this.#running.size >= this.#limits.maxSessions) return;
     const found = [...this.#rooms.values()]
       .flatMap((room) => this.#stretches(room))

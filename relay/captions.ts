@@ -1,6 +1,7 @@
 import { type Database, tryWrite } from './database.ts';
-import type { Amend, Caption, Clear, LogMessage } from './protocol.js';
-import { type LogEntry, type SpokenWord, Transcript, type TranscriptQuery } from './transcript.ts';
+import { History } from './history.ts';
+import type { Amend, Caption, Clear, LogMessage, Pause, Resume } from './protocol.js';
+import { type LogEntry, type LogSource, type SpokenWord, Transcript, type TranscriptQuery } from './transcript.ts';
 
 export type { SpokenWord, TranscriptQuery } from './transcript.ts';
 
@@ -22,6 +23,8 @@ export class CaptionLog {
   readonly id: string;
   /** The captions in the order spoken. */
   readonly spoken: Transcript;
+  /** What readers are sent of it. */
+  readonly history: History;
   #seq: number;
   #unsaved: LogEntry[] = [];
   /** What the copy of the database may not have yet: written again when that takes the database's place. */
@@ -36,7 +39,9 @@ export class CaptionLog {
     this.id = id;
     this.#generation = db.generation;
     this.#seq = newestSeq(db, room);
-    this.spoken = new Transcript(db, room, { read: (read) => this.#read(read), waiting: () => this.#unsaved });
+    const source: LogSource = { read: (read) => this.#read(read), waiting: () => this.#unsaved };
+    this.spoken = new Transcript(db, room, source);
+    this.history = new History(db, room, source);
   }
 
   /** The newest seq, 0 while the log is empty. */
@@ -56,20 +61,31 @@ export class CaptionLog {
     return message;
   }
 
-  /** Corrects a caption, or hides it (`text` null). `null` when there is no such caption. */
-  amend(of: number, text: string | null): Amend | null {
-    const isSaved = () =>
-      this.#db.prepare(`SELECT 1 FROM log WHERE room = ? AND seq = ? AND type = 'caption'`).get(this.#room, of);
-    const exists = this.#recent.some(({ message }) => message.type === 'caption' && message.seq === of) || isSaved();
-    if (!exists) return null;
-    const message: Amend = { type: 'amend', seq: this.#seq + 1, of, text };
+  /**
+   * Corrects a caption, or hides it (`text` null); its own words bring it back. The same again is no new act.
+   * @param at room time in ms
+   * @returns the newest act on it, whether it `isNew`; null where there is no such caption
+   */
+  amend(of: number, text: string | null, at: number): { message: Amend; isNew: boolean } | null {
+    const found = this.history.caption(of);
+    if (!found) return null;
+    const present = found.amend ?? { type: 'amend', seq: of, of, text: found.caption.text };
+    if (present.text === text) return { message: present, isNew: false };
+    const message: Amend = { type: 'amend', seq: this.#seq + 1, of, text, at };
+    this.#keep({ message, words: [] });
+    return { message, isNew: true };
+  }
+
+  /** Empties the readers' screens; the transcript keeps its captions. @param at room time in ms */
+  clear(at: number): Clear {
+    const message: Clear = { type: 'clear', seq: this.#seq + 1, at };
     this.#keep({ message, words: [] });
     return message;
   }
 
-  /** Empties the readers' screens; the transcript keeps its captions. */
-  clear(): Clear {
-    const message: Clear = { type: 'clear', seq: this.#seq + 1 };
+  /** From that room time on nothing is captioned, or is again. */
+  pause(isPaused: boolean, at: number): Pause | Resume {
+    const message: Pause | Resume = { type: isPaused ? 'pause' : 'resume', seq: this.#seq + 1, at };
     this.#keep({ message, words: [] });
     return message;
   }
@@ -89,18 +105,9 @@ export class CaptionLog {
     return saved;
   }
 
-  /** At most `limit` messages after `seq`, in order. */
+  /** At most `limit` messages after `seq`, in order, as they stand now. */
   after(seq: number, limit: number): LogMessage[] {
-    const saved = this.#read((): LogMessage[] =>
-      this.#db
-        .prepare<[string, number, number], { message: string }>(
-          'SELECT message FROM log WHERE room = ? AND seq > ? ORDER BY seq LIMIT ?',
-        )
-        .all(this.#room, seq, limit)
-        .map((row) => JSON.parse(row.message)),
-    );
-    const waiting = this.#unsaved.flatMap(({ message }) => (message.seq > seq ? [message] : []));
-    return [...saved, ...waiting].slice(0, limit);
+    return this.history.after(seq, limit);
   }
 
   /** The seq after which exactly the newest `count` messages follow. */

@@ -26,7 +26,10 @@ export const asSpoken: Dialect = {
 
 /** The predecessor's `{"text","is_partial"}`: what is said now, without history, corrections or state. */
 export const predecessor: Dialect = {
-  logged: (message) => (message.type === 'caption' && !message.late ? { text: message.text, is_partial: false } : null),
+  logged: (message) =>
+    message.type === 'caption' && !message.late && message.text !== '' // hidden ones have none
+      ? { text: message.text, is_partial: false }
+      : null,
   partial: ({ text }) => (text === '' ? null : { text, is_partial: true }),
   status: () => null,
   level: () => null,

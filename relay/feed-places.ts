@@ -1,9 +1,29 @@
 import { toMono } from './audio.ts';
-import { runEnd, subtract } from './protocol.js';
+import { type RangeSet, runEnd, subtract, union } from './protocol.js';
 import type { SpoolStream } from './spool-stream.ts';
 
 /** Behind the newest audio of the stream. */
 export const newestOf = (stream: SpoolStream) => stream.received.at(-1)?.[1] ?? 0;
+
+/** Whether something can be read at `position`, or it is known that nothing will be. */
+export const isHere = (stream: SpoolStream, position: number) => runEnd(stream.received, position) > position;
+
+export const holeAt = (stream: SpoolStream, position: number) =>
+  stream.holes.find(({ from, to }) => from <= position && position < to);
+
+/** As far as audio in one piece can be read from `position` on, without a hole. */
+export const readableTo = (stream: SpoolStream, position: number) =>
+  stream.holes.reduce(
+    (least, { from }) => (from > position ? Math.min(least, from) : least),
+    runEnd(stream.received, position),
+  );
+
+export const monoOf = async (stream: SpoolStream, from: number, to: number) =>
+  toMono(stream.peek(from, to) ?? (await stream.read(from, to)), stream.channels);
+
+/** Where the live feed takes a stream up: behind the last final and what backfill is at, or at its beginning. */
+export const startOf = (stream: SpoolStream, taken: RangeSet) =>
+  union(subtract(stream.captioned, stream.holeRanges), taken).at(-1)?.[1] ?? 0;
 
 /** The audio right before `position`, mono, as far as all of it is held: a word at a boundary is heard whole by the one that owns it. */
 export async function contextBefore(stream: SpoolStream, position: number, samples: number): Promise<Uint8Array> {

@@ -1,13 +1,12 @@
 import type { Explained } from '../systemd/errors.ts';
 import type { Logger } from '../systemd/log.ts';
-import type { Attempt } from './attempt.ts';
-import { toMono } from './audio.ts';
 import type { EngineFailure } from './engines/engine.ts';
+import { FeedOpening, type Start } from './feed-opening.ts';
 import { type EngineState, type FeedLimits, type FeedOptions, feedLimits } from './feed-options.ts';
-import { contextBefore, jumpTarget, newestOf, ownedFrom } from './feed-places.ts';
-import type { Governing } from './governing.ts';
+import { holeAt, isHere, jumpTarget, monoOf, newestOf, ownedFrom, readableTo, startOf } from './feed-places.ts';
+import type { Governed, Governing } from './governing.ts';
 import { Pace } from './pace.ts';
-import { frameSamples, type RangeSet, runEnd, sampleRate, subtract, union } from './protocol.js';
+import { frameSamples, type RangeSet, sampleRate, union } from './protocol.js';
 import { settleBoundary } from './quiet-boundary.ts';
 import { Resting, type RestView } from './resting.ts';
 import type { Assignment } from './rooms.ts';
@@ -32,11 +31,14 @@ export class Feed {
   readonly #limits: FeedLimits;
   readonly #now: () => number;
   readonly #sessions: Sessions;
+  readonly #opening: FeedOpening;
   readonly #resting: Resting;
 
   #stream: SpoolStream | null = null;
   #next: SpoolStream | null = null;
   #cursor = 0;
+  /** The cursor, where it has come to by passing a pause. */
+  #passedTo: number | null = null;
   #assignment: Assignment | null = null;
   #pace = new Pace();
   #busy = false;
@@ -75,6 +77,7 @@ export class Feed {
         failed: (undone) => this.#goBack(undone),
       },
     });
+    this.#opening = new FeedOpening(this.#sessions, this.#limits);
   }
 
   get state(): EngineState {
@@ -123,7 +126,7 @@ export class Feed {
     const out = new Map<string, RangeSet>();
     const claim = (stream: string, ranges: RangeSet) => out.set(stream, union(out.get(stream) ?? [], ranges));
     if (this.#stream) claim(this.#stream.id, [[Math.min(this.#cursor, this.#resting.from ?? forever), forever]]);
-    if (this.#next) claim(this.#next.id, [[this.#startOf(this.#next), forever]]);
+    if (this.#next) claim(this.#next.id, [[startOf(this.#next, this.#taken(this.#next.id)), forever]]);
     for (const attempt of this.#sessions.all()) for (const [stream, ranges] of attempt.undone()) claim(stream, ranges);
     return out;
   }
@@ -161,11 +164,11 @@ export class Feed {
   #schedule(): void {
     if (this.#timer || this.#stopped || !(this.#stream || this.#sessions.hasLeaving)) return;
     const paceMs = this.#pace.waitMs(this.#now());
-    const wait = paceMs > 0 ? Math.min(tickMs, Math.max(1, paceMs)) : tickMs;
-    this.#timer = setTimeout(() => {
+    const again = () => {
       this.#timer = undefined;
       this.advance();
-    }, wait);
+    };
+    this.#timer = setTimeout(again, paceMs > 0 ? Math.min(tickMs, Math.max(1, paceMs)) : tickMs);
   }
 
   /** One piece of progress; false when there is nothing to do until something happens. */
@@ -174,25 +177,45 @@ export class Feed {
     const now = this.#now();
     if (!stream) return this.#takeNext();
     if (this.#movesOn(stream, now)) return this.#takeNext();
-    if (!this.#sessions.isOpenable) return false;
+    const governing = this.#governing.at(stream, this.#cursor);
+    const isPaused = governing?.assignment.paused === true;
+    if (!isPaused && !this.#sessions.isOpenable) return false;
 
-    const hole = stream.holes.find(({ from, to }) => from <= this.#cursor && this.#cursor < to);
+    const hole = holeAt(stream, this.#cursor);
     if (hole) {
       this.#silence(Math.min(hole.to - this.#cursor, samples(this.#limits.maxHoleSilenceMs)));
       this.#note(stream, this.#resting.skip(this.#cursor, hole.to));
       this.#cursor = hole.to;
       return true;
     }
-    const nextHole = stream.holes.reduce(
-      (least, { from }) => (from > this.#cursor ? Math.min(least, from) : least),
-      forever,
-    );
-    const end = Math.min(runEnd(stream.received, this.#cursor), nextHole, this.#cursor + frameSamples);
-    // A rest passes by at once what is here.
-    const isPassing = this.#resting.isResting && end > this.#cursor;
+    const end = Math.min(readableTo(stream, this.#cursor), this.#cursor + frameSamples);
+    // A rest or a pause passes by at once what is here.
+    const isPassing = (isPaused || this.#resting.isResting) && end > this.#cursor;
     if (this.lagMs > this.#limits.catchUpLimitMs && !isPassing) return this.#jump(stream);
     if (end <= this.#cursor) return this.#waiting(stream, now);
+    if (governing && isPaused) return this.#pass(stream, end, governing);
     return this.#feed(stream, end, now);
+  }
+
+  /** Off the record: nobody hears it, but for the end of a word that was begun before. */
+  async #pass(stream: SpoolStream, end: number, { assignment, from: since, until }: Governed): Promise<boolean> {
+    const from = this.#cursor;
+    const to = Math.min(end, until);
+    if (assignment.id !== this.#assignment?.id) {
+      this.#replace(stream, Math.min(since, from));
+      for (const attempt of this.#sessions.all()) attempt.disown(stream.id, [[since, until]]);
+    }
+    this.#assignment = assignment;
+    const generation = this.#generation;
+    const audio = await monoOf(stream, from, to);
+    if (generation !== this.#generation || this.#stopped) return true;
+    this.#resting.hear(from, audio);
+    this.#sessions.write(stream.id, from, audio);
+    this.#note(stream, this.#resting.skip(from, to));
+    this.#note(stream, [[Math.min(since, from), to]]);
+    this.#cursor = this.#passedTo = to;
+    this.#lastAudioMs = this.#now();
+    return true;
   }
 
   async #feed(stream: SpoolStream, end: number, now: number): Promise<boolean> {
@@ -201,6 +224,9 @@ export class Feed {
     if (await settleBoundary(this.#governing, stream, this.#cursor, mayWait)) return false;
     const governing = this.#governing.at(stream, this.#cursor);
     if (!governing || at !== this.#generation || this.#stopped) return false;
+    // A pause may have ended a little before the audio that was passed by.
+    if (this.#passedTo === this.#cursor) this.#cursor = governing.from;
+    this.#passedTo = null;
     const { present } = this.#sessions;
     // It hears a little beyond its end.
     const { maxLeadMs, overlapMs } = this.#limits;
@@ -210,20 +236,25 @@ export class Feed {
     if (this.#pace.waitMs(now) > 0) return false;
 
     const from = this.#cursor;
-    const to = Math.min(end, governing.until);
+    const to = Math.min(end, governing.until, from + frameSamples);
     const generation = this.#generation;
-    const audio = toMono(stream.peek(from, to) ?? (await stream.read(from, to)), stream.channels);
+    const audio = await monoOf(stream, from, to);
     if (generation !== this.#generation || this.#stopped) return true;
     this.#resting.hear(from, audio);
     if (this.#resting.isResting) return this.#rest(stream, to, governing.assignment);
-    if (!this.#sessions.present && !(await this.#open(stream, governing.assignment))) return false;
+    const isAfterPause = this.#governing.at(stream, from - 1)?.assignment.paused === true;
+    const isAfterOthers = this.#sessions.hasLeaving || isAfterPause;
+    if (
+      !this.#sessions.present &&
+      !(await this.#opening.open(this.#start(stream), governing.assignment, isAfterOthers))
+    )
+      return false;
     if (generation !== this.#generation) return true;
     this.#sessions.write(stream.id, from, audio);
     this.#pace.spend(now, to - from);
     this.#cursor = to;
     this.#lastWriteMs = this.#lastAudioMs = now;
-    if (this.#sessions.isDoubtful) await this.#openSecond(stream);
-    else if (this.#sessions.isDue) await this.#openStandby(stream);
+    if (this.#sessions.isDoubtful || this.#sessions.isDue) await this.#opening.openBeside(this.#start(stream));
     if (this.#sessions.mayChangeOver(this.#resting.isPause)) {
       this.#sessions.changeOver(stream.id, to, to + samples(this.#limits.overlapMs));
     } else if (this.#sessions.isRestable && this.#resting.mayRest(now - (this.#sessions.present?.openedAtMs ?? now))) {
@@ -249,40 +280,10 @@ export class Feed {
     if (silence.length > 0) this.#spool.settle(stream, silence);
   }
 
-  /** Opens a session at the cursor, which hears a little of what came before where another one ends there. */
-  async #open(stream: SpoolStream, assignment: Assignment): Promise<Attempt | null> {
+  /** A session that is opened here begins at the cursor. */
+  #start(stream: SpoolStream): Start {
     const generation = this.#generation;
-    const context = this.#sessions.hasLeaving
-      ? await contextBefore(stream, this.#cursor, samples(this.#limits.overlapMs))
-      : new Uint8Array(0);
-    if (generation !== this.#generation || this.#stopped) return null;
-    return this.#begin(this.#sessions.open(assignment), stream, context);
-  }
-
-  /** Opens a session at the cursor beside the present one: if it has words and the other has none, it goes on alone. */
-  async #openSecond(stream: SpoolStream): Promise<void> {
-    const generation = this.#generation;
-    const context = await contextBefore(stream, this.#cursor, samples(this.#limits.overlapMs));
-    if (generation !== this.#generation || this.#stopped || !this.#sessions.isDoubtful) return;
-    this.#begin(this.#sessions.openSecond(), stream, context);
-  }
-
-  /** Opens the session that will take the present one's place before that becomes too old. */
-  async #openStandby(stream: SpoolStream): Promise<void> {
-    const generation = this.#generation;
-    const context = await contextBefore(stream, this.#cursor, samples(this.#limits.overlapMs));
-    if (generation !== this.#generation || this.#stopped || !this.#sessions.isDue) return;
-    const attempt = this.#sessions.openStandby();
-    this.#begin(attempt, stream, context);
-    attempt?.own(stream.id, []);
-  }
-
-  #begin(attempt: Attempt | null, stream: SpoolStream, context: Uint8Array): Attempt | null {
-    const before = this.#cursor - context.length / 2;
-    attempt?.own(stream.id, [[ownedFrom(stream, this.#cursor, samples(this.#limits.cutMs)), forever]]);
-    for (let at = 0; at < context.length; at += frameSamples * 2)
-      attempt?.write(stream.id, before + at / 2, context.subarray(at, at + frameSamples * 2));
-    return attempt;
+    return { stream, position: this.#cursor, isStill: () => generation === this.#generation && !this.#stopped };
   }
 
   /** What a failed session did not answer is asked again, if it is still near; else backfill finds it. */
@@ -290,15 +291,15 @@ export class Feed {
     this.#generation++;
     const stream = this.#stream;
     const nearest = stream ? newestOf(stream) - samples(this.#limits.catchUpLimitMs) : 0;
-    const back = undone.get(stream?.id ?? '')?.find(([from]) => from >= nearest)?.[0];
-    if (back !== undefined) this.#cursor = Math.min(this.#cursor, back);
+    const back = undone.get(stream?.id ?? '')?.find(([from]) => from >= nearest)?.[0] ?? forever;
+    this.#cursor = Math.min(this.#cursor, back);
     this.advance();
   }
 
-  /** The present session ends at the cursor; the next one begins there. */
-  #replace(stream: SpoolStream): void {
+  /** The present session owns nothing from `position` on; the next one begins at the cursor. */
+  #replace(stream: SpoolStream, position = this.#cursor): void {
     if (!this.#sessions.present) return;
-    this.#sessions.replace(stream.id, this.#cursor, this.#cursor + samples(this.#limits.overlapMs));
+    this.#sessions.replace(stream.id, position, this.#cursor + samples(this.#limits.overlapMs));
     this.#generation++;
   }
 
@@ -350,10 +351,9 @@ export class Feed {
     const next = this.#next;
     if (!next) return false;
     const left = Math.max(0, stream.edge - this.#cursor);
-    const behindMs = ((left + newestOf(next)) * 1000) / sampleRate;
-    const stuck =
-      runEnd(stream.received, this.#cursor) <= this.#cursor && now - this.#lastAudioMs > this.#limits.patienceMs;
-    if (left > 0 && behindMs <= this.#limits.catchUpLimitMs && !stuck) return false;
+    const isBehind = left + newestOf(next) > samples(this.#limits.catchUpLimitMs);
+    const isStuck = !isHere(stream, this.#cursor) && now - this.#lastAudioMs > this.#limits.patienceMs;
+    if (left > 0 && !isBehind && !isStuck) return false;
     this.#leave(stream, forever);
     this.#note(stream, this.#resting.skip(this.#cursor, this.#cursor));
     return true;
@@ -361,7 +361,8 @@ export class Feed {
 
   #switchTo(stream: SpoolStream): void {
     this.#stream = stream;
-    this.#cursor = this.#startOf(stream);
+    this.#cursor = startOf(stream, this.#taken(stream.id));
+    this.#passedTo = null;
     this.#resting.follow(this.#cursor);
     this.#sessions.dropStandby();
     this.#generation++;
@@ -389,10 +390,5 @@ export class Feed {
         const stream = this.#spool.get(id);
         if (stream && ranges.length > 0) this.#spool.settle(stream, ranges);
       }
-  }
-
-  /** Where the live feed takes a stream up: behind the last final and what backfill is at, or at its beginning. */
-  #startOf(stream: SpoolStream): number {
-    return union(subtract(stream.captioned, stream.holeRanges), this.#taken(stream.id)).at(-1)?.[1] ?? 0;
   }
 }

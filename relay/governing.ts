@@ -1,5 +1,6 @@
 import { type Database, tryWrite } from './database.ts';
 import type { SessionSettings } from './engines/engine.ts';
+import { type RangeSet, union } from './protocol.js';
 import type { RoomTime } from './room-time.ts';
 import type { Assignment, Rooms } from './rooms.ts';
 import type { SpoolStream } from './spool-stream.ts';
@@ -12,6 +13,13 @@ export interface Boundary {
   readonly settled: boolean;
 }
 
+/** What governs a position, and the positions around it of which that holds. */
+export interface Governed {
+  readonly assignment: Assignment;
+  readonly from: number;
+  readonly until: number;
+}
+
 /** What an engine session is opened with where an assignment governs. */
 export const sessionSettings = (room: string, { language, recognition }: Assignment): SessionSettings => ({
   room,
@@ -19,7 +27,7 @@ export const sessionSettings = (room: string, { language, recognition }: Assignm
   recognition,
 });
 
-/** Which assignment (language, engine, recognition) governs which positions of a stream: resolved once per stream and kept. */
+/** Which assignment (language, engine, recognition, or a pause) governs which positions of a stream: resolved once per stream and kept. */
 export class Governing {
   readonly #db: Database;
   readonly #rooms: Rooms;
@@ -42,25 +50,37 @@ export class Governing {
       if (stream.ended && position >= stream.edge) continue;
       // A later assignment that begins no later takes the earlier one's place.
       while ((known.at(-1)?.position ?? -1) >= position) known.pop();
-      known.push({ position, assignment, settled: position === 0 });
-      tryWrite(() =>
-        this.#db
-          .prepare(
-            'INSERT INTO boundaries (stream, position, assignment) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET assignment = excluded.assignment',
-          )
-          .run(stream.id, position, assignment.id),
-      );
+      const isExact = position === 0 || this.#isPauseEdge(known.at(-1), assignment);
+      known.push({ position, assignment, settled: isExact });
+      this.#keep(stream, position, assignment);
     }
     this.#cache.set(stream.id, known);
     return known;
   }
 
-  /** What governs `position`, and up to where. */
-  at(stream: SpoolStream, position: number): { assignment: Assignment; until: number } | null {
+  /** What governs `position`, from where on and up to where. */
+  at(stream: SpoolStream, position: number): Governed | null {
     const boundaries = this.boundaries(stream);
     const index = boundaries.findLastIndex((boundary) => boundary.position <= position);
-    const assignment = boundaries[index]?.assignment;
-    return assignment ? { assignment, until: boundaries[index + 1]?.position ?? Number.MAX_SAFE_INTEGER } : null;
+    const found = boundaries[index];
+    if (!found) return null;
+    return {
+      assignment: found.assignment,
+      from: found.position,
+      until: boundaries[index + 1]?.position ?? Number.MAX_SAFE_INTEGER,
+    };
+  }
+
+  /** The positions of a stream that were spoken while the room was paused; nobody captions them. */
+  paused(stream: SpoolStream): RangeSet {
+    const boundaries = this.boundaries(stream);
+    return union(
+      boundaries.flatMap(
+        ({ position, assignment }, i): RangeSet =>
+          assignment.paused ? [[position, boundaries[i + 1]?.position ?? Number.MAX_SAFE_INTEGER]] : [],
+      ),
+      [],
+    );
   }
 
   /** The next boundary behind `position`, if it may still be moved. */
@@ -69,11 +89,13 @@ export class Governing {
     return next && !next.settled ? next : null;
   }
 
-  /** Moves a boundary there for good. */
-  settle(stream: SpoolStream, boundary: Boundary, position: number): void {
+  /** Moves a boundary there for good, but never as far as the next one. */
+  settle(stream: SpoolStream, boundary: Boundary, quietest: number): void {
     const known = this.boundaries(stream);
     const index = known.indexOf(boundary);
     if (index < 0) return;
+    const next = known[index + 1]?.position ?? Number.MAX_SAFE_INTEGER;
+    const position = quietest < next ? quietest : boundary.position;
     known[index] = { ...boundary, position, settled: true };
     if (position === boundary.position) return;
     tryWrite(() =>
@@ -96,7 +118,40 @@ export class Governing {
     return this.#time.positionAt(stream.id, fromMs, { position: stream.edge, ms: stream.heardMs });
   }
 
+  /** A pause begins and ends when the organizer says so, not where it is quiet. */
+  #isPauseEdge(before: Boundary | undefined, { paused }: Assignment): boolean {
+    return before !== undefined && before.assignment.paused !== paused;
+  }
+
+  #keep(stream: SpoolStream, position: number, { id }: Assignment): void {
+    tryWrite(() =>
+      this.#db
+        .prepare(
+          'INSERT INTO boundaries (stream, position, assignment) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET assignment = excluded.assignment',
+        )
+        .run(stream.id, position, id),
+    );
+  }
+
+  /** What was kept, and what the disk did not take between that. */
   #load(stream: SpoolStream, assignments: readonly Assignment[]): Boundary[] {
+    const known = this.#saved(stream, assignments);
+    const newest = known.at(-1)?.assignment.id ?? -1;
+    for (const assignment of assignments) {
+      const { id } = assignment;
+      if (id > newest || known.some((each) => each.assignment.id === id)) continue;
+      const position = this.#resolve(stream, assignment.fromMs);
+      const after = known.findIndex((each) => each.assignment.id > id);
+      // Else a later one took its place.
+      if ((known[after]?.position ?? 0) <= position || (known[after - 1]?.position ?? -1) >= position) continue;
+      if (position <= 0) continue;
+      known.splice(after, 0, { position, assignment, settled: true });
+      this.#keep(stream, position, assignment);
+    }
+    return known;
+  }
+
+  #saved(stream: SpoolStream, assignments: readonly Assignment[]): Boundary[] {
     return this.#db
       .prepare<[string], { position: number; assignment: number }>(
         'SELECT position, assignment FROM boundaries WHERE stream = ? ORDER BY position',

@@ -5,6 +5,8 @@ import type { CaptionLog } from './captions.ts';
 import type { Spending } from './costs.ts';
 import type { Gap } from './gaps.ts';
 import type {
+  Amend,
+  Clear,
   Health,
   InputLevel,
   LogMessage,
@@ -14,7 +16,7 @@ import type {
   Talk,
 } from './protocol.js';
 import type { RestView } from './resting.ts';
-import type { RoomChange, RoomRecord, RoomSettings } from './rooms.ts';
+import type { RoomChange, RoomRecord } from './rooms.ts';
 
 export interface RoomListener {
   /** A message that is in the log now. */
@@ -25,7 +27,7 @@ export interface RoomListener {
   /** Another talk is on, or what is known of it changed. */
   talk?(talk: Talk | null): void;
   /** The organizer's settings changed. */
-  settings?(settings: RoomSettings): void;
+  settings?(record: RoomRecord): void;
   /** The room was deleted; nothing follows. */
   deleted(): void;
 }
@@ -80,6 +82,10 @@ export interface LiveRoom {
   gaps(): readonly Gap[];
   /** Returns what ends the subscription. */
   listen(listener: RoomListener): () => void;
+  /** Empties the readers' screens. */
+  clear(): Clear;
+  /** Corrects a caption, or hides it (null); null where there is no such caption. The same again is no new act. */
+  amend(of: number, text: string | null): Amend | null;
 }
 
 export interface LiveRooms {
@@ -88,6 +94,8 @@ export interface LiveRooms {
   /** Creates or changes a room; takes effect in the running talk.
    * @throws {SalaError} `settings-conflict` where settings do not go together, naming all that clash */
   put(name: string, change: RoomChange): LiveRoom;
+  /** What is spoken from now on is not captioned, or is again; undefined where there is no such room. */
+  pause(name: string, paused: boolean): LiveRoom | undefined;
   /** Closes its sockets and forgets the room with its captions and audio; false when there is none. */
   delete(name: string): Promise<boolean>;
 }

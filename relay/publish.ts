@@ -62,14 +62,22 @@ export class Readers {
   }
 }
 
-/** The seq after which the newest `count` messages that this dialect shows follow. */
+/** The seq after which the newest `count` captions that this dialect shows follow, and all acts on them. */
 function newestStart(log: CaptionLog, count: number, dialect: Dialect): number {
   for (const depth of [count * 2, maxLookBack]) {
     const start = log.tail(depth);
-    const shown = log.after(start, depth).filter((message) => dialect.logged(message) !== null);
+    const shown = log
+      .after(start, depth)
+      .filter((message) => message.type === 'caption' && message.text !== '' && dialect.logged(message) !== null);
     const first = shown.at(-count);
-    if (first) return first.seq - 1;
+    if (first) return beforeClear(log, first.seq - 1);
     if (start === 0) return 0;
   }
   return log.tail(maxLookBack);
+}
+
+/** With the newest clear: what is filled in after it may have been spoken before. */
+function beforeClear(log: CaptionLog, start: number): number {
+  const clear = log.history.newestClear();
+  return clear && clear.seq > log.tail(maxLookBack) ? Math.min(start, clear.seq - 1) : start;
 }

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '../systemd/log.ts';
 import type { Heard } from './attempt.ts';
 import type { Backfill, BackfillRoom } from './backfill.ts';
-import { CaptionLog, type SpokenWord } from './captions.ts';
+import { CaptionLog } from './captions.ts';
 import { Charge } from './charge.ts';
 import type { Costs } from './costs.ts';
 import type { Database } from './database.ts';
@@ -11,9 +11,12 @@ import { Feed } from './feed.ts';
 import type { FeedLimits } from './feed-options.ts';
 import { type Gap, gapsOf } from './gaps.ts';
 import type { Governing } from './governing.ts';
+import { captionOf } from './heard-caption.ts';
 import { InputLevelMeter } from './input-level.ts';
 import type { LiveRoom, RoomListener, RoomLive } from './live.ts';
 import {
+  type Amend,
+  type Clear,
   type Health,
   type LogMessage,
   type Partial as PartialCaption,
@@ -76,6 +79,8 @@ export class Room implements LiveRoom, BackfillRoom {
   #health: Health | null = null;
   #lastAudioMs: number | null = null;
   #lastCaptionMs: number | null = null;
+  /** Room time. */
+  #clearedMs = Number.NEGATIVE_INFINITY;
   #captions = 0;
   #lateCaptions = 0;
   #audioSeconds = 0;
@@ -88,6 +93,9 @@ export class Room implements LiveRoom, BackfillRoom {
     this.lookAtTalks();
     this.charge.pin(record.settings.source);
     this.log = new CaptionLog(parts.db, record.name, record.logId);
+    // The relay may have ended between the act and its note.
+    if (this.log.history.isPaused() !== record.paused)
+      this.log.pause(record.paused, parts.governing.present(record.name)?.fromMs ?? Date.now());
     this.#feed = new Feed({
       spool: parts.spool,
       governing: parts.governing,
@@ -144,9 +152,29 @@ export class Room implements LiveRoom, BackfillRoom {
     this.#record = record;
     this.#textRules = this.#compileTextRules();
     this.charge.pin(record.settings.source);
-    for (const listener of this.#listeners) listener.settings?.(record.settings);
+    for (const listener of this.#listeners) listener.settings?.(record);
     this.#feed.advance();
     this.refresh();
+  }
+
+  /** What is spoken from `atMs` (room time) on is not captioned, or is again. */
+  paused(record: RoomRecord, atMs: number): void {
+    this.update(record);
+    this.#tell(this.log.pause(record.paused, atMs));
+  }
+
+  clear(): Clear {
+    const message = this.log.clear(Date.now());
+    this.#clearedMs = message.at ?? 0;
+    this.#tell(message);
+    this.#partial(null);
+    return message;
+  }
+
+  amend(of: number, text: string | null): Amend | null {
+    const act = this.log.amend(of, text, Date.now());
+    if (act?.isNew) this.#tell(act.message);
+    return act?.message ?? null;
   }
 
   /** The source in charge sends this stream live. */
@@ -279,6 +307,7 @@ export class Room implements LiveRoom, BackfillRoom {
   /** Works out the state again and tells readers when it changed. */
   refresh(): void {
     const status = statusOf({
+      paused: this.#record.paused,
       connected: this.charge.holder !== null,
       everHeard: this.#lastAudioMs !== null,
       audioAgeMs: ageOf(this.#lastAudioMs),
@@ -293,7 +322,9 @@ export class Room implements LiveRoom, BackfillRoom {
   }
 
   #partial(said: Heard | null): void {
-    const heard = said && this.#corrected(said);
+    // Words from before the screens were cleared come back in a final alone.
+    const isCleared = said !== null && this.#timeOf(said.stream, said.from).ms < this.#clearedMs;
+    const heard = said && !isCleared ? this.#corrected(said) : null;
     if (!heard && !this.#tail) return;
     const tail: PartialCaption = heard
       ? {
@@ -321,35 +352,7 @@ export class Room implements LiveRoom, BackfillRoom {
       if (said && !late) this.#partial(null);
       return;
     }
-    const from = this.#timeOf(heard.stream, heard.from);
-    const to = this.#timeOf(heard.stream, heard.to);
-    const words = heard.words.map(
-      (word): SpokenWord => [
-        word.text,
-        Math.round(this.#timeOf(heard.stream, word.from).ms),
-        Math.round(this.#timeOf(heard.stream, word.to).ms),
-      ],
-    );
-    const caption = {
-      text: heard.text,
-      language: heard.language,
-      start: Math.round(from.ms),
-      end: Math.max(Math.round(from.ms), Math.round(to.ms)),
-      speaker: heard.speaker,
-      late,
-      stream: heard.stream,
-      from: heard.from,
-      to: heard.to,
-      ...(from.uncertain ? { timeUncertain: true } : {}),
-      ...(heard.marks && {
-        marks: heard.marks.map((mark) => ({
-          kind: mark.kind,
-          type: mark.type,
-          start: Math.round(this.#timeOf(heard.stream, mark.from).ms),
-          end: Math.round(this.#timeOf(heard.stream, mark.to).ms),
-        })),
-      }),
-    };
+    const { caption, words, from } = captionOf(heard, late, (position) => this.#timeOf(heard.stream, position));
     settle();
     const message = this.log.append(caption, words, () => {
       for (const id of done.keys()) {

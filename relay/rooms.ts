@@ -55,7 +55,12 @@ export interface RoomRecord {
   readonly name: string;
   readonly logId: string;
   readonly settings: RoomSettings;
+  /** What is spoken now is not captioned. */
+  readonly paused: boolean;
 }
+
+/** Pauses that wait in memory for a disk that takes nothing. */
+const maxUnsavedPauses = 1000;
 
 export const unknownRoom = (name: string) =>
   new SalaError(`There is no room "${name}"`, {
@@ -72,6 +77,8 @@ export class Rooms {
   readonly #assignments = new Map<string, Assignment[]>();
   /** By room: new log ids that the disk has not taken yet. */
   readonly #renewed = new Map<string, string>();
+  /** Pauses, and ends of pauses, that the disk has not taken yet, in order. */
+  #unsaved: (Assignment & { readonly room: string })[] = [];
   readonly #listeners = new Set<() => void>();
 
   constructor(db: Database, defaults: { language: string; engine: string }, now: () => number = Date.now) {
@@ -111,6 +118,37 @@ export class Rooms {
       })(),
     );
     if (saved) this.#renewed.clear();
+    return saved;
+  }
+
+  /**
+   * What is spoken from now on is not captioned, or is again; in force at once, also while the disk takes nothing.
+   * @returns what governs from now on; null where it was so already
+   * @throws {SalaError} `room-unknown`; `disk` when the disk has taken nothing for a thousand of them
+   */
+  pause(name: string, paused: boolean): Assignment | null {
+    const known = this.assignments(name);
+    const last = known.at(-1);
+    if (!last) throw unknownRoom(name);
+    if (last.paused === paused) return null;
+    if (this.#unsaved.length >= maxUnsavedPauses)
+      throw new SalaError('The relay cannot note any more pauses: its disk takes nothing', {
+        code: 'disk',
+        hint: "Make room on the relay's disk, then try again.",
+      });
+    const next = { ...last, id: this.#nextId(), fromMs: this.#fromMs(last), paused };
+    this.#assignments.set(name, [...known, next]);
+    this.#unsaved.push({ room: name, ...next });
+    if (this.savePauses()) this.#db.updateCopy();
+    for (const listener of this.#listeners) listener();
+    return next;
+  }
+
+  /** Writes down pauses that are in memory alone; false while the disk does not take them. */
+  savePauses(): boolean {
+    if (this.#unsaved.length === 0) return true;
+    const saved = tryWrite(() => this.#db.transaction(() => this.#insertUnsaved())());
+    if (saved) this.#unsaved = [];
     return saved;
   }
 
@@ -184,6 +222,7 @@ export class Rooms {
   delete(name: string): boolean {
     this.#assignments.delete(name);
     this.#renewed.delete(name);
+    this.#unsaved = this.#unsaved.filter(({ room }) => room !== name);
     return this.#change(() => this.#db.prepare('DELETE FROM rooms WHERE name = ?').run(name).changes > 0);
   }
 
@@ -197,13 +236,23 @@ export class Rooms {
       )
       .all(name)
       .map((row) => ({ ...row, recognition: recognitionIn(JSON.parse(row.recognition)), paused: row.paused === 1 }));
-    this.#assignments.set(name, read);
-    return read;
+    const all = [
+      ...read,
+      ...this.#unsaved.filter(({ room, id }) => room === name && !read.some((each) => each.id === id)),
+    ];
+    this.#assignments.set(name, all);
+    return all;
   }
 
   /** A change that no damaged file may undo. */
   #change<T>(work: () => T): T {
-    const done = this.#db.transaction(work)();
+    let done: T;
+    try {
+      done = this.#db.transaction(work)();
+    } catch (error) {
+      this.#assignments.clear(); // some may have been read that are undone now
+      throw error;
+    }
     this.#db.updateCopy();
     for (const listener of this.#listeners) listener();
     return done;
@@ -212,12 +261,44 @@ export class Rooms {
   #assign(name: string, { language, engine, recognition }: RoomSettings): void {
     const effective = engine ?? this.#defaults.engine;
     const last = this.assignments(name).at(-1);
-    const asked = JSON.stringify(recognition);
-    if (last?.language === language && last.engine === effective && JSON.stringify(last.recognition) === asked) return;
-    this.#db
-      .prepare('INSERT INTO assignments (room, from_ms, language, engine, recognition) VALUES (?, ?, ?, ?, ?)')
-      .run(name, this.#now(), language, effective, asked);
+    const isSame = last?.language === language && last.engine === effective;
+    if (isSame && JSON.stringify(last.recognition) === JSON.stringify(recognition)) return;
+    this.#insertUnsaved();
+    const paused = last?.paused ?? false;
+    this.#insert({
+      room: name,
+      id: this.#nextId(),
+      fromMs: this.#fromMs(last),
+      language,
+      engine: effective,
+      recognition,
+      paused,
+    });
     this.#assignments.delete(name);
+  }
+
+  /** Now, and never before what is in force: a clock that was set back must not undo a pause. */
+  #fromMs(last: Assignment | undefined): number {
+    return Math.max(this.#now(), last?.fromMs ?? Number.NEGATIVE_INFINITY);
+  }
+
+  /** Ids are in the order in which assignments were made, saved or not. */
+  #nextId(): number {
+    const saved = Number(this.#db.prepare('SELECT coalesce(max(id), 0) FROM assignments').pluck().get());
+    return Math.max(saved, ...this.#unsaved.map(({ id }) => id)) + 1;
+  }
+
+  #insertUnsaved(): void {
+    for (const each of this.#unsaved) this.#insert(each);
+  }
+
+  #insert({ id, room, fromMs, language, engine, recognition, paused }: Assignment & { room: string }): void {
+    this.#db
+      .prepare(
+        `INSERT INTO assignments (id, room, from_ms, language, engine, recognition, paused) VALUES (?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (id) DO NOTHING`,
+      )
+      .run(id, room, fromMs, language, engine, JSON.stringify(recognition), paused ? 1 : 0);
   }
 
   #rows(sql: string, ...values: string[]): RoomRecord[] {
@@ -228,6 +309,7 @@ export class Rooms {
         name: row.name,
         logId: this.#renewed.get(row.name) ?? row.log,
         settings: settingsIn(row.settings),
+        paused: this.assignments(row.name).at(-1)?.paused ?? false,
       }));
   }
 }

@@ -72,6 +72,14 @@ export class RunningRooms implements LiveRooms {
     return room;
   }
 
+  pause(name: string, paused: boolean): Room | undefined {
+    const { rooms } = this.#parts;
+    const room = this.#running.get(name);
+    const assignment = room && rooms.pause(name, paused);
+    if (room && assignment) room.paused({ ...room.record, paused }, assignment.fromMs);
+    return room;
+  }
+
   /** The language a client of the predecessor's protocol asked for; without effect once an organizer has chosen. */
   suggestLanguage(name: string, language: string): void {
     this.#running.get(name)?.update(this.#parts.rooms.suggestLanguage(name, language));
@@ -93,7 +101,8 @@ export class RunningRooms implements LiveRooms {
   /** The next start must know of what only readers have, and of log ids that are not written down. */
   #mark(): void {
     const { rooms, unsavedMark } = this.#parts;
-    unsavedMark.set(!rooms.saveLogs() || this.all().some((room) => room.log.unsaved > 0));
+    const isSaved = rooms.savePauses() && rooms.saveLogs();
+    unsavedMark.set(!isSaved || this.all().some((room) => room.log.unsaved > 0));
   }
 
   #run(record: RoomRecord): Room {

@@ -2,6 +2,8 @@ import type { EngineFailure } from './engines/engine.ts';
 import type { Health, Status } from './protocol.js';
 
 export interface RoomCircumstances {
+  /** By the organizer. */
+  readonly paused: boolean;
   readonly connected: boolean;
   /** Audio came since this relay started. */
   readonly everHeard: boolean;
@@ -17,8 +19,9 @@ export interface RoomCircumstances {
 const noAudioAfterMs = 3000;
 const delayedAboveMs = 5000;
 
-/** The one state that says most about a room, in plain words for its readers. Causes nearer to the source come first. */
+/** The one state that says most about a room, in plain words for its readers. An organizer's pause comes first, then causes nearer to the source. */
 export function statusOf({
+  paused,
   connected,
   everHeard,
   audioAgeMs,
@@ -28,6 +31,7 @@ export function statusOf({
   resting,
 }: RoomCircumstances): Status {
   const status = (state: Status['state'], message: string): Status => ({ type: 'status', state, message });
+  if (paused) return status('paused', 'Captions are paused by the organizer.');
   if (!connected)
     return everHeard
       ? status('offline', 'The room is not connected at the moment.')

@@ -20,6 +20,7 @@ import {
 } from './protocol.js';
 import type { Room } from './room.ts';
 import type { RoomTime, Way } from './room-time.ts';
+import type { RoomRecord } from './rooms.ts';
 import type { Spool } from './spool.ts';
 import type { SpoolStream } from './spool-stream.ts';
 
@@ -206,7 +207,7 @@ export class Uplink implements Publisher {
     if (hello.device.monotonicMs !== undefined)
       this.#parts.time.heard(hello.device.bootId, hello.device.monotonicMs, Date.now(), this.#way);
     const channels = hello.streams.map((report) => this.#open(report));
-    const { settings, name } = this.#room.record;
+    const { record, name } = this.#room;
     this.#say({
       type: 'welcome',
       relay: this.#parts.relayId,
@@ -217,7 +218,7 @@ export class Uplink implements Publisher {
         received: newest(stream.received),
         stored: newest(stream.stored),
       })),
-      settings: { language: settings.language },
+      settings: settingsOf(record),
       limits: { maxBacklogRate: this.#limits.maxBacklogRate, maxLiveRate: this.#limits.maxLiveRate },
     });
     const unlistenSpool = this.#parts.spool.listen({
@@ -233,7 +234,7 @@ export class Uplink implements Publisher {
       partial: () => {},
       status: () => {},
       deleted: () => {},
-      settings: ({ language }) => this.#say({ type: 'settings', settings: { language } }),
+      settings: (changed) => this.#say({ type: 'settings', settings: settingsOf(changed) }),
     });
     this.#unlisten = () => {
       unlistenSpool();
@@ -378,6 +379,8 @@ export class Uplink implements Publisher {
     this.#room.sourceChanged();
   }
 }
+
+const settingsOf = ({ settings: { language }, paused }: RoomRecord) => ({ language, paused });
 
 /** When a reading of a kit's monotonic clock would have come, had it been sent at once. */
 const arrivalOf = (monotonicMs: number, sentMonotonicMs = monotonicMs) =>

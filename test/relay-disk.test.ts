@@ -65,8 +65,8 @@ describe('captions on a full disk', () => {
     const long = 'x'.repeat(9000);
     for (let i = 0; i < 5; i++) say(`${i} ${long}`);
     const { seq } = say('wrong');
-    log.amend(seq, 'right');
-    log.amend(1, null);
+    log.amend(seq, 'right', 0);
+    log.amend(1, null, 0);
     expect(texts(log.transcript({})).at(-1)).toBe('right');
     expect(texts(log.transcript({}))).not.toContain('saved');
     expect(log.transcript({ limit: 2 })).toHaveLength(2);

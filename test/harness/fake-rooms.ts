@@ -6,7 +6,9 @@ import { Costs } from '../../relay/costs.ts';
 import { type Database, openDatabase } from '../../relay/database.ts';
 import type { LiveRoom, LiveRooms, RoomListener, RoomLive } from '../../relay/live.ts';
 import type {
+  Amend,
   Caption,
+  Clear,
   InputLevel,
   LogMessage,
   Partial as PartialCaption,
@@ -62,9 +64,24 @@ export class FakeRoom implements LiveRoom {
     return caption;
   }
 
-  amend(of: number, text: string | null): void {
-    const amend = this.log.amend(of, text);
-    if (amend) this.#tell(amend);
+  amend(of: number, text: string | null): Amend | null {
+    const act = this.log.amend(of, text, Date.now());
+    if (act?.isNew) this.#tell(act.message);
+    return act?.message ?? null;
+  }
+
+  clear(): Clear {
+    const clear = this.log.clear(Date.now());
+    this.#tell(clear);
+    return clear;
+  }
+
+  /** As its rooms say that it is. */
+  paused(record: RoomRecord): void {
+    this.record = record;
+    this.#tell(this.log.pause(record.paused, Date.now()));
+    if (record.paused) this.become('paused', 'Captions are paused by the organizer.');
+    else this.become('listening', 'Captions are on');
   }
 
   mumble(text: string): void {
@@ -145,6 +162,12 @@ export class FakeRooms implements LiveRooms {
     const room = this.#rooms.get(name) ?? new FakeRoom(this.db, record);
     room.record = record;
     this.#rooms.set(name, room);
+    return room;
+  }
+
+  pause(name: string, paused: boolean): FakeRoom | undefined {
+    const room = this.#rooms.get(name);
+    if (this.#settings.pause(name, paused)) room?.paused({ ...room.record, paused });
     return room;
   }
 

@@ -196,9 +196,10 @@ export class VirtualFeed {
       at: (stream, position) => {
         const boundaries = this.boundariesOf(stream.id);
         const index = boundaries.findLastIndex((boundary) => boundary.position <= position);
-        const assignment = boundaries[index]?.assignment;
-        if (!assignment) return null;
-        return { assignment, until: boundaries[index + 1]?.position ?? Number.MAX_SAFE_INTEGER };
+        const found = boundaries[index];
+        if (!found) return null;
+        const until = boundaries[index + 1]?.position ?? Number.MAX_SAFE_INTEGER;
+        return { assignment: found.assignment, from: found.position, until };
       },
       unsettled: (stream, position) =>
         this.boundariesOf(stream.id).find((boundary) => boundary.position > position && !boundary.settled) ?? null,
