@@ -19,6 +19,7 @@ export function viewOf(room: LiveRoom) {
     recognition: settings.recognition,
     source: settings.source,
     restAfter: settings.restAfter ?? null,
+    paused: room.record.paused,
     log: room.log.id,
     seq: room.log.seq,
     talk: room.talk && { ...room.talk, speakers: [...room.talk.speakers] },

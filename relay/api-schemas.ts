@@ -77,6 +77,7 @@ export const roomView = z
     recognition: recognitionSchema,
     source: z.string().nullable().describe('The pinned device: it goes before any other that is there'),
     restAfter: z.number().nullable(),
+    paused: z.boolean().describe('What is spoken now is not captioned'),
     log: z.string().describe('Id of the caption log'),
     seq: z.number().int().describe('Newest seq of the log'),
     talk: talkOn.nullable().describe('What is on by the schedule'),

@@ -6,6 +6,7 @@ import { SalaError } from '../systemd/errors.ts';
 import type { Logger } from '../systemd/log.ts';
 import { Access } from './access.ts';
 import { answerRefusal, Refused } from './api-access.ts';
+import { addActCalls } from './api-acts.ts';
 import { addCostCalls } from './api-costs.ts';
 import { addRoomCalls } from './api-rooms.ts';
 import { refused } from './api-routes.ts';
@@ -86,6 +87,7 @@ export function createApi(parts: ApiParts): OpenAPIHono {
   app.use((context, next) => (lists.test(context.req.path) ? long : usual)(context, next));
 
   addRoomCalls(app, rooms, access);
+  addActCalls(app, rooms, access);
   addTokenCalls(app, rooms, tokens, access);
   addTranscriptCalls(app, rooms, access, maxTranscriptCaptions);
   addTalkCalls(app, rooms, parts.talks, access);
@@ -112,7 +114,7 @@ export function createApi(parts: ApiParts): OpenAPIHono {
     if (error instanceof HTTPException) return answerRefusal(context, ofException(error));
     if (error instanceof SalaError) {
       const { code, message, hint } = error;
-      const status = code === 'settings-conflict' || code === 'talks-full' ? 409 : code === 'room-unknown' ? 404 : 500;
+      const status = code === 'settings-conflict' || code === 'talks-full' ? 409 : code === 'room-unknown' ? 404 : code === 'disk' ? 503 : 500;
       if (status === 500) log.error({ err: error, path: context.req.path }, 'a call failed');
       return answerRefusal(context, { status, code, message, hint });
     }
