@@ -374,7 +374,7 @@ export const parseRelayMessage = (text) => parseMessage(relayTable, text);
  * `catching-up`: captions follow what is spoken again, and what was missed is being filled in, or they still lag a little.
  * @typedef {'waiting' | 'listening' | 'resting' | 'no-audio' | 'offline' | 'delayed' | 'catching-up' | 'capacity' | 'paused' | 'fault'} RoomState
  * @typedef {{ id: string, title: string, speakers: string[], start: number, end: number }} Talk of the schedule; room time in ms
- * @typedef {{ type: 'hello', log: string, seq: number, room: { name: string, title: string }, talk: Talk | null }} CaptionsHello
+ * @typedef {{ type: 'hello', log: string, seq: number, room: { name: string, title: string }, talk: Talk | null, at?: number }} CaptionsHello `at`: room time now
  * @typedef {{ type: 'reset' }} CaptionsReset
  * @typedef {{ type: 'caption', seq: number, final: true, text: string, language: string, start: number, end: number,
  *   speaker: string | null, late: boolean, stream: string, from: number, to: number, timeUncertain?: boolean, marks?: CaptionMark[] }} Caption

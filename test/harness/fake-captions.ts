@@ -54,6 +54,8 @@ export class FakeCaptions {
   refusal: number | null = null;
   /** A relay says at least this often that it is there; 0: never. */
   heartbeatMs = 5000;
+  /** What a relay says the time is when it greets; null: nothing, like one of before. */
+  roomTime: number | null = null;
   #log = 'log-1';
   #logs = 1;
   #seq = 0;
@@ -324,7 +326,8 @@ export class FakeCaptions {
     const { socket, request } = reader;
     const send = (message: CaptionsMessage) => socket.send(JSON.stringify(message));
     const room = { name: this.room, title: this.title };
-    send({ type: 'hello', log: this.#log, seq: this.#seq, room, talk: this.#talk });
+    const at = this.roomTime === null ? {} : { at: this.roomTime };
+    send({ type: 'hello', log: this.#log, seq: this.#seq, room, talk: this.#talk, ...at });
     const readable = this.#history.filter((each) => request.late || each.type !== 'caption' || !each.late);
     const { since } = request;
     if (since === null) for (const each of readable.slice(-20)) send(each);
