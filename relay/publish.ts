@@ -12,11 +12,13 @@ const maxLookBack = 1000;
 /** All readers of a relay, by room. */
 export class Readers {
   readonly #limits: ReaderLimits;
+  readonly #roomTime: () => number;
   readonly #audiences = new Map<LiveRoom, Audience>();
   readonly #counters: ReaderCounters = { readers: 0, messages: 0, partialsDropped: 0, levelsDropped: 0, cutOff: 0 };
 
-  constructor(limits: Partial<ReaderLimits> = {}) {
+  constructor(limits: Partial<ReaderLimits> = {}, roomTime: () => number = Date.now) {
     this.#limits = { ...defaultReaderLimits, ...limits };
+    this.#roomTime = roomTime;
   }
 
   get counters(): Readonly<ReaderCounters> {
@@ -37,7 +39,14 @@ export class Readers {
     const start = known ? since : lost ? 0 : newestStart(room.log, this.#limits.newestCount, dialect);
     const reader = this.#join(socket, room, { dialect, partials: partial, levels: level, seq: start });
     const { name, settings } = room.record;
-    reader.say({ type: 'hello', log: id, seq, room: { name, title: settings.title }, talk: room.talk });
+    reader.say({
+      type: 'hello',
+      log: id,
+      seq,
+      room: { name, title: settings.title },
+      talk: room.talk,
+      at: this.#roomTime(),
+    });
     if (lost) reader.say({ type: 'reset' });
     reader.serve();
   }

@@ -25,6 +25,7 @@ const types = ({ messages }: Reading) => messages.map(({ type }) => type);
 test('a reader without a past is greeted, gets the last 20, then status and tail, then what is said', async () => {
   for (let i = 1; i <= 30; i++) room.say(`word ${i}`);
   room.mumble('and so');
+  const before = Date.now();
   const reading = house.read('verdi', '?partial=true');
   await reading.until((each) => each.of('partial').length > 0);
   expect(reading.messages[0]).toEqual({
@@ -33,6 +34,7 @@ test('a reader without a past is greeted, gets the last 20, then status and tail
     seq: 30,
     room: { name: 'verdi', title: 'Sala Verdi' },
     talk: null,
+    at: expect.toSatisfy((at: number) => at >= before && at <= Date.now(), 'room time'),
   });
   expect(reading.seqs()).toEqual(range(11, 30));
   expect(types(reading).slice(-2)).toEqual(['status', 'partial']);
