@@ -11,8 +11,16 @@ const refusals: Readonly<Record<number, string>> = {
   503: 'Too much is asked for at this moment; the answer says when to come back',
 };
 
+type ResponseConfig = Exclude<RouteConfig['responses'][number], { $ref: string }>;
+
 /** A JSON answer and its words. */
 export const json = <S extends z.ZodType>(schema: S, description: string) => ({
+  content: { 'application/json': { schema } },
+  description,
+});
+
+/** A JSON answer that is written while it is read, and so is not checked by its type. */
+export const streamedJson = (schema: z.ZodType, description: string): ResponseConfig => ({
   content: { 'application/json': { schema } },
   description,
 });

@@ -145,9 +145,31 @@ export const transcriptPeriod = z.object({
   from: instant.optional().describe('Room time; captions that end after it'),
   to: instant.optional().describe('Room time; captions that begin before it'),
 });
-export const transcriptQuery = transcriptPeriod.extend({
+const flag = z
+  .enum(['1', 'true', '0', 'false'])
+  .optional()
+  .transform((value) => value === '1' || value === 'true')
+  .openapi({ type: 'boolean' });
+const place = z
+  .string()
+  .regex(/^-?\d{1,15}(\.\d{1,9})?,\d{1,15}$/, 'must be the start and the seq of a caption, like 1796110200000,42')
+  .transform((text) => {
+    const [start = 0, seq = 0] = text.split(',').map(Number);
+    return { start, seq };
+  })
+  .openapi({ type: 'string', example: '1796110200000,42' });
+export const transcriptFile = transcriptPeriod.extend({ download: flag.describe('To be saved, not shown') });
+export const transcriptQuery = transcriptFile.extend({
   before: z.coerce.number().int().min(1).optional().describe('Only captions published before this seq'),
-  limit: z.coerce.number().int().min(1).optional().describe('At most so many, the newest spoken'),
+  spokenBefore: place.optional().describe('Only captions spoken before this place: START,SEQ'),
+  spokenAfter: place.optional().describe('Only captions spoken after this place: START,SEQ'),
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .describe('At most so many, the newest spoken; with `spokenAfter` alone the oldest'),
+  words: flag.describe('With the times of words'),
 });
 
 export const captionView = z
@@ -176,6 +198,10 @@ export const captionView = z
       )
       .optional()
       .describe('What the engine was asked to notice, by its time'),
+    words: z
+      .array(z.tuple([z.string(), z.number(), z.number()]))
+      .optional()
+      .describe('Where asked for: each word with its start and end in room time, empty where the engine gave no times'),
   })
   .openapi('Caption');
 export const transcriptView = z
@@ -183,7 +209,7 @@ export const transcriptView = z
     room: z.string(),
     log: z.string(),
     captions: z.array(captionView),
-    truncated: z.boolean().describe('There are older captions than the limit let through'),
+    truncated: z.boolean().describe('There are more captions in that direction than the limit let through'),
   })
   .openapi('Transcript');
 

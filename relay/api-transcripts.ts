@@ -1,29 +1,26 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
+import type { Context } from 'hono';
 import type { Access } from './access.ts';
-import { existing, needs } from './api-access.ts';
-import { json, plain, refused, withToken } from './api-routes.ts';
-import { gapsView, roomParameters, transcriptPeriod, transcriptQuery, transcriptView } from './api-schemas.ts';
-import type { CaptionLog, TranscriptQuery } from './captions.ts';
-import { toSrt, toTxt, toVtt } from './exports.ts';
-import type { LiveRooms } from './live.ts';
-import type { Caption } from './protocol.js';
+import { existing, needs, Refused } from './api-access.ts';
+import { json, plain, refused, streamedJson, withToken } from './api-routes.ts';
+import { gapsView, roomParameters, transcriptFile, transcriptQuery, transcriptView } from './api-schemas.ts';
+import { toJson, toSrt, toTxt, toVtt } from './exports.ts';
+import type { LiveRoom, LiveRooms } from './live.ts';
+import { unavailable } from './refusal.ts';
+import { pageCaptions, type SpokenCaption, type TranscriptQuery } from './transcript.ts';
+import { bodyOf } from './transcript-body.ts';
+import type { TranscriptTurns } from './transcript-turns.ts';
 
 const formats = [
-  { ending: 'vtt', type: 'text/vtt', write: toVtt },
-  { ending: 'srt', type: 'application/x-subrip', write: toSrt },
-  { ending: 'txt', type: 'text/plain', write: toTxt },
+  { ending: 'vtt', type: 'text/vtt', write: toVtt, words: true },
+  { ending: 'srt', type: 'application/x-subrip', write: toSrt, words: true },
+  { ending: 'txt', type: 'text/plain', write: toTxt, words: false },
 ] as const;
 
-/** At most `max` captions, the newest spoken, and whether that left any out. */
-function read(log: CaptionLog, query: TranscriptQuery, max: number): { captions: Caption[]; truncated: boolean } {
-  const limit = Math.min(query.limit ?? max, max);
-  const captions = log.transcript({ ...query, limit: limit + 1 });
-  const truncated = captions.length > limit;
-  return { captions: truncated ? captions.slice(1) : captions, truncated };
-}
+type Pages = Generator<readonly SpokenCaption[], boolean>;
 
 /** What was said in a room, in the order spoken. */
-export function addTranscriptCalls(app: OpenAPIHono, rooms: LiveRooms, access: Access, maxCaptions: number): void {
+export function addTranscriptCalls(app: OpenAPIHono, rooms: LiveRooms, access: Access, turns: TranscriptTurns): void {
   const reader = {
     ...withToken,
     tags: ['transcripts'],
@@ -37,12 +34,30 @@ export function addTranscriptCalls(app: OpenAPIHono, rooms: LiveRooms, access: A
       path: '/api/rooms/{room}/transcript.json',
       summary: 'The captions with all their fields',
       request: { params: roomParameters, query: transcriptQuery },
-      responses: { 200: json(transcriptView, 'The captions'), ...refused(400, 401, 403, 404) },
+      responses: { 200: streamedJson(transcriptView, 'The captions'), ...refused(400, 401, 403, 404, 503) },
     }),
-    (context) => {
+    async (context) => {
       const room = existing(rooms, context.req.valid('param').room);
-      const { captions, truncated } = read(room.log, context.req.valid('query'), maxCaptions);
-      return context.json({ room: room.record.name, log: room.log.id, captions, truncated }, 200);
+      const { download, words, ...query } = context.req.valid('query');
+      const pages = standing(rooms, room, room.log.spoken.pages({ ...query, words }));
+      const write = (captions: Pages) => toJson({ room: room.record.name, log: room.log.id }, captions, words);
+      const headers = { 'content-type': 'application/json' };
+      // A page of history is made at once, and needs no turn.
+      if ((query.limit ?? Number.POSITIVE_INFINITY) <= pageCaptions)
+        return context.body([...write(pages)].join(''), 200, {
+          ...headers,
+          'content-disposition': disposition(room, 'json', download, query.from),
+        });
+      return await streamed(context, turns, room.record.name, async () => {
+        const { first, all } = await begun(pages);
+        return {
+          steps: write(all),
+          headers: {
+            ...headers,
+            'content-disposition': disposition(room, 'json', download, query.from ?? first?.caption.start),
+          },
+        };
+      });
     },
   );
 
@@ -60,25 +75,96 @@ export function addTranscriptCalls(app: OpenAPIHono, rooms: LiveRooms, access: A
     },
   );
 
-  for (const { ending, type, write } of formats)
+  for (const { ending, type, write, words } of formats)
     app.openapi(
       createRoute({
         ...reader,
         path: `/api/rooms/{room}/transcript.${ending}`,
         summary: `The captions as ${ending.toUpperCase()}`,
         description: 'Times count from `from`, or from the first caption.',
-        request: { params: roomParameters, query: transcriptPeriod },
-        responses: { 200: plain(type, 'The captions'), ...refused(400, 401, 403, 404) },
+        request: { params: roomParameters, query: transcriptFile },
+        responses: { 200: plain(type, 'The captions'), ...refused(400, 401, 403, 404, 503) },
       }),
-      (context) => {
+      async (context) => {
         const room = existing(rooms, context.req.valid('param').room);
-        const query = context.req.valid('query');
-        const { captions, truncated } = read(room.log, query, maxCaptions);
-        return context.body(write(captions, query.from ?? captions[0]?.start ?? 0), 200, {
-          'content-type': `${type}; charset=utf-8`,
-          'content-disposition': `inline; filename="${room.record.name}.${ending}"`,
-          ...(truncated ? { 'x-sala-truncated': 'true' } : {}),
+        const { download, ...period } = context.req.valid('query');
+        const query: TranscriptQuery = { ...period, words };
+        return await streamed(context, turns, room.record.name, async () => {
+          const { first, all } = await begun(standing(rooms, room, room.log.spoken.pages(query)));
+          const zeroMs = query.from ?? first?.caption.start ?? 0;
+          return {
+            steps: write(all, zeroMs),
+            headers: {
+              'content-type': `${type}; charset=utf-8`,
+              'content-disposition': disposition(room, ending, download, first ? zeroMs : undefined),
+            },
+          };
         });
       },
     );
 }
+
+interface Begun {
+  readonly steps: Generator<string, unknown>;
+  readonly headers: Record<string, string>;
+}
+
+/** An answer that is made while it is read. @throws {Refused} 503 where too many are being read */
+async function streamed(
+  context: Context,
+  turns: TranscriptTurns,
+  room: string,
+  begin: () => Promise<Begun>,
+): Promise<Response> {
+  const release = await turns.take(room);
+  if (!release) throw new Refused(busy);
+  try {
+    const { steps, headers } = await begin();
+    // Nobody reads the body of an answer to HEAD, and so nobody would end its turn.
+    if (context.req.method !== 'HEAD') return context.body(bodyOf(steps, release), 200, headers);
+    release();
+    return context.body(null, 200, headers);
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+/** The first caption of a transcript, and all of it. */
+async function begun(pages: Pages): Promise<{ first: SpokenCaption | undefined; all: Pages }> {
+  for (;;) {
+    const { done, value } = pages.next();
+    if (done) return { first: undefined, all: followed([], pages, value) };
+    if (value.length > 0) return { first: value[0], all: followed(value, pages) };
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+function* followed(page: readonly SpokenCaption[], pages: Pages, truncated?: boolean): Pages {
+  yield page;
+  return truncated ?? (yield* pages);
+}
+
+/** A room that is deleted while its transcript is read ends it in the midst, not as if it were whole. */
+function* standing(rooms: LiveRooms, room: LiveRoom, pages: Pages): Pages {
+  for (;;) {
+    const { done, value } = pages.next();
+    if (rooms.get(room.record.name)?.log.id !== room.log.id)
+      throw Object.assign(new Error('the room was deleted'), { code: 'ERR_STREAM_PREMATURE_CLOSE' });
+    if (done) return value;
+    yield value;
+  }
+}
+
+/** A name to save it under: room and day (UTC). */
+function disposition(room: LiveRoom, ending: string, download: boolean, ms: number | undefined): string {
+  const day = ms === undefined || Math.abs(ms) > 8.64e15 ? '' : `-${new Date(ms).toISOString().slice(0, 10)}`;
+  return `${download ? 'attachment' : 'inline'}; filename="${room.record.name}${day}.${ending}"`;
+}
+
+const busy = unavailable(
+  'transcripts-busy',
+  'Too many people are reading transcripts at this moment',
+  'Ask again in a few seconds; --max-transcripts allows more at once.',
+  5,
+);

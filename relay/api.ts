@@ -25,6 +25,7 @@ import { badRequest, type Refusal } from './refusal.ts';
 import type { Talks } from './talks.ts';
 import type { TextRuleBook } from './text-rule-book.ts';
 import type { Tokens } from './tokens.ts';
+import { TranscriptTurns } from './transcript-turns.ts';
 import type { Vocabularies } from './vocabularies.ts';
 
 export interface ApiParts {
@@ -43,7 +44,8 @@ export interface ApiParts {
   /** The file of the wire, `relay/protocol.js`, which the pages import. */
   readonly protocolFile: string;
   readonly version: string;
-  readonly maxTranscriptCaptions?: number;
+  /** Who may read transcripts at once. */
+  readonly turns?: TranscriptTurns;
 }
 
 const maxBodyBytes = 64 * 1024;
@@ -56,7 +58,7 @@ const limited = (maxSize: number) =>
 
 /** All HTTP of the relay that is no WebSocket; needs no socket to be asked (`app.request`). */
 export function createApi(parts: ApiParts): OpenAPIHono {
-  const { rooms, tokens, health, metrics, log, maxTranscriptCaptions = 20_000 } = parts;
+  const { rooms, tokens, health, metrics, log, turns = new TranscriptTurns() } = parts;
   const access = new Access(tokens, parts.adminToken);
   const app = new OpenAPIHono({
     defaultHook: (result, context) => {
@@ -88,9 +90,9 @@ export function createApi(parts: ApiParts): OpenAPIHono {
 
   addRoomCalls(app, rooms, access);
   addActCalls(app, rooms, access);
-  addTokenCalls(app, rooms, tokens, access);
-  addTranscriptCalls(app, rooms, access, maxTranscriptCaptions);
   addTalkCalls(app, rooms, parts.talks, access);
+  addTokenCalls(app, rooms, tokens, access);
+  addTranscriptCalls(app, rooms, access, turns);
   addTextRuleCalls(app, rooms, parts.textRules, access);
   addVocabularyCalls(app, rooms, parts.vocabularies, access);
   addCostCalls(app, parts.costs, rooms, access);
@@ -114,7 +116,14 @@ export function createApi(parts: ApiParts): OpenAPIHono {
     if (error instanceof HTTPException) return answerRefusal(context, ofException(error));
     if (error instanceof SalaError) {
       const { code, message, hint } = error;
-      const status = code === 'settings-conflict' || code === 'talks-full' ? 409 : code === 'room-unknown' ? 404 : code === 'disk' ? 503 : 500;
+      const status =
+        code === 'settings-conflict' || code === 'talks-full'
+          ? 409
+          : code === 'room-unknown'
+            ? 404
+            : code === 'disk'
+              ? 503
+              : 500;
       if (status === 500) log.error({ err: error, path: context.req.path }, 'a call failed');
       return answerRefusal(context, { status, code, message, hint });
     }

@@ -1,100 +1,133 @@
-import type { Caption } from './protocol.js';
+import { cleaned, isRightToLeft, unspaced } from './cue-text.ts';
+import { tokensOf } from './cue-words.ts';
+import { type Cue, cuesOf, speakerName } from './cues.ts';
+import type { SpokenCaption } from './transcript.ts';
 
-/** Broadcasters' habit: at most two lines of 42 characters. */
-const maxLineLength = 42;
-const maxLines = 2;
-const minCueMs = 1000;
+/** Transcripts as files, written while their captions are read. `zeroMs` is the room time of their 0:00. */
 
-/** A piece of text on the screen, in ms since the transcript's zero. */
-export interface Cue {
-  readonly startMs: number;
-  readonly endMs: number;
-  readonly lines: readonly string[];
-  readonly language: string;
-}
+type Pages = Iterable<readonly SpokenCaption[]>;
 
-/** Words to lines of at most 42 characters; a longer word is cut (languages without spaces are one word). */
-function wrap(text: string): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(/\s+/).filter((each) => each !== '')) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= maxLineLength) {
-      lines[lines.length - 1] = `${last} ${word}`;
-      continue;
+const two = (value: number) => String(Math.floor(value)).padStart(2, '0');
+const seconds = (ms: number) => `${two(ms / 3_600_000)}:${two((ms / 60_000) % 60)}:${two((ms / 1000) % 60)}`;
+const clock = (ms: number, decimal: string) => `${seconds(ms)}${decimal}${String(ms % 1000).padStart(3, '0')}`;
+
+const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+/** What may stand in a tag: BCP 47, else nothing. */
+const tag = (language: string) => (/^[a-z]{1,8}(-[a-z0-9]{1,8}){0,8}$/i.test(language) ? language : '');
+
+/** WebVTT. It is headed by the language of its first caption; cues in another one name it, and each its speaker. */
+export function* toVtt(pages: Pages, zeroMs: number): Generator<string, void> {
+  let main: string | undefined;
+  yield 'WEBVTT\n';
+  for (const cues of cuesOf(pages, { zeroMs })) {
+    let text = '';
+    for (const { startMs, endMs, lines, language, speaker } of cues) {
+      if (main === undefined) {
+        main = tag(language);
+        if (main !== '') text += `\nNOTE language: ${main}\n`;
+      }
+      let inside = escaped(lines.join('\n'));
+      const own = tag(language);
+      if (own !== main && own !== '') inside = `<lang ${own}>${inside}</lang>`;
+      const name = speaker === null ? '' : cleaned(speakerName(speaker));
+      if (name !== '') inside = `<v ${escaped(name)}>${inside}</v>`;
+      text += `\n${clock(startMs, '.')} --> ${clock(endMs, '.')}\n${inside}\n`;
     }
-    let rest = [...word];
-    for (; rest.length > maxLineLength; rest = rest.slice(maxLineLength))
-      lines.push(rest.slice(0, maxLineLength).join(''));
-    lines.push(rest.join(''));
+    yield text;
   }
-  return lines;
 }
 
 /**
- * Captions as cues, in the order spoken, never overlapping; a long caption becomes several, each with the share of its
- * time that its text has.
- * @param zeroMs the room time that is 0:00 of the result
+ * SubRip. It has no escapes: what players take for an arrow, a tag or an override is written with letters that look the
+ * same. A line names the speaker where that changes.
  */
-export function cuesOf(captions: readonly Caption[], zeroMs: number): Cue[] {
-  const cues: Cue[] = [];
-  captions.forEach((caption, index) => {
-    const lines = wrap(caption.text);
-    const chunks = Array.from({ length: Math.ceil(lines.length / maxLines) }, (_, i) =>
-      lines.slice(i * maxLines, (i + 1) * maxLines),
-    );
-    const begin = Math.max(caption.start - zeroMs, cues.at(-1)?.endMs ?? 0, 0);
-    const next = captions[index + 1];
-    const wanted = Math.max(caption.end - zeroMs, begin + minCueMs * chunks.length);
-    // Room for one's own second comes before the next caption's start; it then begins a little late.
-    const free = next ? Math.max(next.start - zeroMs, begin + minCueMs * chunks.length) : wanted;
-    const duration = Math.min(wanted, free) - begin;
-    const total = chunks.flat().join('').length;
-    let done = 0;
-    for (const chunk of chunks) {
-      const startMs = begin + (duration * done) / total;
-      done += chunk.join('').length;
-      cues.push({
-        startMs: Math.round(startMs),
-        endMs: Math.round(begin + (duration * done) / total),
-        lines: chunk,
-        language: caption.language,
-      });
+export function* toSrt(pages: Pages, zeroMs: number): Generator<string, void> {
+  let number = 0;
+  const line = (text: string) =>
+    text
+      .replaceAll('-->', '--›')
+      .replaceAll(/<(?=[/!a-z])/gi, '‹')
+      .replaceAll('{\\', '{⧵');
+  const block = ({ startMs, endMs, lines }: Cue) =>
+    `${number++ > 0 ? '\n' : ''}${number}\n${clock(startMs, ',')} --> ${clock(endMs, ',')}\n${lines.map(line).join('\n')}\n`;
+  for (const cues of cuesOf(pages, { zeroMs, withLabels: true })) yield cues.map(block).join('');
+}
+
+/** A pause that ends a paragraph, and what else does, at the next end of a sentence or, later, of a caption. */
+const paragraph = { pauseMs: 5000, letters: 700, maxLetters: 2000 };
+const stampEveryMs = 300_000;
+
+/**
+ * Text to read: a paragraph for each speaker and language, and after each pause; the speaker where that changes; about every
+ * five minutes the time since 0:00, as in the other files.
+ */
+export function* toTxt(pages: Pages, zeroMs: number): Generator<string, void> {
+  let before: SpokenCaption['caption'] | undefined;
+  let last = '';
+  let letters = 0;
+  let stampedMs = 0;
+  for (const page of pages) {
+    let out = '';
+    for (const { caption } of page) {
+      const text = cleaned(caption.text);
+      if (text === '') continue;
+      const isLong =
+        letters > paragraph.maxLetters ||
+        (letters > paragraph.letters && /[.!?…。！？؟।]["'’”»)\]」』）]*$/u.test(last));
+      const begins =
+        !before ||
+        isLong ||
+        caption.start - before.end > paragraph.pauseMs ||
+        caption.speaker !== before.speaker ||
+        caption.language !== before.language;
+      if (begins) {
+        const sinceMs = caption.start - zeroMs;
+        if (before) out += '\n\n';
+        if (sinceMs - stampedMs >= stampEveryMs) {
+          stampedMs = sinceMs;
+          out += `[${seconds(sinceMs)}]\n`;
+        }
+        const isOther = caption.speaker !== null && caption.speaker !== before?.speaker;
+        if (isOther) out += `${isRightToLeft(text) ? '\u200f' : ''}${cleaned(speakerName(caption.speaker ?? ''))}: `;
+        letters = 0;
+      } else if (!(unspaced.test(last.slice(-1)) && unspaced.test(text.slice(0, 1)))) out += ' ';
+      out += text;
+      letters += text.length;
+      last = text;
+      before = caption;
     }
-  });
-  return cues;
+    yield out;
+  }
+  if (before) yield '\n';
 }
 
-function clock(ms: number, decimal: string): string {
-  const two = (value: number) => String(Math.floor(value)).padStart(2, '0');
-  const fraction = String(ms % 1000).padStart(3, '0');
-  return `${two(ms / 3_600_000)}:${two((ms / 60_000) % 60)}:${two((ms / 1000) % 60)}${decimal}${fraction}`;
+/**
+ * The messages' own fields, and whether there is more than was asked for.
+ * @param withWords each caption with `words`: those of the engine, and of a corrected text its own in their time
+ */
+export function* toJson(
+  head: { readonly room: string; readonly log: string },
+  pages: Generator<readonly SpokenCaption[], boolean>,
+  withWords: boolean,
+): Generator<string, void> {
+  yield `${JSON.stringify(head).slice(0, -1)},"captions":[`;
+  let separator = '';
+  for (;;) {
+    const { done, value } = pages.next();
+    if (done) {
+      yield `],"truncated":${value}}`;
+      return;
+    }
+    let text = '';
+    for (const spoken of value) {
+      text += `${separator}${JSON.stringify(withWords ? { ...spoken.caption, words: wordsOf(spoken) } : spoken.caption)}`;
+      separator = ',';
+    }
+    yield text;
+  }
 }
 
-const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-
-/** WebVTT; each cue names its language where the transcript has more than one. */
-export function toVtt(captions: readonly Caption[], zeroMs: number): string {
-  const languages = [...new Set(captions.map(({ language }) => language))];
-  const cue = ({ startMs, endMs, lines, language }: Cue) => {
-    const text = escaped(lines.join('\n'));
-    const tagged = languages.length > 1 ? `<lang ${escaped(language)}>${text}</lang>` : text;
-    return `${clock(startMs, '.')} --> ${clock(endMs, '.')}\n${tagged}\n`;
-  };
-  const note = languages.length > 0 ? `NOTE language: ${languages.join(', ').replaceAll('-->', '')}\n\n` : '';
-  return `WEBVTT\n\n${note}${cuesOf(captions, zeroMs).map(cue).join('\n')}`;
-}
-
-/** SubRip. It has no way to write an arrow or a blank line inside a cue; neither comes out of a caption's words. */
-export function toSrt(captions: readonly Caption[], zeroMs: number): string {
-  return cuesOf(captions, zeroMs)
-    .map(
-      ({ startMs, endMs, lines }, index) =>
-        `${index + 1}\n${clock(startMs, ',')} --> ${clock(endMs, ',')}\n${lines.join('\n').replaceAll('-->', '->')}\n`,
-    )
-    .join('\n');
-}
-
-/** One caption a line. */
-export function toTxt(captions: readonly Caption[]): string {
-  return captions.map(({ text }) => `${text.replaceAll(/\s+/g, ' ').trim()}\n`).join('');
-}
+const wordsOf = (spoken: SpokenCaption) =>
+  spoken.isAmended && spoken.words.length > 0
+    ? tokensOf(spoken).map(({ text, startMs, endMs }) => [text, Math.round(startMs), Math.round(endMs)])
+    : spoken.words;

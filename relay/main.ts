@@ -39,6 +39,7 @@ import { Spool } from './spool.ts';
 import { Talks } from './talks.ts';
 import { TextRuleBook } from './text-rule-book.ts';
 import { Tokens } from './tokens.ts';
+import { TranscriptTurns } from './transcript-turns.ts';
 import { UnsavedMark } from './unsaved-mark.ts';
 import { Uplink } from './uplink.ts';
 import { Vocabularies } from './vocabularies.ts';
@@ -216,7 +217,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     pagesDir,
     protocolFile,
     version: version(),
-    maxTranscriptCaptions: options.maxTranscriptCaptions,
+    turns: new TranscriptTurns(options),
   });
 
   rooms.start();

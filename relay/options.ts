@@ -4,6 +4,7 @@ import { ConfigurationError, messageOf, SalaError } from '../systemd/errors.ts';
 import { type AdminToken, readAdminToken } from './admin-token.ts';
 import { defaultDoorLimits } from './doors.ts';
 import { engineName, language } from './settings.ts';
+import { defaultTurnLimits } from './transcript-turns.ts';
 
 const text = (description: string, placeholder: string) => ({ description, placeholder });
 const file = z.string().min(1, 'must be a path');
@@ -72,7 +73,9 @@ export const relayOptions = z.object({
   maxAudioSocketsPerRoom: count(defaultDoorLimits.maxAudioSocketsPerRoom).meta(
     text('audio sockets of one room, those that wait included', 'COUNT'),
   ),
-  maxTranscriptCaptions: count(20_000).meta(text('captions in one transcript answer', 'COUNT')),
+  maxTranscripts: count(defaultTurnLimits.maxTranscripts).meta(
+    text('transcripts that are being read at once, half of them of one room', 'COUNT'),
+  ),
   pocketsphinxLibrary: file.optional().meta(text('libpocketsphinx, where it is not in its usual place', 'FILE')),
   pocketsphinxModel: file.optional().meta(text('folder of the PocketSphinx model', 'DIR')),
   sherpaModel: file

@@ -242,7 +242,7 @@ test('the transcript is in the order spoken, by period and by page', async () =>
   expect((await ask('GET', '/api/rooms/verdi/transcript.srt')).text).toContain(
     '1\n00:00:00,000 --> 00:00:01,000\nWORD 2\n',
   );
-  expect((await ask('GET', '/api/rooms/verdi/transcript.txt')).text).toBe('WORD 2\nmissed\nword 3\nword 4\nword 5\n');
+  expect((await ask('GET', '/api/rooms/verdi/transcript.txt')).text).toBe('WORD 2 missed word 3\n\nword 4\n\nword 5\n');
 });
 
 test('/openapi.json lists every call and its shapes', async () => {

@@ -82,7 +82,7 @@ test('partials, finals, transcript, exports and the log carry the text that the 
     (
       await fetch(`${relay.url}/api/rooms/hall/transcript.${ending}`, { headers: { authorization: `Bearer ${read}` } })
     ).text();
-  expect(await transcript('txt')).toBe(`${shown.join('\n')}\n`);
+  expect(await transcript('txt')).toBe(`${shown.join(' ')}\n`);
   for (const ending of ['json', 'vtt', 'srt']) {
     const text = await transcript(ending);
     for (const each of shown) expect(text).toContain(each);

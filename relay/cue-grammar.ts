@@ -1,0 +1,107 @@
+/** Where a text may be broken, by the grammar that can be seen from the words alone. */
+
+/** What a break costs: from 0, where a sentence ends, to 1 between any two words, and more where it hurts. */
+export const costs = {
+  sentence: 0,
+  clause: 0.2,
+  caption: 0.45,
+  conjunction: 0.5,
+  preposition: 0.6,
+  particle: 0.65,
+  word: 1,
+  short: 1.3,
+  bound: 2.2,
+  inside: 4,
+};
+
+interface Words {
+  /** Begin a clause; better before them than anywhere else inside a sentence. */
+  readonly conjunctions: ReadonlySet<string>;
+  readonly prepositions: ReadonlySet<string>;
+  /** Belong to the next word: articles, possessives, titles. */
+  readonly bound: ReadonlySet<string>;
+  /** Written with a full stop that ends no sentence. */
+  readonly abbreviations: ReadonlySet<string>;
+}
+
+const set = (words: string) => new Set(words.split(' '));
+
+const tables: Readonly<Record<string, Words>> = {
+  en: {
+    conjunctions: set(
+      'and but or nor so yet because although though while whereas if unless until when whenever where wherever who whom whose which that what why how as than since before after',
+    ),
+    prepositions: set(
+      'of in on at to for with without from by about into onto over under between among through during against across behind beyond near toward towards upon within like per via',
+    ),
+    bound: set(
+      "a an the my your his her its our their this these those some any no every each not very more most too i'm you're we're they're it's is are was were be been am have has had will would can could should may might must do does did don't to",
+    ),
+    abbreviations: set('mr. mrs. ms. dr. prof. st. vs. e.g. i.e. etc. no. fig. approx. inc. ltd. jr. sr.'),
+  },
+  it: {
+    conjunctions: set(
+      'e ed o od ma però perché poiché quindi dunque se quando mentre anche oppure ovvero cioè che chi cui dove come sebbene affinché siccome né',
+    ),
+    prepositions: set(
+      "di a da in con su per tra fra del dello della dell' dei degli delle al allo alla all' ai agli alle dal dallo dalla dall' dai dagli dalle nel nello nella nell' nei negli nelle sul sullo sulla sull' sui sugli sulle verso senza sotto sopra dopo prima durante contro",
+    ),
+    bound: set(
+      'il lo la i gli le un uno una mio mia miei mie tuo tua tuoi tue suo sua suoi sue nostro nostra nostri nostre vostro vostra vostri vostre loro questo questa questi queste quel quello quella quei quegli quelle non più molto è sono era ho ha hai abbiamo avete hanno si ci vi ne mi ti',
+    ),
+    abbreviations: set('sig. sig.ra dott. dott.ssa prof. prof.ssa ing. avv. ecc. es. pag. art. n. cap. fig.'),
+  },
+};
+
+const closing = `["'’”»)\\]}」』）】》]*$`;
+const sentenceEnd = new RegExp(`[.!?…。！？؟।۔։]${closing}`, 'u');
+const fullStop = new RegExp(`\\.${closing}`, 'u');
+const clauseEnd = new RegExp(`[,;:、，；：،؛–—]${closing}`, 'u');
+const initial = /^\p{L}\.$/u;
+
+/** The word itself, without what stands around it. */
+const bare = (word: string) =>
+  word
+    .toLowerCase()
+    .replaceAll(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}.'’]+$/gu, '')
+    .replaceAll('’', "'");
+
+/** Whether a sentence ends with this word. */
+export function endsSentence(word: string, next: string | undefined, language: string): boolean {
+  if (!sentenceEnd.test(word)) return false;
+  if (!fullStop.test(word)) return true;
+  const table = tables[primary(language)];
+  if (table?.abbreviations.has(bare(word)) || initial.test(word.replaceAll(/^[^\p{L}]+/gu, ''))) return false;
+  return next === undefined || !/^\p{Ll}/u.test(next);
+}
+
+/** What it costs to break between two words of a language. */
+export function breakCost(word: string, next: string, language: string): number {
+  if (endsSentence(word, next, language)) return costs.sentence;
+  if (clauseEnd.test(word) || /^[–—]/.test(next)) return costs.clause;
+  const table = tables[primary(language)];
+  const [one, two] = [bare(word), bare(next)];
+  if (table) {
+    const isTied = table.bound.has(one) || table.prepositions.has(one) || table.abbreviations.has(one);
+    if (isTied || table.conjunctions.has(one) || /['’]$/.test(word)) return costs.bound;
+    if (table.conjunctions.has(two)) return costs.conjunction;
+    if (table.prepositions.has(two)) return costs.preposition;
+    if (/^\p{N}/u.test(one) && /^[\p{N}%]/u.test(two)) return costs.bound;
+    return costs.word;
+  }
+  // In most languages the shortest words belong to the next one.
+  return [...one].length <= 2 ? costs.short : costs.word;
+}
+
+/** The same inside a script without spaces: particles end what they belong to. */
+export function unspacedCost(segment: string, next: string): number {
+  if (sentenceEnd.test(segment)) return costs.sentence;
+  if (clauseEnd.test(segment)) return costs.clause;
+  if (/^[ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶーゝゞ々〻]/u.test(next)) return costs.inside;
+  if (/^(は|が|を|に|で|と|も|の|へ|や|から|まで|より|ので|のに|けど|的|了|着|过|過|呢|吗|嗎|吧)$/u.test(next))
+    return costs.bound;
+  if (/^(は|が|を|に|で|と|も|へ|から|まで|ので|のに|けど|て|的|了|呢|吗|嗎|吧)$/u.test(segment)) return costs.particle;
+  return costs.word;
+}
+
+const primary = (language: string) => language.split('-')[0]?.toLowerCase() ?? '';

@@ -1,0 +1,77 @@
+/** Who reads transcripts at the moment. */
+export interface TurnLimits {
+  /** Of all rooms together, and of one room: half, so that one cannot keep the others out. */
+  readonly maxTranscripts: number;
+  readonly maxWaiting: number;
+  readonly maxWaitMs: number;
+}
+
+export const defaultTurnLimits: TurnLimits = { maxTranscripts: 100, maxWaiting: 500, maxWaitMs: 5000 };
+
+interface Waiting {
+  readonly room: string;
+  readonly begin: (release: (() => void) | null) => void;
+}
+
+/** A place for each transcript that is being sent; who comes when all are taken waits a moment, first come first served. */
+export class TranscriptTurns {
+  readonly #limits: TurnLimits;
+  readonly #byRoom = new Map<string, number>();
+  #taken = 0;
+  #waiting: Waiting[] = [];
+  /** How often nobody left in time. */
+  refused = 0;
+
+  constructor(limits: Partial<TurnLimits> = {}) {
+    this.#limits = { ...defaultTurnLimits, ...limits };
+  }
+
+  get taken(): number {
+    return this.#taken;
+  }
+
+  /** Resolves with what ends the turn, which may be called twice; with null where there was no place in time. */
+  take(room: string): Promise<(() => void) | null> {
+    if (this.#isFree(room)) return Promise.resolve(this.#begin(room));
+    if (this.#waiting.length >= this.#limits.maxWaiting) {
+      this.refused++;
+      return Promise.resolve(null);
+    }
+    return new Promise((resolve) => {
+      const waiting: Waiting = {
+        room,
+        begin: (release) => {
+          clearTimeout(timer);
+          this.#waiting = this.#waiting.filter((each) => each !== waiting);
+          resolve(release);
+        },
+      };
+      const timer = setTimeout(() => {
+        this.refused++;
+        waiting.begin(null);
+      }, this.#limits.maxWaitMs).unref();
+      this.#waiting.push(waiting);
+    });
+  }
+
+  #isFree(room: string): boolean {
+    const { maxTranscripts } = this.#limits;
+    return this.#taken < maxTranscripts && (this.#byRoom.get(room) ?? 0) < Math.ceil(maxTranscripts / 2);
+  }
+
+  #begin(room: string): () => void {
+    this.#taken++;
+    this.#byRoom.set(room, (this.#byRoom.get(room) ?? 0) + 1);
+    let isOver = false;
+    return () => {
+      if (isOver) return;
+      isOver = true;
+      this.#taken--;
+      const left = (this.#byRoom.get(room) ?? 1) - 1;
+      if (left > 0) this.#byRoom.set(room, left);
+      else this.#byRoom.delete(room);
+      const next = this.#waiting.find((each) => this.#isFree(each.room));
+      next?.begin(this.#begin(next.room));
+    };
+  }
+}
