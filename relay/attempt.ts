@@ -14,6 +14,7 @@ import type { Lease } from './quota.ts';
 import { explainConflicts, promisesBroken } from './recognition.ts';
 import type { SaidWords } from './said.ts';
 import { type Place, TimeMap } from './time-map.ts';
+import { stableIn, textOf } from './word-text.ts';
 
 /** A result in the stream's own terms, its foreign words taken out. */
 export interface Heard {
@@ -25,6 +26,8 @@ export interface Heard {
   readonly to: number;
   /** Positions of the words that are owned; empty where the engine gives no word times. */
   readonly words: readonly { readonly text: string; readonly from: number; readonly to: number }[];
+  /** Of a partial: so many UTF-16 units at the beginning of `text` that will not change. */
+  readonly stable?: number;
   /** What the engine noticed in it, in positions; left out where there is nothing. */
   readonly marks?: readonly (Pick<Mark, 'kind' | 'type'> & { readonly from: number; readonly to: number })[];
 }
@@ -54,6 +57,12 @@ const slack = sampleRate / 100;
 
 /** Words this much further apart in the stream than in the session are no longer one caption. */
 const apartSamples = sampleRate;
+
+/** Words that lie together, and the place of the first. */
+interface Run {
+  readonly place: Place;
+  readonly words: Word[];
+}
 
 /** A run of words, and the engine time of its end. */
 interface Part {
@@ -217,8 +226,24 @@ export class Attempt {
     }
     // Only finals are redacted.
     if (this.settings.recognition?.pii === 'redact') return;
-    const heard = this.#own(result).at(-1)?.heard;
+    const heard = this.#tail(result);
     if (heard) this.#listener.partial(heard);
+  }
+
+  /** All that is owned of a partial, also where its final will be several captions: no shown word goes for a while. */
+  #tail(result: EngineResult): Heard | null {
+    const runs = this.#runs(result, true);
+    const first = runs[0];
+    if (!first) return this.#own(result)[0]?.heard ?? null;
+    const words = runs.flatMap((run) => run.words);
+    const text = words.length === result.words.length ? result.text : textOf(words);
+    const start = words[0]?.start ?? result.start;
+    const end = words.findLast((word) => word.kind === 'word')?.end ?? result.end;
+    // Text rules act on each caption by itself, so what follows the first may yet change with where it is parted.
+    return {
+      ...this.#heard({ ...result, start, end }, text, words, first.place.stream),
+      stable: stableIn(text, first.words),
+    };
   }
 
   #final(result: EngineResult): void {
@@ -273,12 +298,21 @@ export class Attempt {
    */
   #own(result: EngineResult, bySpeaker = false): Part[] {
     const middle = this.#map.place((result.start + result.end) / 2);
-    const spoken = result.words.filter((word) => word.kind === 'word');
-    if (spoken.length === 0)
+    if (!result.words.some((word) => word.kind === 'word'))
       return this.#isOwned(middle)
         ? [{ heard: this.#heard(result, result.text, [], middle.stream), end: result.end }]
         : [];
-    const runs: { place: Place; words: Word[] }[] = [];
+    return this.#runs(result, bySpeaker).map(({ place, words }) => {
+      const start = words[0]?.start ?? result.start;
+      const end = words.findLast((word) => word.kind === 'word')?.end ?? result.end;
+      const text = words.length === result.words.length ? result.text : textOf(words);
+      return { heard: this.#heard({ ...result, start, end }, text, words, place.stream), end };
+    });
+  }
+
+  /** The words that are owned, in runs that lie together and, with `bySpeaker`, are one speaker's. */
+  #runs(result: EngineResult, bySpeaker: boolean): Run[] {
+    const runs: Run[] = [];
     let keeping = false;
     let before: { place: Place; at: number } | null = null;
     let speaker: string | null = null;
@@ -297,12 +331,7 @@ export class Attempt {
       }
       if (keeping) runs.at(-1)?.words.push(word);
     }
-    return runs.map(({ place, words }) => {
-      const start = words[0]?.start ?? result.start;
-      const end = words.findLast((word) => word.kind === 'word')?.end ?? result.end;
-      const text = words.length === result.words.length ? result.text : textOf(words);
-      return { heard: this.#heard({ ...result, start, end }, text, words, place.stream), end };
-    });
+    return runs;
   }
 
   #heard(result: EngineResult, text: string, words: readonly Word[], stream: string): Heard {
@@ -358,11 +387,6 @@ function openSession(engine: Engine, settings: SessionSettings, listener: Engine
 function isApart(before: Place, place: Place, engineTime: number): boolean {
   const advance = place.position - before.position;
   return before.stream !== place.stream || advance - engineTime > apartSamples || advance < -apartSamples;
-}
-
-/** Words with spaces, punctuation without. */
-function textOf(words: readonly Word[]): string {
-  return words.reduce((out, word) => (word.kind === 'word' && out ? `${out} ${word.text}` : out + word.text), '');
 }
 
 /** Adds `more` to `into`, stream by stream. */

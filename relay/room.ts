@@ -33,7 +33,7 @@ import { SaidWords } from './said.ts';
 import type { Spool } from './spool.ts';
 import type { SpoolStream } from './spool-stream.ts';
 import { statusOf } from './status.ts';
-import { publicTalk, type Talks, talkAt } from './talks.ts';
+import type { Talks } from './talks.ts';
 import { compileChecked, type TextRuleBook } from './text-rule-book.ts';
 import { applyRules, type CompiledRules } from './text-rules.ts';
 import { roomRules } from './vocabulary.ts';
@@ -90,7 +90,7 @@ export class Room implements LiveRoom, BackfillRoom {
     this.#record = record;
     this.#parts = parts;
     this.#textRules = this.#compileTextRules();
-    this.lookAtTalks();
+    this.#talk = parts.talks.at(record.name, Date.now());
     this.charge.pin(record.settings.source);
     this.log = new CaptionLog(parts.db, record.name, record.logId);
     // The relay may have ended between the act and its note.
@@ -238,8 +238,7 @@ export class Room implements LiveRoom, BackfillRoom {
 
   /** Sees which talk is on and tells readers when that changed. Asked every second, so that no jump of the clock is missed. */
   lookAtTalks(): void {
-    const on = talkAt(this.#parts.talks.of(this.name), Date.now());
-    const talk = on && publicTalk(on);
+    const talk = this.#parts.talks.at(this.name, Date.now());
     if (isDeepStrictEqual(talk, this.#talk)) return;
     this.#talk = talk;
     for (const listener of this.#listeners) listener.talk?.(talk);
@@ -332,8 +331,10 @@ export class Room implements LiveRoom, BackfillRoom {
           text: heard.text,
           language: heard.language,
           start: Math.round(this.#timeOf(heard.stream, heard.from).ms),
+          speaker: heard.speaker,
+          stable: heard.stable ?? 0,
         }
-      : { type: 'partial', text: '', language: this.#tail?.language ?? '', start: this.#tail?.start ?? 0 };
+      : { type: 'partial', text: '', language: this.#tail?.language ?? '', start: this.#tail?.start ?? 0, stable: 0 };
     this.#tail = heard ? tail : null;
     for (const listener of this.#listeners) listener.partial(tail);
   }
@@ -374,9 +375,9 @@ export class Room implements LiveRoom, BackfillRoom {
   /** What text rules make of it; null where they leave nothing. */
   #corrected(heard: Heard): Heard | null {
     const sets = [this.#textRules, this.#parts.textRules.compiled];
-    const { text, words, leftOut } = applyRules(sets, heard, heard.language);
+    const { text, words, settled, leftOut } = applyRules(sets, heard, heard.language, heard.stable);
     this.#textRulesLeftOut += leftOut.length;
-    return text === '' ? null : { ...heard, text, words };
+    return text === '' ? null : { ...heard, text, words, stable: settled };
   }
 
   #compileTextRules(): CompiledRules {

@@ -28,9 +28,6 @@ export function talkAt(talks: readonly ScheduledTalk[], nowMs: number): Schedule
   return running ?? next ?? over;
 }
 
-/** What pages are told of a talk. */
-export const publicTalk = ({ id, title, speakers, start, end }: Talk): Talk => ({ id, title, speakers, start, end });
-
 interface TalkRow {
   readonly id: string;
   readonly title: string;
@@ -70,6 +67,12 @@ export class Talks {
       .map(({ speakers, ...row }): ScheduledTalk => ({ ...row, speakers: JSON.parse(speakers) }));
     this.#known.set(room, read);
     return read;
+  }
+
+  /** What pages are told of the talk that is on. */
+  at(room: string, nowMs: number): Talk | null {
+    const on = talkAt(this.of(room), nowMs);
+    return on && { id: on.id, title: on.title, speakers: on.speakers, start: on.start, end: on.end };
   }
 
   get(room: string, id: string): ScheduledTalk | undefined {

@@ -5,12 +5,28 @@ export class Subject {
   readonly text: string;
   /** Without regard to case: what two spellings of a word have in common. */
   readonly folded: string;
+  #endings: { readonly edge: number; readonly all: readonly Ending[] } | null = null;
 
   constructor(text: string) {
     this.text = text;
     this.folded = foldOf(text);
   }
+
+  /** What stands before `edge`, from each place where a literal may begin; the shortest first. */
+  endings(edge: number): readonly Ending[] {
+    if (this.#endings?.edge !== edge) this.#endings = { edge, all: endingsOf(this.text.slice(0, edge)) };
+    return this.#endings.all;
+  }
 }
+
+/** The end of a text from a place on, as literals are compared. */
+export interface Ending {
+  readonly at: number;
+  readonly folded: string;
+}
+
+/** Longer than any literal, folded. */
+const maxEndingLength = 1000;
 
 /** A pattern in RE2 syntax, ready to be matched. */
 export type Pattern = RE2JS;
@@ -60,6 +76,15 @@ export function literalFinder(find: string, standing: string | null): Finder {
   };
 }
 
+/** From where one of these literals could go on beyond an edge, whatever follows: see `Reaching`. */
+export function literalOpening(literals: readonly string[]): (subject: Subject, edge: number) => number {
+  const wanted = literals.map(comparable);
+  return (subject, edge) => {
+    const open = subject.endings(edge).findLast(({ folded }) => wanted.some((each) => each.startsWith(folded)));
+    return open?.at ?? edge;
+  };
+}
+
 /** Finds what a compiled pattern matches, empty matches left out. */
 export function patternFinder(pattern: Pattern): Finder {
   return function* ({ text }) {
@@ -88,6 +113,22 @@ export function compilePattern(source: string, maxSize: number): Pattern {
         throw new Error('the pattern also matches where there is nothing; make it match a character');
   return pattern;
 }
+
+function endingsOf(text: string): Ending[] {
+  const endings: Ending[] = [];
+  for (let at = text.length - 1; at >= 0; at--) {
+    const first = characterAt(text, at);
+    const before = characterBefore(text, at);
+    if (!first || (before && isSpaced(before) && isSpaced(first))) continue;
+    const folded = comparable(text.slice(at));
+    if (folded.length > maxEndingLength) break;
+    endings.push({ at, folded });
+  }
+  return endings;
+}
+
+/** As literals are found: whatever the case, spaces of any length, either apostrophe. */
+const comparable = (text: string) => foldOf(text).replace(/\s+/g, ' ').replaceAll('’', "'");
 
 function endAt(pattern: RegExp, text: string, at: number): number {
   pattern.lastIndex = at;

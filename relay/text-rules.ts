@@ -5,10 +5,12 @@ import {
   type Finder,
   type Found,
   literalFinder,
+  literalOpening,
   type Pattern,
   patternFinder,
   Subject,
 } from './text-match.ts';
+import { type Reaching, settledAfter, settledShown } from './text-settled.ts';
 import { type Edit, edited, gapAround, type Placed, place, retime } from './text-words.ts';
 
 /** What an organizer has replaced in every caption. */
@@ -65,7 +67,7 @@ export interface Shown {
 /** Whose rules they are. */
 export type RuleScope = 'room' | 'event';
 
-interface CompiledRule {
+interface CompiledRule extends Reaching {
   /** Its place in the rules: `replacements.3`. */
   readonly name: string;
   readonly find: string;
@@ -73,7 +75,6 @@ interface CompiledRule {
   readonly finder: Finder;
   /** Instructions of its pattern; 0 of a literal. */
   readonly patternSize: number;
-  readonly takesOut: boolean;
   readonly write: (found: Found, text: string, language: string) => string;
 }
 
@@ -93,6 +94,9 @@ export interface RuleNote {
 
 export interface Outcome extends Shown {
   readonly acted: readonly RuleNote[];
+  /** Of a text that was settled in part: so many UTF-16 units at its beginning stay as they are, whatever follows; as long as
+   * rules and language are the same and none is left out. */
+  readonly settled: number;
   /** They would have made the text too long, or matched too often: the text is as if they were not there. */
   readonly leftOut: readonly RuleNote[];
 }
@@ -141,16 +145,19 @@ export function compileRules(
 /**
  * Applies rules to a partial or final: the replacements of all `sets` one after the other, each to what the ones before it
  * made, then the blocked words of all until none is left. It takes time linear in the text for each rule that acts.
+ * @param settled so many UTF-16 units at the beginning of the text will not change any more
  */
-export function applyRules(sets: readonly CompiledRules[], said: Shown, language: string): Outcome {
-  const draft = new Draft(said, language);
+export function applyRules(sets: readonly CompiledRules[], said: Shown, language: string, settled = 0): Outcome {
+  const draft = new Draft(said, language, settled);
   for (const { scope, replacements } of sets)
     for (const rule of replacements) draft.apply(rule, scope, maxGrown(said.text.length));
-  // Each time round there are fewer letters, so this ends.
+  // Each time round there are fewer letters, or less is settled, so this ends.
   for (let again = true; again; ) {
     again = false;
     for (const { scope, blocked } of sets)
       for (const rule of blocked) if (draft.apply(rule, scope, Number.POSITIVE_INFINITY)) again = true;
+    // With more text there may be more rounds, each of which may reach further back than the one before.
+    if (!again) again = draft.settle(sets.flatMap(({ blocked }) => blocked));
   }
   return draft.outcome();
 }
@@ -164,20 +171,23 @@ class Draft {
   #subject: Subject;
   #placed: Placed[] | null = null;
   #tookOut = false;
+  #settled: number;
 
-  constructor({ text, words }: Shown, language: string) {
+  constructor({ text, words }: Shown, language: string, settled: number) {
     this.#subject = new Subject(text);
     this.#words = words;
     this.#language = language;
+    this.#settled = settled;
   }
 
   /** Whether the rule changed the text. */
   apply(rule: CompiledRule, scope: RuleScope, maxLength: number): boolean {
-    if (rule.language !== null && !isWithin(this.#language, rule.language)) return false;
+    if (!this.#concerns(rule)) return false;
     const { text } = this.#subject;
     const edits = this.#edits(rule, maxLength);
     const note = { scope, rule: rule.name, find: rule.find };
     if (edits === null) this.#leftOut.push(note);
+    if (this.#settled > 0) this.#settled = settledAfter(rule, this.#subject, edits, this.#settled);
     if (edits === null || edits.length === 0) return false;
     const after = edited(text, edits);
     if (after === text) return false;
@@ -188,13 +198,32 @@ class Draft {
     return true;
   }
 
+  /** What is settled still is when these rules are asked once more; whether it became less. */
+  settle(rules: readonly CompiledRule[]): boolean {
+    const before = this.#settled;
+    for (const rule of rules)
+      if (this.#settled > 0 && this.#concerns(rule))
+        this.#settled = settledAfter(rule, this.#subject, [], this.#settled);
+    return this.#settled < before;
+  }
+
   outcome(): Outcome {
     const acted = [...this.#acted.values()];
     const words = this.#placed?.map(({ word }) => word) ?? this.#words;
     const text = acted.length > 0 ? this.#subject.text.trim() : this.#subject.text;
     // Where a word was taken out, marks that are left alone are nothing to show.
     const isEmpty = this.#tookOut && !text.includes(maskText) && !/[^\s\p{P}]/u.test(text);
-    return { text: isEmpty ? '' : text, words: isEmpty ? [] : words, acted, leftOut: this.#leftOut };
+    return {
+      text: isEmpty ? '' : text,
+      words: isEmpty ? [] : words,
+      acted,
+      settled: isEmpty ? 0 : settledShown(this.#subject.text, this.#settled),
+      leftOut: this.#leftOut,
+    };
+  }
+
+  #concerns({ language }: CompiledRule): boolean {
+    return language === null || isWithin(this.#language, language);
   }
 
   /** null where they would make the text longer than `maxLength`, or a pattern matches too often. */
@@ -237,18 +266,24 @@ function compiled(rule: Replacement | BlockedWord, name: string): CompiledRule |
 function blockedRule({ word, method, language }: BlockedWord, name: string): CompiledRule {
   checkLiteral('word', word);
   const finder = literalFinder(word, null);
-  return { name, find: word, language, finder, patternSize: 0, takesOut: method === 'drop', write: () => maskText };
+  return {
+    ...{ name, find: word, language, finder, patternSize: 0, takesOut: method === 'drop' },
+    opens: literalOpening([word]),
+    write: () => maskText,
+  };
 }
 
 function literalRule({ find, replace, case: letters, language }: Replacement, name: string): CompiledRule {
   checkLiteral('find', find);
   // "Verdi" to "Sala Verdi" leaves a "Sala Verdi" that is there already as it is.
   const holdsFind = [...literalFinder(find, null)(new Subject(replace))].length > 0;
+  const standing = holdsFind ? replace : null;
   return {
     name,
     find,
     language,
-    finder: literalFinder(find, holdsFind ? replace : null),
+    finder: literalFinder(find, standing),
+    opens: literalOpening([find, ...(standing === null ? [] : [standing])]),
     patternSize: 0,
     takesOut: replace === '',
     write: (found, text, spoken) =>
@@ -266,6 +301,7 @@ function patternRule({ find, replace, language }: Replacement, name: string): Co
     find,
     language,
     finder: patternFinder(pattern),
+    opens: () => 0, // a pattern may reach as far as it likes
     patternSize: pattern.programSize(),
     takesOut: false,
     write: templateOf(replace, pattern),
