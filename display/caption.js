@@ -95,9 +95,9 @@ function connect(place) {
       },
       talk: (talk) => welcome.setTalk(talk),
       level: (rmsDbfs) => welcome.setLevel(rmsDbfs),
-      message(message) {
+      message(message, isOld) {
         if (stage?.isPast(message)) return;
-        captions.message(message);
+        captions.message(message, isOld);
         if (message.type === 'caption') stage?.words();
       },
       reset: () => captions.reset(),

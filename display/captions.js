@@ -3,28 +3,43 @@
 
 /** @import { Durable, ShownCaption, Tail } from './messages.js' */
 
-/** Rows kept; at 40 words a row about an hour of speech. */
+/**
+ * @typedef {ShownCaption & { hidden: boolean, breakBefore: boolean }} HeldCaption `hidden`: by an organizer, who may
+ *   show it again; `breakBefore`: captions were paused before it
+ *
+ * @typedef {object} Changes since they were last asked for
+ * @property {boolean} cleared nothing of what was there before is there any more
+ * @property {boolean} redo what was there before is not as it was
+ * @property {HeldCaption[]} added at the end, oldest first
+ */
+
+/** Captions kept; at 40 words each about an hour of speech. */
 export const maxCaptions = 200;
 
 /** @param {ShownCaption} a @param {ShownCaption} b */
 const isAfter = (a, b) => a.start > b.start || (a.start === b.start && a.seq > b.seq);
 
 export class Captions {
-  /** @type {ShownCaption[]} sorted by (start, seq) */
-  #list = [];
+  /** @type {HeldCaption[]} oldest first */
+  #held = [];
   /** @type {Tail | null} */
   #tail = null;
   /** Room time up to which the screen was cleared: nothing spoken before it comes back. */
   #clearedTo = Number.NEGATIVE_INFINITY;
+  /** How many of the oldest have been given out as changes. */
+  #taken = 0;
+  #cleared = false;
+  #redo = false;
+  #paused = false;
   #max;
 
   constructor(max = maxCaptions) {
     this.#max = max;
   }
 
-  /** @returns {readonly ShownCaption[]} oldest first */
+  /** @returns {readonly HeldCaption[]} what may be seen, oldest first */
   get list() {
-    return this.#list;
+    return this.#held.filter(({ hidden }) => !hidden);
   }
 
   /** What may still change; null where there is none. */
@@ -32,16 +47,29 @@ export class Captions {
     return this.#tail;
   }
 
+  /** Whether captions were paused after the newest one. */
+  get paused() {
+    return this.#paused;
+  }
+
+  /** @returns {Changes} */
+  take() {
+    const changes = {
+      cleared: this.#cleared,
+      redo: this.#redo,
+      added: this.#held.slice(this.#taken).filter(({ hidden }) => !hidden),
+    };
+    this.#taken = this.#held.length;
+    this.#cleared = this.#redo = false;
+    return changes;
+  }
+
   /** Takes the next message of the room's log. @param {Durable} message */
   apply(message) {
-    if (message.type === 'clear') this.#clear();
+    if (message.type === 'clear') this.#clear(message.at);
     else if (message.type === 'caption') this.#insert(message);
-    else if (message.type !== 'amend') return;
-    else if (message.text === null) this.#list = this.#list.filter(({ seq }) => seq !== message.of);
-    else {
-      const { of, text } = message;
-      this.#list = this.#list.map((each) => (each.seq === of ? { ...each, text } : each));
-    }
+    else if (message.type === 'amend') this.#amend(message.of, message.text);
+    else this.#paused = true;
   }
 
   /** Replaces the whole tail; null or empty text withdraws it. @param {Tail | null} partial */
@@ -51,28 +79,53 @@ export class Captions {
 
   /** Forgets everything: another log begins. */
   reset() {
-    this.#list = [];
-    this.#tail = null;
+    this.#empty();
     this.#clearedTo = Number.NEGATIVE_INFINITY;
   }
 
-  #clear() {
-    this.#clearedTo = Math.max(this.#clearedTo, ...this.#list.map(({ end }) => end));
-    this.#list = [];
+  #empty() {
+    this.#held = [];
+    this.#taken = 0;
     this.#tail = null;
+    this.#cleared = true;
+    this.#redo = this.#paused = false;
+  }
+
+  /** @param {number} [at] room time; a relay of before it was kept does not say */
+  #clear(at) {
+    this.#clearedTo = Math.max(this.#clearedTo, at ?? Number.NEGATIVE_INFINITY, ...this.#held.map(({ end }) => end));
+    this.#empty();
+  }
+
+  /** @param {number} seq @param {string | null} text null: hidden */
+  #amend(seq, text) {
+    const at = this.#held.findIndex((each) => each.seq === seq);
+    const caption = this.#held[at];
+    if (!caption) return;
+    this.#held[at] = { ...caption, text: text ?? caption.text, hidden: text === null };
+    if (at < this.#taken) this.#redo = true;
   }
 
   /** @param {ShownCaption} caption */
   #insert(caption) {
     // A final ends the tail it was made of; one of an earlier stretch (late, or of a session before) leaves it alone.
     if (this.#tail && !caption.late && caption.end > this.#tail.start) this.#tail = null;
-    if (caption.late && caption.start < this.#clearedTo) return;
-    let at = this.#list.length;
-    for (; at > 0; at--) {
-      const before = this.#list[at - 1];
+    if (caption.end <= this.#clearedTo || (caption.late && caption.start < this.#clearedTo)) return;
+    // What comes late takes its place. What is live goes to the end of what is shown already, which then need not move.
+    const first = caption.late ? 0 : this.#taken;
+    let at = this.#held.length;
+    for (; at > first; at--) {
+      const before = this.#held[at - 1];
       if (before && isAfter(caption, before)) break;
     }
-    this.#list.splice(at, 0, caption);
-    if (this.#list.length > this.#max) this.#list.shift();
+    this.#held.splice(at, 0, { ...caption, hidden: false, breakBefore: this.#paused && !caption.late });
+    if (!caption.late) this.#paused = false;
+    if (at < this.#taken) {
+      this.#redo = true;
+      this.#taken++;
+    }
+    if (this.#held.length <= this.#max) return;
+    this.#held.shift();
+    this.#taken = Math.max(0, this.#taken - 1);
   }
 }

@@ -17,7 +17,8 @@ import { readMessage } from './messages.js';
  * @property {(title: string, at: number) => void} room the relay answered; the room's title, and room time where the relay tells it
  * @property {(talk: Talk | null) => void} talk what is on, by the schedule
  * @property {(rmsDbfs: number) => void} level of the room's sound
- * @property {(message: Durable) => void} message the next one of the log
+ * @property {(message: Durable, isOld: boolean) => void} message the next one of the log; whether it was there when the
+ *   line was opened
  * @property {() => void} reset another log begins: all that came before is void
  * @property {(tail: Tail | null) => void} tail
  * @property {(status: RoomStatus) => void} status
@@ -78,6 +79,8 @@ export class Connection {
   #last = 0;
   /** Up to here gaps in `seq` say nothing: the page did not ask for all of it. */
   #floor = 0;
+  /** The newest `seq` when the line was opened. */
+  #greeted = 0;
   /** For people who look into a page: each counter has its drop or its fault. */
   counts = { duplicates: 0, unreadable: 0, lost: 0, refused: 0, silent: 0 };
 
@@ -229,6 +232,7 @@ export class Connection {
       return;
     }
     this.#floor = resumed ? this.#last : seq;
+    this.#greeted = seq;
     this.#log = log;
     this.#listener.tail(null);
     this.#listener.link('open');
@@ -250,7 +254,7 @@ export class Connection {
     const expected = Math.max(this.#last, this.#floor) + 1;
     this.#last = message.seq;
     if (message.seq > expected) this.#listener.skipped();
-    this.#listener.message(message);
+    this.#listener.message(message, message.seq <= this.#greeted);
   }
 
   #leave() {

@@ -97,8 +97,8 @@ const readers = {
     return { type: 'amend', seq, of, text: typeof words === 'string' ? text(words) : null };
   },
   clear(fields) {
-    const seq = fields.get('seq');
-    return isSeq(seq) ? { type: 'clear', seq } : null;
+    const [seq, at] = [fields.get('seq'), number(fields.get('at'))];
+    return isSeq(seq) ? { type: 'clear', seq, ...(Number.isNaN(at) ? {} : { at }) } : null;
   },
   pause(fields) {
     const [seq, at] = [fields.get('seq'), number(fields.get('at'))];

@@ -11,7 +11,8 @@
 
 /**
  * @typedef {object} View
- * @property {(message: Durable) => void} message the next one of the room's log: each once, in order of `seq`
+ * @property {(message: Durable, isOld: boolean) => void} message the next one of the room's log: each once, in order of
+ *   `seq`; whether it was in the log already when the page connected
  * @property {(tail: Tail | null) => void} setTail what may still change; null: nothing
  * @property {() => void} reset another log begins: all that came before is void
  */

@@ -1,4 +1,5 @@
 /** Caption pages in a headless Chromium, spoken to by `FakeCaptions`: what every test of the page needs. */
+import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 import { type OpenPage, type OpenPageOptions, TestBrowser } from './browser.ts';
 import { FakeCaptions } from './fake-captions.ts';
@@ -53,11 +54,23 @@ export function captionPages(): CaptionPages {
 export const eventually = <T>(read: () => Promise<T>, wanted: T): Promise<void> =>
   expect.poll(read, { timeout: 15_000, interval: 50 }).toEqual(wanted);
 
-/** The words of each caption on a screen, oldest first, the unfinished tail last. */
-export const rows = ({ page }: OpenPage): Promise<string[]> => page.locator('#rows p').allTextContents();
+/** The words of each caption as they stand on the page, oldest first; those that belong to none yet are the last. */
+export const rows = ({ page }: OpenPage): Promise<string[]> => captionsIn(page, '.row > :is(.final, .tail)');
 
-/** The words of each caption on a screen, without the tail. */
-export const finals = ({ page }: OpenPage): Promise<string[]> => page.locator('#rows p.final').allTextContents();
+/** The words of each caption on a screen, without those that may still change. */
+export const finals = ({ page }: OpenPage): Promise<string[]> => captionsIn(page, '.row > .final[data-seq]');
+
+/** A caption may stand in several rows, and several may share one. */
+async function captionsIn(page: Page, parts: string): Promise<string[]> {
+  return page.locator('#rows').evaluate((ground, selector) => {
+    const captions = new Map<string, string>();
+    for (const part of ground.querySelectorAll<HTMLElement>(selector)) {
+      const seq = part.dataset.seq ?? 'none';
+      captions.set(seq, (captions.get(seq) ?? '') + part.textContent);
+    }
+    return [...captions.values()].map((text) => text.trim());
+  }, parts);
+}
 
 /** The text of the element `id` if it can be seen. */
 export const shown = ({ page }: OpenPage, id: string): Promise<string[]> =>
