@@ -204,6 +204,7 @@ export class Feed {
     if (assignment.id !== this.#assignment?.id) {
       this.#replace(stream, Math.min(since, from));
       for (const attempt of this.#sessions.all()) attempt.disown(stream.id, [[since, until]]);
+      this.#note(stream, this.#resting.leave(from, from));
     }
     this.#assignment = assignment;
     const generation = this.#generation;

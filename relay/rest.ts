@@ -70,6 +70,11 @@ export class RestWatch {
     return this.#quietMs;
   }
 
+  /** Something stands out of the noise, and has for this long, however short. */
+  get runMs(): number {
+    return this.#runMs;
+  }
+
   /** Something stands out of the noise, and has for this long, in ms; 0 where it is too short yet. */
   get soundMs(): number {
     return this.#runMs >= this.#limits.wakeMs ? this.#runMs : 0;

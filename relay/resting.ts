@@ -121,6 +121,12 @@ export class Resting {
     return passed;
   }
 
+  /** As `skip`, but a sound that had begun just before `position` is not taken for silence: it is left to be filled in. */
+  leave(position: number, next: number): RangeSet {
+    const sound = (this.#watch.runMs * sampleRate) / 1000;
+    return this.skip(sound > 0 ? Math.round(position - sound - preRollSamples) : position, next);
+  }
+
   #until(end: number, atLeast: number): RangeSet {
     const from = this.#from;
     if (from === null || end - from < atLeast) return [];

@@ -237,13 +237,23 @@ export class VirtualFeed {
     this.feed.follow(this.stream as unknown as SpoolStream);
   }
 
-  /** Another language from that position on. */
-  assign(position: number, language: string): void {
+  /** Another language, or a pause, from that position on. */
+  assign(position: number, language: string, paused = false): void {
+    const boundaries = this.boundariesOf(this.stream.id);
     const assignment: Assignment = {
       ...{ id: ++this.#assignments, engine: 'virtual', language },
-      ...{ recognition: defaultRecognition, paused: false, fromMs: 0 },
+      ...{ recognition: defaultRecognition, paused, fromMs: 0 },
     };
-    this.boundariesOf(this.stream.id).push({ position, assignment, settled: position === 0 });
+    const settled = position === 0 || boundaries.at(-1)?.assignment.paused !== paused;
+    boundaries.push({ position, assignment, settled });
+  }
+
+  /** What of a stream was spoken during pauses. */
+  pausedOf(stream: string): RangeSet {
+    const boundaries = this.boundariesOf(stream);
+    return boundaries.flatMap(({ position, assignment }, i): RangeSet =>
+      assignment.paused ? [[position, boundaries[i + 1]?.position ?? Number.MAX_SAFE_INTEGER]] : [],
+    );
   }
 
   /** The kit starts again: another stream, in the language of now. */
