@@ -73,16 +73,16 @@ export class Readers {
 
 /** The seq after which the newest `count` captions that this dialect shows follow, and all acts on them. */
 function newestStart(log: CaptionLog, count: number, dialect: Dialect): number {
+  let oldest = 0;
   for (const depth of [count * 2, maxLookBack]) {
-    const start = log.tail(depth);
-    const shown = log
-      .after(start, depth)
-      .filter((message) => message.type === 'caption' && message.text !== '' && dialect.logged(message) !== null);
-    const first = shown.at(-count);
-    if (first) return beforeClear(log, first.seq - 1);
-    if (start === 0) return 0;
+    const captions = log.history.newest(depth);
+    const shown = captions.filter(({ caption, amend }) => amend?.text !== null && dialect.logged(caption) !== null);
+    const first = shown[count - 1];
+    if (first) return beforeClear(log, first.caption.seq - 1);
+    if (captions.length < depth) return 0;
+    oldest = captions.at(-1)?.caption.seq ?? 0;
   }
-  return log.tail(maxLookBack);
+  return oldest - 1;
 }
 
 /** With the newest clear: what is filled in after it may have been spoken before. */
