@@ -129,15 +129,20 @@ export class ReaderWindow {
     this.unseen = 0;
   }
 
-  /** The reader goes to the live end. */
+  /** The reader goes to the live end; what an organizer has cleared is left behind. */
   follow() {
-    this.#following = true;
-    this.unseen = 0;
+    this.rejoin();
     if (!this.isLive) {
       this.#shown.copy(this.#newest);
       if (this.#asked?.kind !== 'newest') this.#asked = null;
     }
     if (this.#floor) this.#shown.cutBefore(this.#floor);
+  }
+
+  /** The reader has come to the live end by the way through the text. */
+  rejoin() {
+    this.#following = true;
+    this.unseen = 0;
   }
 
   /** The reader wants what was spoken before the screen was cleared. */
