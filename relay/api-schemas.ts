@@ -60,7 +60,7 @@ export const spendingView = z
   })
   .openapi('Spending', { description: 'Paid engine time of the day (UTC)' });
 const age = z.number().nullable();
-const talkOn = z.object({
+export const talkOn = z.object({
   id: z.string(),
   title: z.string(),
   speakers: z.array(z.string()),

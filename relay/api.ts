@@ -8,6 +8,7 @@ import { Access } from './access.ts';
 import { answerRefusal, Refused } from './api-access.ts';
 import { addActCalls } from './api-acts.ts';
 import { addCostCalls } from './api-costs.ts';
+import { addNowCalls } from './api-now.ts';
 import { addRoomCalls } from './api-rooms.ts';
 import { refused } from './api-routes.ts';
 import { errorSchema, roomParameters } from './api-schemas.ts';
@@ -93,6 +94,7 @@ export function createApi(parts: ApiParts): OpenAPIHono {
   addTalkCalls(app, rooms, parts.talks, access);
   addTokenCalls(app, rooms, tokens, access);
   addTranscriptCalls(app, rooms, access, turns);
+  addNowCalls(app, rooms, access, tokens);
   addTextRuleCalls(app, rooms, parts.textRules, access);
   addVocabularyCalls(app, rooms, parts.vocabularies, access);
   addCostCalls(app, parts.costs, rooms, access);
