@@ -14,7 +14,7 @@ beforeEach(() => {
 
 describe('a lost line', () => {
   test('is opened again where it broke: nothing twice, nothing missing', async () => {
-    const page = await pages.open(server.url());
+    const page = await pages.open(server.url({ size: '0.25' }));
     await server.connected(1);
     const said: string[] = [];
     const say = (text: string) => {

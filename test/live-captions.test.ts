@@ -16,16 +16,20 @@ afterAll(() => browser.close());
 
 afterEach(() => talk.stop());
 
-/** Starts a talk and opens its page as an attendee would, with the reader's token in the fragment. */
+/** Starts a talk and opens its page with the reader's token in the fragment, so small that the whole talk stays on it. */
 async function begin(numbers: number): Promise<void> {
   talk = await new Talk({ numbers }).start();
-  page = await browser.openPage(`${talk.parts.relay.url}/rooms/hall?late=true#token=${talk.parts.read}`);
+  page = await browser.openPage(`${talk.parts.relay.url}/rooms/hall?late=true&size=0.25#token=${talk.parts.read}`);
 }
 
 /** Numbers as they stand on the page, from top to bottom. */
 async function onThePage(): Promise<number[]> {
-  const rows = await page.page.locator('#rows p.final').allTextContents();
-  return rows.flatMap((row) => row.trim().split(/\s+/)).map((word) => Number(word.slice(1)));
+  const rows = await page.page.locator('.row > .final').allTextContents();
+  return rows
+    .join(' ')
+    .trim()
+    .split(/\s+/)
+    .map((word) => Number(word.slice(1)));
 }
 
 /** Plays the talk to its end; everything that was captured must be at the engine, in the log and on the page. */
