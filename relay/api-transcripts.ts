@@ -41,23 +41,21 @@ export function addTranscriptCalls(app: OpenAPIHono, rooms: LiveRooms, access: A
       const { download, words, ...query } = context.req.valid('query');
       const pages = standing(rooms, room, room.log.spoken.pages({ ...query, words }));
       const write = (captions: Pages) => toJson({ room: room.record.name, log: room.log.id }, captions, words);
-      const headers = { 'content-type': 'application/json' };
-      // A page of history is made at once, and needs no turn.
-      if ((query.limit ?? Number.POSITIVE_INFINITY) <= pageCaptions)
-        return context.body([...write(pages)].join(''), 200, {
-          ...headers,
-          'content-disposition': disposition(room, 'json', download, query.from),
-        });
-      return await streamed(context, turns, room.record.name, async () => {
+      const begin = async (): Promise<Begun> => {
         const { first, all } = await begun(pages);
         return {
           steps: write(all),
           headers: {
-            ...headers,
+            'content-type': 'application/json',
             'content-disposition': disposition(room, 'json', download, query.from ?? first?.caption.start),
           },
         };
-      });
+      };
+      // A page of history is made at once, and needs no turn.
+      if ((query.limit ?? Number.POSITIVE_INFINITY) > pageCaptions)
+        return await streamed(context, turns, room.record.name, begin);
+      const { steps, headers } = await begin();
+      return context.body([...steps].join(''), 200, headers);
     },
   );
 
@@ -105,7 +103,7 @@ export function addTranscriptCalls(app: OpenAPIHono, rooms: LiveRooms, access: A
 }
 
 interface Begun {
-  readonly steps: Generator<string, unknown>;
+  readonly steps: Generator<string, void>;
   readonly headers: Record<string, string>;
 }
 

@@ -4,7 +4,7 @@
 export const costs = {
   sentence: 0,
   clause: 0.2,
-  caption: 0.45,
+  caption: 0.3,
   conjunction: 0.5,
   preposition: 0.6,
   particle: 0.65,

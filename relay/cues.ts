@@ -36,6 +36,8 @@ const maxSpeakerLetters = 14;
 /** Words that are held back to see how their sentence goes on, and after how many cues are made of them. */
 const heldTokens = 120;
 const maxTokens = 500;
+/** Cues that are made at a time, also of a caption that is a flood. */
+const maxStep = 100;
 /** Cues that are held back to see how soon the next ones come. */
 const heldDrafts = 12;
 
@@ -59,8 +61,14 @@ export function* cuesOf(
   const breaker = new Breaker(options.withLabels ?? false);
   const timer = new Timer(options.zeroMs);
   for (const page of pages) {
-    const cues: Cue[] = [];
-    for (const caption of page) for (const draft of breaker.add(caption)) cues.push(...timer.add(draft));
+    let cues: Cue[] = [];
+    for (const caption of page)
+      for (const drafts of breaker.add(caption)) {
+        for (const draft of drafts) cues.push(...timer.add(draft));
+        if (cues.length < maxStep) continue;
+        yield cues;
+        cues = [];
+      }
     yield cues;
   }
   const cues: Cue[] = [];
@@ -80,31 +88,27 @@ class Breaker {
     this.#withLabels = withLabels;
   }
 
-  add(spoken: SpokenCaption): Draft[] {
+  *add(spoken: SpokenCaption): Generator<readonly Draft[], void> {
     const { caption } = spoken;
     const before = this.#caption;
     const tokens = tokensOf(spoken);
     const [first] = tokens;
-    if (!first) return [];
-    const drafts: Draft[] = [];
+    if (!first) return;
     const isSame =
       before?.speaker === caption.speaker &&
       before.language === caption.language &&
       (before.timeUncertain ?? false) === (caption.timeUncertain ?? false);
-    if (!isSame) drafts.push(...this.#flush(0));
+    if (!isSame) yield this.#flush(0);
     const label = this.#withLabels && caption.speaker !== (before?.speaker ?? null) ? labelOf(caption.speaker) : '';
     this.#caption = caption;
     if (label !== '') this.#tokens.push(labelToken(label, first));
-    let isFirst = true;
     for (const token of tokens) {
       const last = this.#tokens.at(-1);
       const isApart = last && (token.startMs - last.endMs > maxPauseMs || last.startMs - token.startMs > maxPauseMs);
-      if (isApart) drafts.push(...this.#flush(0));
-      else if (this.#tokens.length >= maxTokens) drafts.push(...this.#flush(heldTokens));
-      this.#push(isFirst && last ? joined(last, token) : token);
-      isFirst = false;
+      if (isApart) yield this.#flush(0);
+      else if (this.#tokens.length >= maxTokens) yield this.#flush(heldTokens);
+      this.#push(token === first && last ? joined(last, token) : token);
     }
-    return drafts;
   }
 
   end(): Draft[] {

@@ -17,7 +17,7 @@ const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
  * @param release is called once: at the end, when the reader goes away, or when it is too slow and cut off
  */
 export function bodyOf(
-  steps: Generator<string, unknown>,
+  steps: Generator<string, void>,
   release: () => void,
   { maxStallMs, maxTotalMs }: BodyLimits = defaultBodyLimits,
 ): ReadableStream<Uint8Array> {

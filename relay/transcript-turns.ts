@@ -1,6 +1,6 @@
-/** Who reads transcripts at the moment. */
+/** How many may read transcripts at the same time. */
 export interface TurnLimits {
-  /** Of all rooms together, and of one room: half, so that one cannot keep the others out. */
+  /** In all rooms together; in one room half of them, so that it cannot keep the others out. */
   readonly maxTranscripts: number;
   readonly maxWaiting: number;
   readonly maxWaitMs: number;
@@ -28,6 +28,10 @@ export class TranscriptTurns {
 
   get taken(): number {
     return this.#taken;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
   }
 
   /** Resolves with what ends the turn, which may be called twice; with null where there was no place in time. */

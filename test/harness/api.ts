@@ -7,6 +7,7 @@ import { Readers } from '../../relay/publish.ts';
 import { Talks } from '../../relay/talks.ts';
 import { TextRuleBook } from '../../relay/text-rule-book.ts';
 import { Tokens } from '../../relay/tokens.ts';
+import { TranscriptTurns } from '../../relay/transcript-turns.ts';
 import { adminSecret, captureLog } from './doors.ts';
 import { FakeRooms, freeOfCharge } from './fake-rooms.ts';
 import { idleVocabularies } from './idle-vocabularies.ts';
@@ -23,14 +24,14 @@ export class TestApi {
   readonly lines: string[];
   readonly app: ReturnType<typeof createApi>;
 
-  /** @param refusals of the doors, for the metrics */
-  constructor({ refusals = new Map<string, number>() } = {}) {
+  /** @param refusals of the doors, for the metrics; @param turns who may read transcripts at once */
+  constructor({ refusals = new Map<string, number>(), turns = new TranscriptTurns() } = {}) {
     const { rooms, tokens, health, costs, talks } = this;
     const { lines, log } = captureLog();
     this.lines = lines;
     this.metrics = new Metrics({ rooms, readers: new Readers(), doors: { refusals }, spoolBytes: () => 4096 });
     this.app = createApi({
-      ...{ rooms, tokens, health, costs, talks, log, metrics: this.metrics },
+      ...{ rooms, tokens, health, costs, talks, log, turns, metrics: this.metrics },
       textRules: new TextRuleBook(rooms.db, log),
       vocabularies: idleVocabularies(rooms.db),
       adminToken: new AdminToken(adminSecret),
