@@ -73,6 +73,7 @@ function onStage(stage) {
 /** @param {string} title */
 function setTitle(title) {
   welcome.setTitle(title);
+  element('heading').textContent = title;
   document.title = title;
 }
 

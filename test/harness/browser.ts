@@ -97,4 +97,36 @@ export class TestBrowser {
       await context.close();
     }
   }
+
+  /** The lightness of every pixel of a PNG, 0 to 255, row by row. */
+  async lightness(png: Buffer): Promise<{ width: number; height: number; data: Uint8Array }> {
+    const context = await this.#chromium.newContext();
+    try {
+      const page = await context.newPage();
+      const { width, height, base64 } = await page.evaluate(
+        async (source) => {
+          const image = new Image();
+          image.src = source;
+          await image.decode();
+          const canvas = new OffscreenCanvas(image.width, image.height).getContext('2d');
+          canvas?.drawImage(image, 0, 0);
+          const pixels = canvas?.getImageData(0, 0, image.width, image.height).data ?? [];
+          const grey = Uint8Array.from({ length: image.width * image.height }, (_, i) => {
+            const [red = 0, green = 0, blue = 0] = [pixels[4 * i], pixels[4 * i + 1], pixels[4 * i + 2]];
+            return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+          });
+          const address = await new Promise<string>((resolve) => {
+            const reader = new FileReader();
+            reader.onload = () => resolve(String(reader.result));
+            reader.readAsDataURL(new Blob([grey]));
+          });
+          return { width: image.width, height: image.height, base64: address.slice(address.indexOf(',') + 1) };
+        },
+        `data:image/png;base64,${png.toString('base64')}`,
+      );
+      return { width, height, data: new Uint8Array(Buffer.from(base64, 'base64')) };
+    } finally {
+      await context.close();
+    }
+  }
 }
