@@ -52,6 +52,14 @@ export class FakeCaptions {
   config: unknown = null;
   /** HTTP status that connections and transcripts are refused with; null: they are welcome. */
   refusal: number | null = null;
+  /** Transcripts are answered with 500. */
+  failTranscripts = false;
+  /** How many transcripts and pages of them were asked for. */
+  transcripts = 0;
+  /** Every `Authorization` that a transcript was asked for with; empty: none. */
+  readonly authorizations = new Set<string>();
+  #transcriptsHeld = Promise.resolve();
+  #releaseTranscripts = () => {};
   /** A relay says at least this often that it is there; 0: never. */
   heartbeatMs = 5000;
   /** What a relay says the time is when it greets; null: nothing, like one of before. */
@@ -185,6 +193,17 @@ export class FakeCaptions {
     this.#broadcast({ type: 'level', rmsDbfs }, ({ level }) => level);
   }
 
+  /** Transcripts that are asked for from now on wait. */
+  holdTranscripts(): void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#transcriptsHeld = promise;
+    this.#releaseTranscripts = resolve;
+  }
+
+  releaseTranscripts(): void {
+    this.#releaseTranscripts();
+  }
+
   /** What a transcript of everything said so far holds, in the order spoken. */
   transcript(): Caption[] {
     const amended = new Map(this.#history.flatMap((each) => (each.type === 'amend' ? [[each.of, each.text]] : [])));
@@ -277,8 +296,20 @@ export class FakeCaptions {
       response.end(body);
     };
     if (pathname.startsWith('/api/')) {
-      const status = this.refusal ?? 200;
-      answer(status, 'application/json', status === 200 ? JSON.stringify(this.#page(searchParams)) : '{"error":{}}');
+      this.transcripts++;
+      this.authorizations.add(request.headers.authorization ?? '');
+      await this.#transcriptsHeld;
+      const status = this.failTranscripts ? 500 : (this.refusal ?? 200);
+      if (status !== 200) answer(status, 'application/json', '{"error":{}}');
+      else if (pathname.endsWith('.txt'))
+        answer(
+          status,
+          'text/plain; charset=utf-8',
+          this.transcript()
+            .map(({ text }) => `${text}\n`)
+            .join(''),
+        );
+      else answer(status, 'application/json', JSON.stringify(this.#page(searchParams)));
       return;
     }
     if (pathname === '/config.json' && this.config !== null) {
