@@ -202,7 +202,8 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
       legacyTranscript: (socket, live, query) => legacyReaders.serve(socket, live, query),
     },
   });
-  const metrics = new Metrics({ rooms: running, readers, doors, spoolBytes: () => spool.bytes });
+  const turns = new TranscriptTurns(options);
+  const metrics = new Metrics({ rooms: running, readers, doors, turns, spoolBytes: () => spool.bytes });
   const api = createApi({
     rooms: running,
     tokens,
@@ -217,7 +218,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     pagesDir,
     protocolFile,
     version: version(),
-    turns: new TranscriptTurns(options),
+    turns,
   });
 
   rooms.start();

@@ -2,12 +2,14 @@ import { Hono } from 'hono';
 import type { Counter, Gauge, Registry } from 'prom-client';
 import type { ReaderCounters } from './audience.ts';
 import type { LiveRoom, LiveRooms } from './live.ts';
+import type { TranscriptTurns } from './transcript-turns.ts';
 
 /** Where the figures of the relay come from; all are read when they are asked for. */
 export interface MetricsSources {
   readonly rooms: Pick<LiveRooms, 'all'>;
   readonly readers: { readonly counters: Readonly<ReaderCounters>; byRoom(): ReadonlyMap<string, number> };
   readonly doors: { readonly refusals: ReadonlyMap<string, number> };
+  readonly turns: Pick<TranscriptTurns, 'taken' | 'refused' | 'cutOff'>;
   /** Bytes of audio on the relay's disk. */
   readonly spoolBytes: () => number;
 }
@@ -54,7 +56,7 @@ class MetricsPage {
   text(): Promise<string> {
     // A room that is gone must not leave its last figures behind.
     for (const metric of [...this.#gauges.values(), ...this.#counters.values()]) metric.reset();
-    const { rooms, readers, doors, spoolBytes } = this.#sources;
+    const { rooms, readers, doors, turns, spoolBytes } = this.#sources;
     const all = rooms.all();
     this.#set('sala_rooms', 'Rooms', all.length);
     this.#set('sala_spool_bytes', "Audio on the relay's disk", spoolBytes());
@@ -65,6 +67,13 @@ class MetricsPage {
     this.#count('sala_reader_partials_dropped_total', 'Partials replaced before they were sent', partialsDropped);
     this.#count('sala_reader_levels_dropped_total', 'Levels that a slow reader missed', levelsDropped);
     this.#count('sala_readers_cut_off_total', 'Readers cut off because they were too slow', cutOff);
+    this.#set('sala_transcripts', 'Transcripts that are being read', turns.taken);
+    this.#count('sala_transcripts_refused_total', 'Transcripts refused because too many were read', turns.refused);
+    this.#count(
+      'sala_transcripts_cut_off_total',
+      'Transcripts cut off because their reader was too slow',
+      turns.cutOff,
+    );
     const counts = readers.byRoom();
     for (const room of all) this.#setRoom(room, counts.get(room.record.name) ?? 0);
     return this.#registry.metrics();

@@ -18,25 +18,25 @@ const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
  */
 export function bodyOf(
   steps: Generator<string, void>,
-  release: () => void,
+  release: (isCut: boolean) => void,
   { maxStallMs, maxTotalMs }: BodyLimits = defaultBodyLimits,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   let isOver = false;
   let stall: NodeJS.Timeout | undefined;
   let total: NodeJS.Timeout | undefined;
-  const end = () => {
+  const end = (isCut = false) => {
     isOver = true;
     clearTimeout(stall);
     clearTimeout(total);
-    release();
+    release(isCut);
   };
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
         const cut = () => {
           if (isOver) return;
-          end();
+          end(true);
           steps.return(undefined);
           // The code of a connection that ended too soon: what sends the answer then breaks it off without a word.
           controller.error(Object.assign(new Error('the reader is too slow'), { code: 'ERR_STREAM_PREMATURE_CLOSE' }));

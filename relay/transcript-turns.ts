@@ -8,9 +8,12 @@ export interface TurnLimits {
 
 export const defaultTurnLimits: TurnLimits = { maxTranscripts: 100, maxWaiting: 500, maxWaitMs: 5000 };
 
+/** Ends a turn; may be called twice. `isCut`: the reader was too slow. */
+export type Release = (isCut?: boolean) => void;
+
 interface Waiting {
   readonly room: string;
-  readonly begin: (release: (() => void) | null) => void;
+  readonly begin: (release: Release | null) => void;
 }
 
 /** A place for each transcript that is being sent; who comes when all are taken waits a moment, first come first served. */
@@ -21,6 +24,8 @@ export class TranscriptTurns {
   #waiting: Waiting[] = [];
   /** How often nobody left in time. */
   refused = 0;
+  /** Readers that were cut off because they were too slow. */
+  cutOff = 0;
 
   constructor(limits: Partial<TurnLimits> = {}) {
     this.#limits = { ...defaultTurnLimits, ...limits };
@@ -34,8 +39,8 @@ export class TranscriptTurns {
     return this.#waiting.length;
   }
 
-  /** Resolves with what ends the turn, which may be called twice; with null where there was no place in time. */
-  take(room: string): Promise<(() => void) | null> {
+  /** Resolves with what ends the turn; with null where there was no place in time. */
+  take(room: string): Promise<Release | null> {
     if (this.#isFree(room)) return Promise.resolve(this.#begin(room));
     if (this.#waiting.length >= this.#limits.maxWaiting) {
       this.refused++;
@@ -63,13 +68,14 @@ export class TranscriptTurns {
     return this.#taken < maxTranscripts && (this.#byRoom.get(room) ?? 0) < Math.ceil(maxTranscripts / 2);
   }
 
-  #begin(room: string): () => void {
+  #begin(room: string): Release {
     this.#taken++;
     this.#byRoom.set(room, (this.#byRoom.get(room) ?? 0) + 1);
     let isOver = false;
-    return () => {
+    return (isCut = false) => {
       if (isOver) return;
       isOver = true;
+      if (isCut) this.cutOff++;
       this.#taken--;
       const left = (this.#byRoom.get(room) ?? 1) - 1;
       if (left > 0) this.#byRoom.set(room, left);

@@ -29,7 +29,7 @@ export class TestApi {
     const { rooms, tokens, health, costs, talks } = this;
     const { lines, log } = captureLog();
     this.lines = lines;
-    this.metrics = new Metrics({ rooms, readers: new Readers(), doors: { refusals }, spoolBytes: () => 4096 });
+    this.metrics = new Metrics({ rooms, readers: new Readers(), doors: { refusals }, turns, spoolBytes: () => 4096 });
     this.app = createApi({
       ...{ rooms, tokens, health, costs, talks, log, turns, metrics: this.metrics },
       textRules: new TextRuleBook(rooms.db, log),
