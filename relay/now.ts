@@ -45,7 +45,6 @@ class NowBoard {
   readonly #room: LiveRoom;
   #shown: Shown[] = [];
   #changedAt: number | null = null;
-  #paused = false;
 
   constructor(room: LiveRoom) {
     this.#room = room;
@@ -53,7 +52,6 @@ class NowBoard {
       const at = message.type === 'caption' ? message.end : (message.at ?? Date.now());
       this.#take(message, Math.min(at, Date.now()));
     }
-    this.#paused = room.record.paused;
   }
 
   logged(message: LogMessage): void {
@@ -76,7 +74,7 @@ class NowBoard {
 
   #take(message: LogMessage, at: number): void {
     if (message.type === 'caption') {
-      if (message.late || this.#paused) return;
+      if (message.late) return;
       const { seq, language, text } = message;
       const shownMs = performance.now() - (Date.now() - at);
       this.#shown.push({ seq, language, text, shownMs, at, broken: new Map() });
@@ -86,10 +84,7 @@ class NowBoard {
       if (!amended) return;
       amended.text = message.text ?? '';
       amended.broken.clear();
-    } else {
-      this.#paused = message.type === 'pause';
-      this.#shown = [];
-    }
+    } else this.#shown = []; // also with a resume: the last words of before the pause are not those of now
     this.#changedAt = Math.round(at);
   }
 }

@@ -1,11 +1,13 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { z } from 'zod';
 import type { NewCaption } from '../relay/captions.ts';
 import { directionOf, linesOf } from '../relay/now-lines.ts';
 import { TestApi } from './harness/api.ts';
 import { adminSecret } from './harness/doors.ts';
 import type { FakeRoom } from './harness/fake-rooms.ts';
 
+const openApi = z.object({ paths: z.record(z.string(), z.record(z.string(), z.unknown())) }).parse;
 const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 const lettersOf = (text: string) => [...segmenter.segment(text)].length;
 const nine = Date.UTC(2026, 11, 1, 9);
@@ -306,4 +308,30 @@ describe('now.txt and now.json', () => {
     expect(after).not.toHaveBeenCalled();
     expect(room.listeners).toBe(1);
   });
+});
+
+test('no other call takes a token from the address', async () => {
+  const api = new TestApi();
+  try {
+    api.rooms.put('verdi');
+    const { token } = api.tokens.create('verdi', 'read', '');
+    const { body } = await api.ask('GET', '/openapi.json');
+    const isOpen = /^\/(healthz|readyz|metrics-)|\/(audio|captions)$/; // no token at all, or a WebSocket
+    const { paths } = openApi(body);
+    const asked = Object.entries(paths).flatMap(([path, calls]) =>
+      Object.keys(calls).map((method) => ({ method: method.toUpperCase(), path: path.replace('{room}', 'verdi') })),
+    );
+    const taking: string[] = [];
+    for (const { method, path } of asked.filter(({ path: each }) => !isOpen.test(each)))
+      for (const secret of [token, adminSecret]) {
+        const address = `${path.replace(/\{\w+\}/g, '1')}?token=${secret}&access_token=${secret}`;
+        const hasBody = method === 'PUT' || method === 'POST';
+        const { status } = await api.ask(method, address, hasBody ? {} : undefined, null);
+        if (status !== 401) taking.push(`${method} ${path} ${status} ${secret === token ? 'read' : 'admin'}`);
+      }
+    expect(asked.length).toBeGreaterThan(20);
+    expect(taking).toEqual(['GET /api/rooms/verdi/now.txt 200 read', 'GET /api/rooms/verdi/now.json 200 read']);
+  } finally {
+    api.rooms.remove();
+  }
 });
