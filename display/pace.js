@@ -126,13 +126,15 @@ export class Pace {
     const [first] = this.#waiting;
     if (!first || !this.#pushes(first)) return 0;
     const read = ((this.#rows[0] ?? 0) - this.#read) / this.#rate();
-    // So many rows until each deadline: all of them in time, and evenly.
+    // So many rows from the last one to each deadline: all of them in time, and evenly.
+    const since = Math.max(this.#pushedAt, first.deadline - this.#limits.maxDelayMs);
     let rows = 0;
-    let hurry = Number.POSITIVE_INFINITY;
+    let due = Number.POSITIVE_INFINITY;
     for (const { newRow, deadline } of this.#waiting) {
       if (newRow) rows++;
-      hurry = Math.min(hurry, (deadline - now) / Math.max(1, rows));
+      due = Math.min(due, since + (deadline - since) / Math.max(1, rows));
     }
+    const hurry = due - now;
     return Math.max(Math.min(read, hurry), this.#pushedAt + this.#limits.minRowMs - now);
   }
 

@@ -89,9 +89,9 @@ export class Typesetter {
     /** @type {Piece | null} */
     let piece = null;
     for (const [n, word] of passage.words.entries()) {
-      const isFirst = n === 0 && !passage.continues;
+      let isFirst = n === 0 && !passage.continues;
       for (const { text, gap } of this.#cut(word)) {
-        const joint = isFirst && gap === word.gap ? gapBetween(this.#state.last, text) : gap;
+        const joint = isFirst ? gapBetween(this.#state.last, text) : gap;
         if (piece && !this.#fits(piece.text + joint + text)) {
           piece.text += joint;
           this.#end(piece, false);
@@ -110,6 +110,7 @@ export class Typesetter {
           turn = false;
         }
         piece.words++;
+        isFirst = false;
       }
     }
     if (piece) this.#end(piece, true);
