@@ -71,7 +71,7 @@ export class Backfill {
   readonly #now: () => number;
   readonly #rooms = new Map<string, BackfillRoom>();
   /** What is under way, with what cuts it short. */
-  readonly #running = new Map<Stretch, () => void>();
+  readonly #running = new Map<Stretch, { readonly isOpen: boolean; cut(): void }>();
   readonly #retry = new Map<string, { schedule: EngineRetry; notBeforeMs: number }>();
   /** By stream and end: what sounded like speech, and got no answer from one session. */
   readonly #doubted = new Set<string>();
@@ -107,7 +107,7 @@ export class Backfill {
   stop(): void {
     this.#stopped = true;
     clearInterval(this.#timer);
-    for (const cut of this.#running.values()) cut();
+    for (const { cut } of this.#running.values()) cut();
   }
 
   add(room: BackfillRoom): void {
@@ -116,7 +116,7 @@ export class Backfill {
 
   remove(name: string): void {
     this.#rooms.delete(name);
-    for (const [stretch, cut] of this.#running) if (stretch.room.name === name) cut();
+    for (const [stretch, { cut }] of this.#running) if (stretch.room.name === name) cut();
   }
 
   /** What of a stream is being backfilled at this moment. */
@@ -125,6 +125,11 @@ export class Backfill {
       (set, { stream, from, to }) => (stream.id === streamId ? union(set, [[from, to]]) : set),
       [],
     );
+  }
+
+  /** Whether a missed stretch of the room is being captioned at this moment; one that waits for a session is not. */
+  isFilling(name: string): boolean {
+    return [...this.#running].some(([{ room }, { isOpen }]) => isOpen && room.name === name);
   }
 
   /** Why nothing is filled in at the moment; empty when nothing stands against it. */
@@ -191,7 +196,7 @@ export class Backfill {
   }
 
   async #begin(stretch: Stretch): Promise<void> {
-    this.#running.set(stretch, () => {});
+    this.#running.set(stretch, { isOpen: false, cut: () => {} });
     try {
       await this.#caption(stretch);
     } finally {
@@ -230,10 +235,11 @@ export class Backfill {
       lease,
       room.said,
     );
-    this.#running.set(stretch, () => {
+    const cut = () => {
       attempt.abort();
       over.resolve('failed');
-    });
+    };
+    this.#running.set(stretch, { isOpen: true, cut });
     attempt.own(stream.id, [[from, to]]);
     const fedTo = await this.#feed(attempt, stretch, isSpent);
     attempt.finish(this.#limits.finishTimeoutMs);

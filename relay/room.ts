@@ -14,17 +14,8 @@ import type { Governing } from './governing.ts';
 import { captionOf } from './heard-caption.ts';
 import { InputLevelMeter } from './input-level.ts';
 import type { LiveRoom, RoomListener, RoomLive } from './live.ts';
-import {
-  type Amend,
-  type Clear,
-  type Health,
-  type LogMessage,
-  type Partial as PartialCaption,
-  type RangeSet,
-  type Status,
-  sampleRate,
-  type Talk,
-} from './protocol.js';
+import type { Amend, Clear, Health, LogMessage, RangeSet, Status, Talk } from './protocol.js';
+import { type Partial as PartialCaption, sampleRate } from './protocol.js';
 import type { EngineQuota } from './quota.ts';
 import { withoutEffect } from './recognition.ts';
 import type { RoomMoment, RoomTime } from './room-time.ts';
@@ -32,7 +23,7 @@ import type { RoomRecord } from './rooms.ts';
 import { SaidWords } from './said.ts';
 import type { Spool } from './spool.ts';
 import type { SpoolStream } from './spool-stream.ts';
-import { statusOf } from './status.ts';
+import { CatchingUp, statusOf } from './status.ts';
 import type { Talks } from './talks.ts';
 import { compileChecked, type TextRuleBook } from './text-rule-book.ts';
 import { applyRules, type CompiledRules } from './text-rules.ts';
@@ -69,6 +60,7 @@ export class Room implements LiveRoom, BackfillRoom {
   readonly #listeners = new Set<RoomListener>();
   readonly #startedMs = performance.now();
   readonly #followed = new Set<string>();
+  readonly #catchingUp = new CatchingUp();
   /** The stream that is live. */
   #liveStream: SpoolStream | null = null;
   #record: RoomRecord;
@@ -305,6 +297,7 @@ export class Room implements LiveRoom, BackfillRoom {
 
   /** Works out the state again and tells readers when it changed. */
   refresh(): void {
+    const { lagMs } = this.#feed;
     const status = statusOf({
       paused: this.#record.paused,
       connected: this.charge.holder !== null,
@@ -313,7 +306,8 @@ export class Room implements LiveRoom, BackfillRoom {
       health: this.#health,
       failure: this.#feed.failure,
       resting: this.#feed.rest.resting,
-      lagMs: this.#feed.lagMs,
+      lagMs,
+      catchingUp: this.#catchingUp.see(lagMs, this.#parts.backfill.isFilling(this.name)),
     });
     if (status.state === this.#status.state && status.message === this.#status.message) return;
     this.#status = status;

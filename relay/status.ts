@@ -11,8 +11,38 @@ export interface RoomCircumstances {
   readonly health: Health | null;
   readonly failure: EngineFailure | null;
   readonly lagMs: number;
+  readonly catchingUp: boolean;
   /** Nobody has spoken for long, and the paid session is given back until somebody does. */
   readonly resting: boolean;
+}
+
+/** Captions that lag by more than this are told to catch up, until they lag by less than the other. */
+const catchingUpAboveMs = 2000;
+const caughtUpBelowMs = 1000;
+/** A missed stretch is followed by the next within about a second: so long it goes without saying. */
+const holdMs = 3000;
+
+/** Whether captions catch up: with what is spoken now, or with what was missed. It does not come and go from one second to the next. */
+export class CatchingUp {
+  readonly #now: () => number;
+  #lastMs = Number.NEGATIVE_INFINITY;
+  #isOn = false;
+
+  /** @param now monotonic, ms */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  /**
+   * @param lagMs how far captions are behind what is spoken
+   * @param isFilling a missed stretch is being captioned at this moment
+   */
+  see(lagMs: number, isFilling: boolean): boolean {
+    const now = this.#now();
+    if (isFilling || lagMs > (this.#isOn ? caughtUpBelowMs : catchingUpAboveMs)) this.#lastMs = now;
+    this.#isOn = now - this.#lastMs < holdMs;
+    return this.#isOn;
+  }
 }
 
 /** A connected source that gives no audio for this long has none. */
@@ -28,6 +58,7 @@ export function statusOf({
   health,
   failure,
   lagMs,
+  catchingUp,
   resting,
 }: RoomCircumstances): Status {
   const status = (state: Status['state'], message: string): Status => ({ type: 'status', state, message });
@@ -42,6 +73,7 @@ export function statusOf({
   if (failure && failure.kind !== 'reopen' && failure.kind !== 'backoff')
     return status('fault', 'Captions are not available at the moment.');
   if (failure || lagMs > delayedAboveMs) return status('delayed', 'Captions are delayed.');
+  if (catchingUp) return status('catching-up', 'Captions are catching up with what was missed.');
   if (resting) return status('resting', 'Nobody is speaking; captions go on with the next word.');
   return status('listening', 'Listening.');
 }
