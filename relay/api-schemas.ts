@@ -141,7 +141,14 @@ export const instant = z
   .openapi({ type: 'string', example: '2026-12-01T09:30:00+01:00' });
 const rfc3339 = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
 
+/** The id of a talk, as the schedule's own system has it. */
+export const talkId = z
+  .string()
+  .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 of A-Z, a-z, 0-9, ".", "_" and "-"')
+  .openapi({ example: 'keynote-1' });
+
 export const transcriptPeriod = z.object({
+  talk: talkId.optional().describe('Only its stretch: to its end, or as long as words went on before the next one'),
   from: instant.optional().describe('Room time; captions that end after it'),
   to: instant.optional().describe('Room time; captions that begin before it'),
 });

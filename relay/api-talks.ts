@@ -2,18 +2,13 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Access } from './access.ts';
 import { existing, needs, Refused } from './api-access.ts';
 import { body, json, refused, withToken } from './api-routes.ts';
-import { instant, roomParameters } from './api-schemas.ts';
+import { instant, roomParameters, talkId } from './api-schemas.ts';
 import type { LiveRooms } from './live.ts';
 import { language } from './settings.ts';
 import { maxTalks, type ScheduledTalk, type Talks } from './talks.ts';
 
 const maxTalkMs = 24 * 3_600_000;
 
-/** The id of a talk, as the schedule's own system has it. */
-export const talkId = z
-  .string()
-  .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 of A-Z, a-z, 0-9, ".", "_" and "-"')
-  .openapi({ example: 'keynote-1' });
 const talkParameters = roomParameters.extend({ talk: talkId });
 
 const line = (max: number) =>

@@ -4,9 +4,12 @@ import type { Access } from './access.ts';
 import { existing, needs, Refused } from './api-access.ts';
 import { json, plain, refused, streamedJson, withToken } from './api-routes.ts';
 import { gapsView, roomParameters, transcriptFile, transcriptQuery, transcriptView } from './api-schemas.ts';
+import { unknownTalk } from './api-talks.ts';
 import { toJson, toSrt, toTxt, toVtt } from './exports.ts';
 import type { LiveRoom, LiveRooms } from './live.ts';
 import { unavailable } from './refusal.ts';
+import { stretchOf } from './talk-stretch.ts';
+import type { Talks } from './talks.ts';
 import { pageCaptions, type SpokenCaption, type TranscriptQuery } from './transcript.ts';
 import { bodyOf } from './transcript-body.ts';
 import type { TranscriptTurns } from './transcript-turns.ts';
@@ -17,10 +20,28 @@ const formats = [
   { ending: 'txt', type: 'text/plain', write: toTxt, words: false },
 ] as const;
 
+interface Asked {
+  /** The id of a talk. */
+  readonly talk?: string | undefined;
+}
+
 type Pages = Generator<readonly SpokenCaption[], boolean>;
 
 /** What was said in a room, in the order spoken. */
-export function addTranscriptCalls(app: OpenAPIHono, rooms: LiveRooms, access: Access, turns: TranscriptTurns): void {
+export function addTranscriptCalls(
+  app: OpenAPIHono,
+  rooms: LiveRooms,
+  access: Access,
+  turns: TranscriptTurns,
+  talks: Talks,
+): void {
+  const within = ({ record, log }: LiveRoom, { talk: id, ...query }: TranscriptQuery & Asked): TranscriptQuery => {
+    if (id === undefined) return query;
+    const talk = talks.get(record.name, id);
+    if (!talk) throw unknownTalk(record.name, id);
+    const { from, to } = stretchOf(talk, talks.of(record.name), log.spoken);
+    return { ...query, from: Math.max(from, query.from ?? from), to: Math.min(to, query.to ?? to) };
+  };
   const reader = {
     ...withToken,
     tags: ['transcripts'],
@@ -38,7 +59,8 @@ export function addTranscriptCalls(app: OpenAPIHono, rooms: LiveRooms, access: A
     }),
     async (context) => {
       const room = existing(rooms, context.req.valid('param').room);
-      const { download, words, ...query } = context.req.valid('query');
+      const { download, words, ...asked } = context.req.valid('query');
+      const query = within(room, asked);
       const pages = standing(rooms, room, room.log.spoken.pages({ ...query, words }));
       const write = (captions: Pages) => toJson({ room: room.record.name, log: room.log.id }, captions, words);
       const begin = async (): Promise<Begun> => {
@@ -47,7 +69,7 @@ export function addTranscriptCalls(app: OpenAPIHono, rooms: LiveRooms, access: A
           steps: write(all),
           headers: {
             'content-type': 'application/json',
-            'content-disposition': disposition(room, 'json', download, query.from ?? first?.caption.start),
+            'content-disposition': disposition(room, 'json', download, query.from ?? first?.caption.start, asked.talk),
           },
         };
       };
@@ -85,8 +107,8 @@ export function addTranscriptCalls(app: OpenAPIHono, rooms: LiveRooms, access: A
       }),
       async (context) => {
         const room = existing(rooms, context.req.valid('param').room);
-        const { download, ...period } = context.req.valid('query');
-        const query: TranscriptQuery = { ...period, words };
+        const { download, ...asked } = context.req.valid('query');
+        const query: TranscriptQuery = { ...within(room, asked), words };
         return await streamed(context, turns, room.record.name, async () => {
           const { first, all } = await begun(standing(rooms, room, room.log.spoken.pages(query)));
           const zeroMs = query.from ?? first?.caption.start ?? 0;
@@ -94,7 +116,7 @@ export function addTranscriptCalls(app: OpenAPIHono, rooms: LiveRooms, access: A
             steps: write(all, zeroMs),
             headers: {
               'content-type': `${type}; charset=utf-8`,
-              'content-disposition': disposition(room, ending, download, first ? zeroMs : undefined),
+              'content-disposition': disposition(room, ending, download, first ? zeroMs : undefined, asked.talk),
             },
           };
         });
@@ -154,10 +176,16 @@ function* standing(rooms: LiveRooms, room: LiveRoom, pages: Pages): Pages {
   }
 }
 
-/** A name to save it under: room and day (UTC). */
-function disposition(room: LiveRoom, ending: string, download: boolean, ms: number | undefined): string {
+/** A name to save it under: room, day (UTC) and talk. */
+function disposition(
+  room: LiveRoom,
+  ending: string,
+  download: boolean,
+  ms: number | undefined,
+  talk: string | undefined,
+): string {
   const day = ms === undefined || Math.abs(ms) > 8.64e15 ? '' : `-${new Date(ms).toISOString().slice(0, 10)}`;
-  return `${download ? 'attachment' : 'inline'}; filename="${room.record.name}${day}.${ending}"`;
+  return `${download ? 'attachment' : 'inline'}; filename="${room.record.name}${day}${talk === undefined ? '' : `-${talk}`}.${ending}"`;
 }
 
 const busy = unavailable(

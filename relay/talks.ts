@@ -46,6 +46,8 @@ export class Talks {
 
   constructor(db: Database) {
     this.#db = db;
+    // The copy that has taken its place may be half a minute older.
+    db.onRenewed(() => this.#known.clear());
   }
 
   /** Calls `listener` after each change of a room's talks; returns what ends it. */
@@ -114,7 +116,6 @@ export class Talks {
 
   #changed(room: string): void {
     this.#known.delete(room);
-    this.#db.updateCopy();
     for (const listener of [...this.#listeners]) listener(room);
   }
 }
