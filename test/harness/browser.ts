@@ -1,8 +1,11 @@
 /** A headless Chromium for tests: one a test file, a fresh profile a page, and whatever a page complained about. */
+import { existsSync } from 'node:fs';
 import { type BrowserContextOptions, type Browser as Chromium, chromium, type Page } from 'playwright-core';
 
-/** Debian's and Raspberry Pi OS's own browser, the one that kits run. */
-const executablePath = '/usr/bin/chromium';
+/** Debian's own browser, as on kits; without the window that nobody sees it opens pages in a third of the time. */
+const executablePath =
+  ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'].find((path) => existsSync(path)) ??
+  '/usr/bin/chromium-browser';
 const flags = [
   '--no-sandbox',
   '--disable-gpu',
