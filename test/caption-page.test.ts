@@ -216,6 +216,10 @@ describe('the page', () => {
     expect(page.requests.filter((each) => !each.startsWith(server.origin))).toEqual([]);
     expect(page.consoleErrors).toEqual([]);
     expect(page.failedRequests).toEqual([]);
+    const markup = page.page.evaluate(() => {
+      document.body.innerHTML = '<b>markup</b>';
+    });
+    await expect(markup).rejects.toThrow('TrustedHTML');
   });
 
   test('leaves screen readers in peace and names its parts', async () => {
