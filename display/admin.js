@@ -1,5 +1,7 @@
 // @ts-check
-/** The admin page: every room with its state, and the language of each. The token lives in this module's memory only. */
+/** The admin page: every room with its state, its language and what can be done to its captions. The token lives in this
+ * module's memory only. */
+import { actButtons, CaptionPanel } from './admin-acts.js';
 
 const refreshMs = 3000;
 const requestTimeoutMs = 10_000;
@@ -7,7 +9,7 @@ const requestTimeoutMs = 10_000;
 const quietestDb = -75;
 
 /**
- * @typedef {{ room: string, name: string, language: string, seq: number,
+ * @typedef {{ room: string, name: string, language: string, seq: number, paused: boolean,
  *   live: { state: string, message: string, lagMs: number, engine: { message: string, hint: string },
  *     rest: { levelDb: number, thresholdDb: number | null }, spent: { seconds: number, money: number } } }} RoomView
  */
@@ -25,6 +27,10 @@ const notice = part('#notice', HTMLParagraphElement);
 const table = part('#rooms', HTMLTableElement);
 const rows = part('tbody', HTMLTableSectionElement, table);
 
+/** What the headings say, for rows that stand on top of each other on a small screen. */
+const columns = ['Room', 'State', 'Sound', 'Behind', 'Captions', 'Language', 'Acts'];
+/** By room: sets its buttons to whether it is paused. @type {Map<string, (paused: boolean) => void>} */
+const acts = new Map();
 let token = '';
 
 /** @template T @param {string} method @param {string} path @param {object} [body] @returns {Promise<T>} */
@@ -44,6 +50,14 @@ async function call(method, path, body) {
 function tell(error) {
   notice.textContent = error instanceof Error ? error.message : String(error);
 }
+
+const section = part('#captions', HTMLElement);
+const [title, list, close] = [
+  part('h2', HTMLElement, section),
+  part('ol', HTMLElement, section),
+  part('button', HTMLElement, section),
+];
+const panel = new CaptionPanel({ section, title, list, close }, call, tell);
 
 /** @param {string} text @param {string} [below] */
 function cell(text, below = '') {
@@ -99,15 +113,18 @@ function rowOf({ room, name, language }) {
     }
     button.disabled = false;
   });
-  const last = document.createElement('td');
-  last.append(form);
-  row.append(cell(''), cell(''), cell(''), cell(''), cell(''), last);
+  const { group, update } = actButtons({ room, name, call, tell, open: () => void panel.open(room, name) });
+  acts.set(room, update);
+  const [languageCell, actsCell] = [cell(''), cell('')];
+  languageCell.append(form);
+  actsCell.append(group);
+  row.append(cell(''), cell(''), cell(''), cell(''), cell(''), languageCell, actsCell);
   return row;
 }
 
 /** Only what changes is replaced, so that a language being typed stays. @param {RoomView} view */
 function show(view) {
-  const { room, name, seq, live } = view;
+  const { room, name, seq, live, paused } = view;
   const known = [...rows.rows].find((row) => row.dataset.room === room);
   const row = known ?? rowOf(view);
   if (!known) rows.append(row);
@@ -121,6 +138,10 @@ function show(view) {
   ].forEach((each, i) => {
     row.cells[i]?.replaceWith(each);
   });
+  [...row.cells].forEach((each, i) => {
+    each.dataset.column = columns[i];
+  });
+  acts.get(room)?.(paused);
 }
 
 async function refresh() {
@@ -132,6 +153,7 @@ async function refresh() {
     table.hidden = false;
     for (const row of [...rows.rows]) if (!rooms.some(({ room }) => room === row.dataset.room)) row.remove();
     for (const view of rooms) show(view);
+    await panel.refresh();
   } catch (error) {
     tell(error);
     if (table.hidden) return;

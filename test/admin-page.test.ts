@@ -64,7 +64,7 @@ test('an organizer sees every room and assigns a language', async () => {
   ]);
   await verdi.getByText('speech from -54 dB').waitFor();
   await verdi.locator('input').fill('it-it');
-  await verdi.locator('button').click();
+  await verdi.getByRole('button', { name: 'Assign' }).click();
   await page.locator('#notice').getByText('it-IT').waitFor();
   expect(rooms.get('verdi')?.record.settings.language).toBe('it-IT');
   expect(await page.inputValue('#token')).toBe('');
@@ -82,8 +82,97 @@ test('a wrong token and a wrong language are told in words', async () => {
   await page.click('#entry button');
   const row = page.locator('tr[data-room="verdi"]');
   await row.locator('input').fill('italiano?');
-  await row.locator('button').click();
+  await row.getByRole('button', { name: 'Assign' }).click();
   await page.locator('#notice').getByText('BCP 47').waitFor();
   expect(rooms.get('verdi')?.record.settings.language).toBe('en-US');
+  await close();
+});
+
+/** The page with the organizer's token in it. */
+async function enter(viewport = { width: 1280, height: 800 }) {
+  const opened = await browser.openPage(url, { viewport });
+  await opened.page.fill('#token', adminSecret);
+  await opened.page.click('#entry button');
+  await opened.page.locator('tr[data-room="verdi"]').waitFor();
+  return { ...opened, row: opened.page.locator('tr[data-room="verdi"]'), notice: opened.page.locator('#notice') };
+}
+const actsOf = () =>
+  rooms
+    .get('verdi')
+    ?.log.after(0, 100)
+    .flatMap(({ type }) => (type === 'caption' ? [] : [type]));
+
+test('an organizer pauses a room and goes on, and sees who else did', async () => {
+  rooms.put('verdi', { title: 'Sala Verdi' });
+  const { row, notice, consoleErrors, close } = await enter();
+  await row.getByRole('button', { name: 'Pause' }).click();
+  await notice.getByText('Sala Verdi is paused').waitFor();
+  expect(rooms.get('verdi')?.record.paused).toBe(true);
+  await row.getByRole('button', { name: 'Resume' }).click();
+  await notice.getByText('captioned again').waitFor();
+  expect(actsOf()).toEqual(['pause', 'resume']);
+  rooms.pause('verdi', true); // somebody at another desk
+  await row.getByRole('button', { name: 'Resume' }).waitFor();
+  expect(consoleErrors).toEqual([]);
+  await close();
+});
+
+test('the screens are cleared with a second press, and not with one', async () => {
+  rooms.put('verdi', { title: 'Sala Verdi' });
+  const { row, notice, page, close } = await enter();
+  await row.getByRole('button', { name: 'Clear', exact: true }).click();
+  await notice.getByText('Press again').waitFor();
+  await page.keyboard.press('Tab'); // goes elsewhere: it was not meant
+  await row.getByRole('button', { name: 'Clear', exact: true }).click();
+  await row.getByRole('button', { name: 'Clear now?' }).waitFor();
+  expect(actsOf()).toEqual([]);
+  await row.getByRole('button', { name: 'Clear now?' }).click();
+  await notice.getByText('The screens of Sala Verdi are empty').waitFor();
+  expect(actsOf()).toEqual(['clear']);
+  await row.getByRole('button', { name: 'Clear', exact: true }).waitFor();
+  await close();
+});
+
+test('captions are corrected, hidden and shown again; what is being typed stays while new ones come', async () => {
+  const verdi = rooms.put('verdi', { title: 'Sala Verdi' });
+  for (let i = 1; i <= 25; i++) verdi.say(i === 24 ? '<b>teh</b> words' : `word ${i}`);
+  const { page, row, notice, consoleErrors, close } = await enter();
+  await row.getByRole('button', { name: 'Captions of Sala Verdi' }).click();
+  const items = page.locator('#captions li');
+  await expect.poll(() => items.count()).toBe(20);
+  const item = page.locator('#captions li[data-seq="24"]');
+  expect(await item.locator('input').inputValue()).toBe('<b>teh</b> words');
+  await item.locator('input').fill('the words');
+  verdi.say('word 26');
+  await page.locator('#captions li[data-seq="26"]').waitFor();
+  expect(await item.locator('input').inputValue()).toBe('the words');
+  await item.getByRole('button', { name: 'Correct' }).click();
+  await notice.getByText('as it stands here').waitFor();
+  expect(verdi.log.transcript({}).find(({ seq }) => seq === 24)?.text).toBe('the words');
+  await item.getByRole('button', { name: 'Hide' }).click();
+  await notice.getByText('hidden').waitFor();
+  expect(verdi.log.transcript({}).some(({ seq }) => seq === 24)).toBe(false);
+  await item.getByRole('button', { name: 'Show again' }).click();
+  await item.getByRole('button', { name: 'Hide' }).waitFor();
+  expect(verdi.log.transcript({}).find(({ seq }) => seq === 24)?.text).toBe('the words');
+  await item.locator('input').fill('   ');
+  await item.getByRole('button', { name: 'Correct' }).click();
+  await notice.getByText('text').waitFor();
+  expect(verdi.log.transcript({}).find(({ seq }) => seq === 24)?.text).toBe('the words');
+  expect(consoleErrors.filter((line) => !line.includes('400'))).toEqual([]);
+  await close();
+});
+
+test('all of it fits a phone', async () => {
+  const verdi = rooms.put('verdi', { title: 'Sala Verdi' });
+  verdi.say('a rather long caption that would not fit on one line of a phone, whatever the font');
+  const { page, row, close } = await enter({ width: 390, height: 844 });
+  await row.getByRole('button', { name: 'Captions of Sala Verdi' }).click();
+  await page.locator('#captions li').waitFor();
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+  for (const name of ['Assign', 'Pause', 'Clear', 'Captions of Sala Verdi', 'Correct', 'Hide', 'Close']) {
+    const box = await page.getByRole('button', { name, exact: true }).boundingBox();
+    expect({ name, fits: box !== null && box.x >= 0 && box.x + box.width <= 390 }).toEqual({ name, fits: true });
+  }
   await close();
 });
