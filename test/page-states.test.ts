@@ -186,7 +186,10 @@ describe('during a talk', () => {
     await eventually(async () => (await shown(page, 'notice')).length, 1);
     const [notice, captions] = [await boxOf(page, '#notice'), await boxOf(page, '#captions')];
     expect(notice.y + notice.height).toBeLessThanOrEqual(captions.y + 0.5);
-    expect(notice.height).toBeLessThan(2 * 720 * 0.03);
+    const line = await page.page
+      .locator('#notice')
+      .evaluate((each) => Number.parseFloat(getComputedStyle(each).lineHeight));
+    expect(notice.height).toBeLessThan(1.5 * line);
     expect(notice.x + notice.width).toBeLessThanOrEqual(1280);
     const overflow = await page.page.locator('#notice').evaluate((each) => getComputedStyle(each).textOverflow);
     expect(overflow).toBe('ellipsis');
