@@ -106,6 +106,21 @@ describe('the QR code', () => {
     expect(await shown(apart, 'code')).toHaveLength(1);
   });
 
+  test('of a kit’s page leads to the relay, not to the kit, with the right that the launcher means for readers', async () => {
+    server.config = {
+      relay: `ws://localhost:${server.port}`,
+      room: server.room,
+      token: screenToken,
+      readers: readersToken,
+    };
+    const page = await pages.open(`${server.origin}/?qr=slide`);
+    await eventually(() => shown(page, 'code-address'), [`localhost:${server.port}/rooms/aula-magna`]);
+    await eventually(() => shown(page, 'state'), ['Waiting for the talk']);
+    const code = await scan(page, 'kit qr slide');
+    expect(code).toBe(`http://localhost:${server.port}/rooms/aula-magna?view=reader#token=${readersToken}`);
+    expect(server.requests[0]?.token).toBe(screenToken);
+  });
+
   test('says nothing of a place that cannot be handed on', () => {
     const place = { relay: 'https://relay.example', room: 'verdi', token: 'a b&c', readers: '' };
     expect(readersAddress(place)).toBe('https://relay.example/rooms/verdi?view=reader#token=a%20b%26c');

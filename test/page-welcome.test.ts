@@ -105,6 +105,29 @@ describe('the level meter', () => {
     expect(await chain(page)).toMatchObject({ sound: 'yes' });
   });
 
+  test('moves without any layout of the page, as long as its words stay the same', async () => {
+    server.status('listening');
+    const page = await pages.open(screen());
+    await server.connected(1);
+    const shows = (lit: number) => eventually(async () => (await meter(page)).lit, expect.closeTo(lit, 2));
+    server.level(-12);
+    await shows(0.8);
+    await eventually(() => shown(page, 'loudness'), ['Sound is good']);
+    const session = await page.page.context().newCDPSession(page.page);
+    await session.send('Performance.enable');
+    const layouts = async () => {
+      const { metrics } = await session.send('Performance.getMetrics');
+      return metrics.find(({ name }) => name === 'LayoutCount')?.value;
+    };
+    await page.page.evaluate(() => document.body.getBoundingClientRect());
+    const before = await layouts();
+    for (const db of [-18, -24, -12, -15, -30, -21, -18, -27]) {
+      server.level(db);
+      await shows((db + 60) / 60);
+    }
+    expect(await layouts()).toBe(before);
+  });
+
   test('never leaves its scale', async () => {
     server.status('listening');
     const page = await pages.open(screen(), { virtualTime: true });
