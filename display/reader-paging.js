@@ -20,6 +20,8 @@ export class Paging {
   /** @type {Asked | null} what is under way */
   #asked = null;
   #failures = 0;
+  /** The attempt that is under way is the reader's own. */
+  #isPressed = false;
   /** @type {number | null} */
   #timer = null;
   #near = { top: false, bottom: false };
@@ -39,7 +41,8 @@ export class Paging {
 
   /** @returns {'idle' | 'loading' | 'failed'} */
   get state() {
-    if (this.#failures > 0 && this.#timer !== null) return 'failed';
+    // Attempts that come by themselves do not take the button from under a thumb.
+    if (this.#failures > 0 && !this.#isPressed) return 'failed';
     return this.#asked ? 'loading' : 'idle';
   }
 
@@ -51,16 +54,24 @@ export class Paging {
 
   /** Another attempt at once: the reader asks for it, or the network is back. */
   retry() {
-    if (this.#timer === null) return;
-    this.#host.clearTimeout(this.#timer);
+    this.#isPressed = true;
+    if (this.#timer !== null) this.#host.clearTimeout(this.#timer);
+    this.#again();
+  }
+
+  #again() {
     this.#timer = null;
     this.#go();
+    if (!this.#asked) this.#isPressed = false;
     this.#onChange(false);
   }
 
   #go() {
     const asked = this.#window.ask(this.#near);
-    if (!asked) return;
+    if (!asked) {
+      if (!this.#asked) this.#failures = 0; // the reader is not near what was lacking any more
+      return;
+    }
     this.#asked = asked;
     void this.#fetchPage(asked.query).then(
       (page) => {
@@ -80,12 +91,13 @@ export class Paging {
   /** @param {Asked} asked */
   #end(asked) {
     if (this.#asked === asked) this.#asked = null;
+    this.#isPressed = false;
   }
 
   #fail() {
     const { firstRetryMs, maxRetryMs } = pagingLimits;
     const bound = Math.min(maxRetryMs, firstRetryMs * 2 ** this.#failures++);
-    this.#timer = this.#host.setTimeout(() => this.retry(), bound * (0.5 + this.#host.random() / 2));
+    this.#timer = this.#host.setTimeout(() => this.#again(), bound * (0.5 + this.#host.random() / 2));
     this.#onChange(false);
   }
 }

@@ -8,7 +8,7 @@ import { Rooms } from '../relay/rooms.ts';
 import { type OpenPage, TestBrowser } from './harness/browser.ts';
 import { TestRelay, temporaryFolder } from './harness/programs.ts';
 import { FaultyProxy } from './harness/proxy.ts';
-import { goButton, inSight, phone, scrollBy, sentence, topOf } from './harness/reader-page.ts';
+import { goButton, inSight, patient, phone, scrollBy, sentence, topOf } from './harness/reader-page.ts';
 
 const room = 'aula';
 const saidBefore = 400;
@@ -109,8 +109,10 @@ test('a cut line and a relay that restarts move nothing, lose nothing and repeat
       { timeout: 20_000, interval: 30 },
     )
     .toBe(true);
-  await expect.poll(() => goButton(page)).toMatch(/^Jump to live/);
-  await expect.poll(async () => (await page.page.locator('#top p').textContent()) ?? '').not.toMatch(/Loading/);
+  await expect.poll(() => goButton(page), patient).toMatch(/^Jump to live/);
+  await expect
+    .poll(async () => (await page.page.locator('#top p').textContent()) ?? '', patient)
+    .not.toMatch(/Loading/);
   const before = await inSight(page);
   const tops = await Promise.all(before.map((each) => topOf(page.page, each)));
   const isUnmoved = async () => {
@@ -121,7 +123,7 @@ test('a cut line and a relay that restarts move nothing, lose nothing and repeat
 
   await proxy.refuse(true);
   await play();
-  await expect.poll(() => page.page.locator('#notice').textContent()).toMatch(/Connection lost/);
+  await expect.poll(() => page.page.locator('#notice').textContent(), patient).toMatch(/Connection lost/);
   await isUnmoved();
   await proxy.refuse(false);
   await expect.poll(() => goButton(page), { timeout: 15_000 }).toBe(`Jump to live${saidNow} new`);

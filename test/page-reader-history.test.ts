@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { OpenPage, OpenPageOptions } from './harness/browser.ts';
 import { captionPages, complaints, eventually } from './harness/caption-page.ts';
-import { goButton, inSight, phone, sayMany, scrollBy, sentence, topOf, words } from './harness/reader-page.ts';
+import { goButton, inSight, patient, phone, sayMany, scrollBy, sentence, topOf, words } from './harness/reader-page.ts';
 
 const pages = captionPages();
 const token = 'Zm9v-_1';
@@ -99,7 +99,7 @@ describe('the history', () => {
       .poll(async () => {
         await scrollBy(page, -1500);
         return top(page);
-      })
+      }, patient)
       .toBe('Earlier captions could not be loaded.');
     const button = page.page.getByRole('button', { name: 'Try again' });
     const before = await numbers(page);

@@ -5,6 +5,7 @@ import {
   belowNewest,
   goButton,
   inSight,
+  patient,
   phone,
   sayMany,
   scrollBy,
@@ -242,7 +243,7 @@ describe('a late caption', () => {
     const newest = await topOf(page.page, sentence(40));
     server.say('A late one.', { late: true, start: Date.UTC(2026, 0, 10, 9) + 1 });
     await eventually(async () => (await words(page)).includes('A late one.'), true);
-    await expect.poll(() => topOf(page.page, sentence(40))).toBeCloseTo(newest ?? 0, 0);
+    await expect.poll(() => topOf(page.page, sentence(40)), patient).toBeCloseTo(newest ?? 0, 0);
     expect(await goButton(page)).toBe('Pause');
   });
 });

@@ -9,6 +9,9 @@ export const phone: OpenPageOptions = {
   context: { hasTouch: true, isMobile: true, deviceScaleFactor: 2 },
 };
 
+/** How long and how often to look for what takes a moment. */
+export const patient = { timeout: 15_000, interval: 50 };
+
 /** The words of every caption in the document, oldest first. */
 export const words = ({ page }: OpenPage): Promise<string[]> => page.locator('#read .final').allTextContents();
 
@@ -49,7 +52,11 @@ export async function scrollBy({ page }: OpenPage, y: number): Promise<void> {
 }
 
 /** What the button that says where to read says now. */
-export const goButton = ({ page }: OpenPage): Promise<string> => page.locator('#go').textContent().then((text) => text ?? '');
+export const goButton = ({ page }: OpenPage): Promise<string> =>
+  page
+    .locator('#go')
+    .textContent()
+    .then((text) => text ?? '');
 
 /** The sentences of a talk, as `server` says them. */
 export function sayMany(server: FakeCaptions, count: number, from = 1): string[] {
