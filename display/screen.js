@@ -56,10 +56,6 @@ export class Screen {
   #asItStands = false;
   /** Whether the tail is longer than the screen, so that its beginning has left. */
   #overfull = false;
-  /** For people who look into a page. `jumped`: rows that came too fast to be shown one after the other; `broken`: words
-   * that were said to be final and were not. */
-  counts = { jumped: 0, broken: 0 };
-
   /** @param {ViewParts} parts */
   constructor({ container, parameters, onStage }) {
     const { lines, size, overlay, chroma, position, outline } = parameters;
@@ -159,7 +155,7 @@ export class Screen {
   #append(caption) {
     const whole = passageOf(caption);
     const finish = this.#forming.finish(caption, whole);
-    if (finish.is === 'broken') this.counts.broken++;
+    if (finish.is === 'broken') this.#count('broken', 1);
     if (finish.is === 'broken' || finish.is === 'earlier' || this.#overfull) return false;
     if (finish.is === 'finished') this.#rows.name(caption.seq);
     this.#set(finish.is === 'finished' ? finish.rest : whole, caption.seq);
@@ -174,7 +170,7 @@ export class Screen {
     });
     let grown = this.#forming.grow(tail, after());
     if (grown.broken) {
-      this.counts.broken++;
+      this.#count('broken', 1);
       this.#redo(this.#anchor());
       grown = this.#forming.grow(tail, after());
     }
@@ -199,7 +195,7 @@ export class Screen {
     const { grown, dropped } = this.#rows.paint(due);
     const spare = count - due.length;
     this.#rows.addSpare(spare);
-    this.counts.jumped += dropped;
+    this.#count('jumped', dropped);
     if (jump) this.#rolling.stop();
     else if (grown + spare > 0) this.#rolling.push((grown + spare) * (this.#layout?.lineHeight ?? 0));
     if (count > 0) this.#burnIn?.rest();
@@ -225,6 +221,15 @@ export class Screen {
     this.#paint(now);
     this.#rows.setTail(painted);
     this.#burnIn?.rest();
+  }
+
+  /**
+   * For people who look into a page: `jumped` rows came too fast to be shown one after the other; `broken` tails had words
+   * that were said to stay and did not.
+   * @param {'jumped' | 'broken'} what @param {number} more
+   */
+  #count(what, more) {
+    if (more > 0) this.#container.dataset[what] = String(Number(this.#container.dataset[what] ?? 0) + more);
   }
 
   /** Comes back when the next words are due. @param {number} now */

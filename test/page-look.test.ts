@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { OpenPage } from './harness/browser.ts';
-import { captionPages, eventually, finals, shown } from './harness/caption-page.ts';
+import { captionPages, eventually, finals, shown, still } from './harness/caption-page.ts';
 import type { FakeCaptions } from './harness/fake-captions.ts';
 import { keepScreenshot } from './harness/screenshots.ts';
 
@@ -44,10 +44,7 @@ const edges = (page: OpenPage) =>
 /** Waits until the last sentence stands there and nothing moves. */
 async function settled(page: OpenPage, last: string): Promise<void> {
   await eventually(async () => (await finals(page)).at(-1), last);
-  await eventually(
-    () => page.page.evaluate(() => document.getAnimations().filter(({ playState }) => playState === 'running').length),
-    0,
-  );
+  await still(page);
 }
 
 const mixed = [

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { captionPages, complaints, eventually, rows, shown } from './harness/caption-page.ts';
+import type { OpenPage } from './harness/browser.ts';
+import { captionPages, complaints, eventually, rows, shown, still } from './harness/caption-page.ts';
 import type { FakeCaptions } from './harness/fake-captions.ts';
 
 const pages = captionPages();
@@ -197,5 +198,130 @@ describe('late captions', () => {
     server.say('Second and a half.', { late: true, start: first.start + 1 });
     await eventually(() => rows(page), ['First.', 'Second.', 'Second and a half.', 'Third.']);
     expect(await shown(page, 'note')).toEqual([]);
+  });
+});
+
+/** Each row as it stands, its mark of another speaker included. */
+const rowTexts = ({ page }: OpenPage) =>
+  page.locator('.row').evaluateAll((all) => all.map(({ textContent }) => textContent.trim()));
+
+describe('rows', () => {
+  test('are broken at pauses, before another speaker, and where captions were paused', async () => {
+    const page = await pages.open(server.url());
+    await server.connected(1);
+    const at = 1_000_000;
+    server.say('One.', { start: at, end: at + 500, speaker: 'a' });
+    server.say('Two.', { start: at + 600, end: at + 1000, speaker: 'a' });
+    server.say('Three.', { start: at + 2500, end: at + 3000, speaker: 'a' });
+    server.say('Four.', { start: at + 3000, end: at + 3500, speaker: 'b' });
+    server.pause();
+    server.resume();
+    server.say('Five.', { start: at + 3600, end: at + 4000, speaker: 'b' });
+    await eventually(() => rowTexts(page), ['One. Two.', 'Three.', '– Four.', 'Five.']);
+  });
+
+  test('stay through any silence, and the page moves by a pixel only when nobody reads', async () => {
+    const page = await pages.open(server.url(), { virtualTime: true });
+    await server.connected(1);
+    server.say('The last words.');
+    await eventually(() => rowTexts(page), ['The last words.']);
+    const moved = () =>
+      page.page.evaluate(() =>
+        (document.body.style.getPropertyValue('translate') || '0px 0px')
+          .split(' ')
+          .map((each) => Math.abs(Number.parseFloat(each))),
+      );
+    await page.page.clock.runFor(28_000);
+    expect(await moved()).toEqual([0, 0]);
+    await page.page.clock.runFor(600_000);
+    const offset = await moved();
+    expect(Math.max(...offset)).toBeGreaterThan(0);
+    expect(Math.max(...offset)).toBeLessThanOrEqual(4);
+    expect(await rowTexts(page)).toEqual(['The last words.']);
+    server.say('New ones.');
+    await eventually(async () => (await rows(page)).at(-1), 'New ones.');
+    const here = await moved();
+    await page.page.clock.runFor(28_000);
+    expect(await moved()).toEqual(here);
+  });
+
+  test('push the old ones up smoothly, and without any movement for who wants none', async () => {
+    for (const reducedMotion of ['no-preference', 'reduce'] as const) {
+      const page = await pages.open(server.url({ lines: '3' }), { context: { reducedMotion } });
+      await server.connected(server.requests.length || 1);
+      await page.page.evaluate(() => {
+        const animate = Element.prototype.animate;
+        Reflect.set(window, 'animated', []);
+        Element.prototype.animate = function (...given) {
+          Reflect.get(window, 'animated').push(
+            Object.keys(Object.assign({}, ...(Array.isArray(given[0]) ? given[0] : []))).join(),
+          );
+          return animate.apply(this, given);
+        };
+      });
+      server.say('words '.repeat(30));
+      await eventually(async () => (await page.page.locator('.row').count()) > 3, true);
+      await still(page);
+      const animated = await page.page.evaluate(() => [...new Set(Reflect.get(window, 'animated'))]);
+      expect(animated).toEqual(reducedMotion === 'reduce' ? [] : ['transform']);
+    }
+  });
+
+  test('are set anew when the screen is turned', async () => {
+    const page = await pages.open(server.url());
+    await server.connected(1);
+    for (let n = 0; n < 6; n++) server.say(`Sentence number ${n} of those that are said.`);
+    await eventually(async () => (await rows(page)).length > 4, true);
+    await page.page.setViewportSize({ width: 1080, height: 1920 });
+    await eventually(
+      () => rows(page),
+      Array.from({ length: 6 }, (_, n) => `Sentence number ${n} of those that are said.`),
+    );
+    const widths = await page.page.locator('.row').evaluateAll((all) =>
+      all.map((row) => {
+        const range = document.createRange();
+        range.selectNodeContents(row);
+        const last = row.lastElementChild?.firstChild;
+        if (last) range.setEnd(last, last.textContent?.trimEnd().length ?? 0);
+        return range.getBoundingClientRect().width;
+      }),
+    );
+    for (const width of widths) expect(width).toBeLessThanOrEqual(972);
+    expect(Math.max(...widths)).toBeGreaterThan(500);
+  });
+});
+
+describe('an organizer’s act', () => {
+  test('changes that caption alone: what stands before it is not touched, and nothing moves by itself', async () => {
+    const page = await pages.open(server.url());
+    await server.connected(1);
+    const said = ['First, a sentence that fills more than one row of it.', 'We met in 1957.', 'Third.'].map((text) =>
+      server.say(text),
+    );
+    await eventually(async () => (await rows(page)).length, 3);
+    await still(page);
+    await page.page.evaluate(() => Reflect.set(window, 'firstRow', document.querySelector('.row')));
+    server.amend(said[1]?.seq ?? 0, null);
+    await eventually(() => rows(page), [said[0]?.text, 'Third.']);
+    server.amend(said[1]?.seq ?? 0, 'We met in 1975.');
+    await eventually(() => rows(page), [said[0]?.text, 'We met in 1975.', 'Third.']);
+    expect(await page.page.evaluate(() => document.querySelector('.row') === Reflect.get(window, 'firstRow'))).toBe(
+      true,
+    );
+    expect(await page.page.evaluate(() => document.getAnimations().length)).toBe(0);
+  });
+
+  test('that clears the screen keeps what was spoken before away, late or not', async () => {
+    const page = await pages.open(server.url({ late: 'true' }));
+    await server.connected(1);
+    const first = server.say('A private word.');
+    await eventually(() => rows(page), ['A private word.']);
+    server.clear();
+    server.say('Said before it, recognised after it.', { start: first.start + 10, end: first.start + 20 });
+    server.say('In public.');
+    await eventually(() => rows(page), ['In public.']);
+    server.amend(first.seq, 'A private word again.');
+    server.say('And on.');
+    await eventually(() => rows(page), ['In public.', 'And on.']);
   });
 });

@@ -72,6 +72,13 @@ async function captionsIn(page: Page, parts: string): Promise<string[]> {
   }, parts);
 }
 
+/** Waits until nothing on the page moves any more. */
+export const still = ({ page }: OpenPage): Promise<void> =>
+  eventually(
+    () => page.evaluate(() => document.getAnimations().filter(({ playState }) => playState === 'running').length),
+    0,
+  );
+
 /** The text of the element `id` if it can be seen. */
 export const shown = ({ page }: OpenPage, id: string): Promise<string[]> =>
   page.locator(`#${id}:visible`).allTextContents();
