@@ -34,7 +34,8 @@ export function breaksOf(tokens: readonly Token[]): Break[] {
   const text = new Measured(tokens);
   const count = tokens.length;
   const best = new Float64Array(count + 1).fill(Number.POSITIVE_INFINITY);
-  const chosen: (Break | undefined)[] = [];
+  const froms = new Int32Array(count + 1);
+  const seconds = new Int32Array(count + 1);
   best[0] = 0;
   for (let to = 1; to <= count; to++)
     for (let from = to - 1; from >= 0; from--) {
@@ -44,14 +45,14 @@ export function breaksOf(tokens: readonly Token[]): Break[] {
       const cost = (best[from] ?? 0) + text.cueCost(from, to, second);
       if (cost >= (best[to] ?? 0)) continue;
       best[to] = cost;
-      chosen[to] = { from, to, second };
+      froms[to] = from;
+      seconds[to] = second;
     }
   const breaks: Break[] = [];
   for (let to = count; to > 0; ) {
-    const last = chosen[to];
-    if (!last) break;
-    breaks.push(last);
-    to = last.from;
+    const from = froms[to] ?? 0;
+    breaks.push({ from, to, second: seconds[to] ?? to });
+    to = from;
   }
   return breaks.reverse();
 }
@@ -66,6 +67,9 @@ class Measured {
   readonly #pauses: Float64Array;
   /** What a break costs behind each. */
   readonly #costs: Float64Array;
+  /** How far a line goes that begins there, and where one may begin that ends there. */
+  readonly #lineEnds: Int32Array;
+  readonly #lineStarts: Int32Array;
 
   constructor(tokens: readonly Token[]) {
     this.#tokens = tokens;
@@ -74,6 +78,8 @@ class Measured {
     this.#wides = new Float64Array(count + 1);
     this.#pauses = new Float64Array(count + 1);
     this.#costs = new Float64Array(count + 1);
+    this.#lineEnds = new Int32Array(count + 1);
+    this.#lineStarts = new Int32Array(count + 1);
     tokens.forEach((token, i) => {
       this.#widths[i + 1] = (this.#widths[i] ?? 0) + token.width + (token.hasSpaceBefore ? 1 : 0);
       this.#wides[i + 1] = (this.#wides[i] ?? 0) + (token.isWide ? 1 : 0);
@@ -81,6 +87,11 @@ class Measured {
       this.#pauses[i + 1] = (this.#pauses[i] ?? 0) + Math.max(0, pauseMs - noticedPauseMs / 2);
       this.#costs[i] = token.cost * (1 - 0.5 * Math.min(1, pauseMs / noticedPauseMs));
     });
+    for (let from = 0, to = 0; to <= count; to++) {
+      while (from < to && !this.#fits(from, to)) this.#lineEnds[from++] = to - 1;
+      this.#lineStarts[to] = from;
+      if (to === count) this.#lineEnds.fill(count, from);
+    }
   }
 
   spanMs(from: number, to: number): number {
@@ -89,10 +100,10 @@ class Measured {
 
   /** Where the second line begins best, `to` for one line, null where two are not enough. */
   secondLine(from: number, to: number): number | null {
-    if (this.#fits(from, to)) return to;
+    const end = this.#lineEnds[from] ?? to;
+    if (end >= to) return to;
     let [second, least]: [number | null, number] = [null, Number.POSITIVE_INFINITY];
-    for (let at = to - 1; at > from && this.#fits(at, to); at--) {
-      if (!this.#fits(from, at)) continue;
+    for (let at = this.#lineStarts[to] ?? to; at <= end; at++) {
       const cost = this.#lineCost(from, at, to);
       if (cost < least) [second, least] = [at, cost];
     }

@@ -10,8 +10,8 @@ export const costs = {
   particle: 0.65,
   word: 1,
   short: 1.3,
-  bound: 2.2,
-  inside: 4,
+  bound: 3,
+  inside: 5,
 };
 
 interface Words {
@@ -59,38 +59,72 @@ const fullStop = new RegExp(`\\.${closing}`, 'u');
 const clauseEnd = new RegExp(`[,;:、，；：،؛–—]${closing}`, 'u');
 const initial = /^\p{L}\.$/u;
 
-/** The word itself, without what stands around it. */
-const bare = (word: string) =>
-  word
+/** What can be seen of a word alone. */
+interface Seen {
+  /** Without what stands around it. */
+  readonly bare: string;
+  readonly end: 'sentence' | 'full stop' | 'clause' | 'apostrophe' | null;
+  readonly isInitial: boolean;
+  readonly begin: 'lower' | 'number' | 'dash' | null;
+}
+
+function see(word: string): Seen {
+  const bare = word
     .toLowerCase()
     .replaceAll(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}.'’]+$/gu, '')
     .replaceAll('’', "'");
+  const isEnd = sentenceEnd.test(word);
+  const end = isEnd ? (fullStop.test(word) ? 'full stop' : 'sentence') : clauseEnd.test(word) ? 'clause' : null;
+  const begin = /^[–—]/.test(word)
+    ? 'dash'
+    : /^\p{Ll}/u.test(word)
+      ? 'lower'
+      : /^[\p{N}%]/u.test(word)
+        ? 'number'
+        : null;
+  return {
+    bare,
+    end: end ?? (/['’]$/.test(word) ? 'apostrophe' : null),
+    isInitial: initial.test(word.replaceAll(/^[^\p{L}]+/gu, '')),
+    begin,
+  };
+}
+
+/** A talk says the same words again and again. */
+const seen = new Map<string, Seen>();
+const maxSeen = 5000;
+const maxSeenLength = 40;
+
+function look(word: string): Seen {
+  const known = seen.get(word);
+  if (known) return known;
+  const fresh = see(word);
+  if (seen.size >= maxSeen) seen.clear();
+  if (word.length <= maxSeenLength) seen.set(word, fresh);
+  return fresh;
+}
 
 /** Whether a sentence ends with this word. */
 export function endsSentence(word: string, next: string | undefined, language: string): boolean {
-  if (!sentenceEnd.test(word)) return false;
-  if (!fullStop.test(word)) return true;
-  const table = tables[primary(language)];
-  if (table?.abbreviations.has(bare(word)) || initial.test(word.replaceAll(/^[^\p{L}]+/gu, ''))) return false;
-  return next === undefined || !/^\p{Ll}/u.test(next);
+  const { end, bare, isInitial } = look(word);
+  if (end === 'sentence') return true;
+  if (end !== 'full stop' || isInitial || tables[primary(language)]?.abbreviations.has(bare)) return false;
+  return next === undefined || look(next).begin !== 'lower';
 }
 
 /** What it costs to break between two words of a language. */
 export function breakCost(word: string, next: string, language: string): number {
   if (endsSentence(word, next, language)) return costs.sentence;
-  if (clauseEnd.test(word) || /^[–—]/.test(next)) return costs.clause;
+  const [one, two] = [look(word), look(next)];
+  if (one.end === 'clause' || two.begin === 'dash') return costs.clause;
   const table = tables[primary(language)];
-  const [one, two] = [bare(word), bare(next)];
-  if (table) {
-    const isTied = table.bound.has(one) || table.prepositions.has(one) || table.abbreviations.has(one);
-    if (isTied || table.conjunctions.has(one) || /['’]$/.test(word)) return costs.bound;
-    if (table.conjunctions.has(two)) return costs.conjunction;
-    if (table.prepositions.has(two)) return costs.preposition;
-    if (/^\p{N}/u.test(one) && /^[\p{N}%]/u.test(two)) return costs.bound;
-    return costs.word;
-  }
   // In most languages the shortest words belong to the next one.
-  return [...one].length <= 2 ? costs.short : costs.word;
+  if (!table) return one.bare.length <= 2 ? costs.short : costs.word;
+  const isTied = table.bound.has(one.bare) || table.prepositions.has(one.bare) || table.abbreviations.has(one.bare);
+  if (isTied || table.conjunctions.has(one.bare) || one.end === 'apostrophe') return costs.bound;
+  if (table.conjunctions.has(two.bare)) return costs.conjunction;
+  if (table.prepositions.has(two.bare)) return costs.preposition;
+  return one.begin === 'number' && two.begin === 'number' ? costs.bound : costs.word;
 }
 
 /** The same inside a script without spaces: particles end what they belong to. */
@@ -104,4 +138,4 @@ export function unspacedCost(segment: string, next: string): number {
   return costs.word;
 }
 
-const primary = (language: string) => language.split('-')[0]?.toLowerCase() ?? '';
+const primary = (language: string) => /^[^-]*/.exec(language)?.[0].toLowerCase() ?? '';

@@ -27,7 +27,10 @@ const baseless = /(^| )\p{Default_Ignorable_Code_Point}+/gu;
  * could be there a hundred thousand times. No letter is lost.
  */
 export function cleaned(text: string): string {
-  const line = text.replaceAll('\ufeff', '').replaceAll(/[\s\u0085]+/g, ' ').trim();
+  const line = text
+    .replaceAll('\ufeff', '')
+    .replaceAll(/[\s\u0085]+/g, ' ')
+    .trim();
   if (simple.test(line) && !/[\u007f-\u009f\u00ad]/.test(line)) return line;
   return line
     .toWellFormed()

@@ -134,6 +134,14 @@ export function timesOf(
   endMs: number,
 ): Span[] {
   const within = (ms: number) => Math.min(endMs, Math.max(startMs, ms));
+  const isSame = texts.length === words.length && words.every(([text], i) => text === texts[i]);
+  if (isSame)
+    return filled(
+      words.map(([, from, to]): Span => [within(from), within(to)]),
+      texts,
+      startMs,
+      endMs,
+    );
   const said: Said[] = [];
   let length = 0;
   for (const [text, from, to] of words) {

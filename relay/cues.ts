@@ -117,8 +117,9 @@ class Breaker {
 
   #push(token: Token): void {
     const last = this.#tokens.at(-1);
-    const startMs = Math.max(token.startMs, last?.startMs ?? token.startMs);
-    this.#tokens.push({ ...token, startMs, endMs: Math.max(token.endMs, startMs) });
+    const isBack = last !== undefined && token.startMs < last.startMs;
+    if (!isBack) this.#tokens.push(token);
+    else this.#tokens.push({ ...token, startMs: last.startMs, endMs: Math.max(token.endMs, last.startMs) });
   }
 
   /** Makes drafts of all words but some of the last, which go on. */
