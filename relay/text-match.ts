@@ -5,28 +5,59 @@ export class Subject {
   readonly text: string;
   /** Without regard to case: what two spellings of a word have in common. */
   readonly folded: string;
-  #endings: { readonly edge: number; readonly all: readonly Ending[] } | null = null;
+  #endings: Endings | null = null;
 
   constructor(text: string) {
     this.text = text;
     this.folded = foldOf(text);
   }
 
-  /** What stands before `edge`, from each place where a literal may begin; the shortest first. */
-  endings(edge: number): readonly Ending[] {
-    if (this.#endings?.edge !== edge) this.#endings = { edge, all: endingsOf(this.text.slice(0, edge)) };
-    return this.#endings.all;
+  /** The first place before `edge` from which on a literal, as they are compared, could go on beyond it; null: nowhere. */
+  opening(literal: string, edge: number): number | null {
+    if (this.#endings?.edge !== edge) this.#endings = new Endings(this.text, edge);
+    return this.#endings.opening(literal);
+  }
+}
+
+/** What stands before an edge, from each place where a literal may begin; looked for as far back as literals are long. */
+class Endings {
+  readonly edge: number;
+  readonly #text: string;
+  /** By their first letter, the shortest first: most literals begin with another one. */
+  readonly #found = new Map<string, Ending[]>();
+  #longest = 0;
+  #next: number;
+
+  constructor(text: string, edge: number) {
+    this.edge = edge;
+    this.#text = text.slice(0, edge);
+    this.#next = edge - 1;
+  }
+
+  opening(literal: string): number | null {
+    this.#lookBack(literal.length);
+    return this.#found.get(literal[0] ?? '')?.findLast(({ folded }) => literal.startsWith(folded))?.at ?? null;
+  }
+
+  #lookBack(length: number): void {
+    for (; this.#next >= 0 && this.#longest < length; this.#next--) {
+      const first = characterAt(this.#text, this.#next);
+      const before = characterBefore(this.#text, this.#next);
+      if (!first || (before && isSpaced(before) && isSpaced(first))) continue;
+      const folded = comparable(this.#text.slice(this.#next));
+      const alike = this.#found.get(folded[0] ?? '');
+      if (alike) alike.push({ at: this.#next, folded });
+      else this.#found.set(folded[0] ?? '', [{ at: this.#next, folded }]);
+      this.#longest = folded.length;
+    }
   }
 }
 
 /** The end of a text from a place on, as literals are compared. */
-export interface Ending {
+interface Ending {
   readonly at: number;
   readonly folded: string;
 }
-
-/** Longer than any literal, folded. */
-const maxEndingLength = 1000;
 
 /** A pattern in RE2 syntax, ready to be matched. */
 export type Pattern = RE2JS;
@@ -79,10 +110,7 @@ export function literalFinder(find: string, standing: string | null): Finder {
 /** From where one of these literals could go on beyond an edge, whatever follows: see `Reaching`. */
 export function literalOpening(literals: readonly string[]): (subject: Subject, edge: number) => number {
   const wanted = literals.map(comparable);
-  return (subject, edge) => {
-    const open = subject.endings(edge).findLast(({ folded }) => wanted.some((each) => each.startsWith(folded)));
-    return open?.at ?? edge;
-  };
+  return (subject, edge) => Math.min(edge, ...wanted.map((literal) => subject.opening(literal, edge) ?? edge));
 }
 
 /** Finds what a compiled pattern matches, empty matches left out. */
@@ -112,19 +140,6 @@ export function compilePattern(source: string, maxSize: number): Pattern {
       if (match[0] === '')
         throw new Error('the pattern also matches where there is nothing; make it match a character');
   return pattern;
-}
-
-function endingsOf(text: string): Ending[] {
-  const endings: Ending[] = [];
-  for (let at = text.length - 1; at >= 0; at--) {
-    const first = characterAt(text, at);
-    const before = characterBefore(text, at);
-    if (!first || (before && isSpaced(before) && isSpaced(first))) continue;
-    const folded = comparable(text.slice(at));
-    if (folded.length > maxEndingLength) break;
-    endings.push({ at, folded });
-  }
-  return endings;
 }
 
 /** As literals are found: whatever the case, spaces of any length, either apostrophe. */

@@ -199,7 +199,9 @@ const segment = fc
     };
   });
 
-test('what is stable never changes, in any later partial of the segment and in its final, whatever the rules', () => {
+test('what is stable never changes, in any later partial of the segment and in its final, whatever the rules', {
+  timeout: 60_000,
+}, () => {
   let most = 0;
   fc.assert(
     fc.property(segment, someRules, someRules, ({ said, partials }, room, event) => {
@@ -214,7 +216,7 @@ test('what is stable never changes, in any later partial of the segment and in i
         expect(last.slice(0, stable)).toBe(kept);
       }
     }),
-    { numRuns: 1500 },
+    { numRuns: 500 },
   );
   expect(most).toBeGreaterThan(20); // it promised something
 });
