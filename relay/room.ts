@@ -108,6 +108,7 @@ export class Room implements LiveRoom, BackfillRoom {
         changed: () => this.refresh(),
       },
     });
+    this.refresh();
   }
 
   get name(): string {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import BetterSqlite from 'better-sqlite3';
 import { describe, test } from 'vitest';
 import type { CaptionsMessage } from '../relay/protocol.js';
 import { numbersOf } from './harness/lag.ts';
@@ -88,5 +89,31 @@ describe.concurrent('the organizer of a running relay', { timeout: 120_000 }, ()
     const pauses = acts.filter(({ type }) => type === 'pause' || type === 'resume');
     expect(pauses.at(-1)?.type === 'pause').toBe(view.paused);
     expect(pauses.every(({ type }, i) => type === (i % 2 === 0 ? 'pause' : 'resume'))).toBe(true);
+  });
+
+  test('finds a pause in its log that was accepted right before the power went', async ({ expect, onTestFinished }) => {
+    const folder = temporaryFolder();
+    onTestFinished(() => folder.remove());
+    const dataDir = join(folder.path, 'relay');
+    const relay = await TestRelay.start({ dataDir, engine: 'script:none' });
+    onTestFinished(async () => void (await relay.stop()));
+    const { read } = await relay.room('hall');
+    await relay.stop();
+    const db = new BetterSqlite(join(dataDir, 'relay.db'));
+    db.exec(`INSERT INTO assignments (room, from_ms, language, engine, recognition, paused)
+      SELECT room, from_ms + 1000, language, engine, recognition, 1 FROM assignments`);
+    const at = db.prepare('SELECT from_ms FROM assignments WHERE paused = 1').pluck().get();
+    db.close();
+    for (let starts = 0; starts < 2; starts++) {
+      const again = await TestRelay.start({ dataDir, engine: 'script:none' });
+      onTestFinished(async () => void (await again.stop()));
+      expect(await again.call('GET', '/api/rooms/hall')).toMatchObject({ paused: true, live: { state: 'paused' } });
+      const reader = new TestReader(() => `ws://127.0.0.1:${again.port}`, 'hall', read);
+      onTestFinished(() => reader.close());
+      await expect.poll(() => reader.messages.some(({ message }) => message.type === 'status')).toBe(true);
+      const acts = reader.messages.flatMap(({ message }) => (message.type === 'pause' ? [message] : []));
+      expect(acts).toEqual([{ type: 'pause', seq: 1, at }]);
+      await again.stop();
+    }
   });
 });
