@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { accessibilityFaults, contrasts } from './harness/axe.ts';
 import type { OpenPage } from './harness/browser.ts';
 import { captionPages, eventually, finals, shown, still } from './harness/caption-page.ts';
 import type { FakeCaptions } from './harness/fake-captions.ts';
@@ -133,26 +134,12 @@ describe('a screen', () => {
       await server.connected(1);
       server.partial('not settled');
       await eventually(() => page.page.locator('.row > .tail').count(), 1);
-      const contrast = (selector: string) =>
-        page.page
-          .locator(selector)
-          .first()
-          .evaluate((element) => {
-            const luminance = (colour: string) => {
-              const [red = 0, green = 0, blue = 0] = (colour.match(/[\d.]+/g) ?? []).map((each) => {
-                const part = Number(each) / 255;
-                return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
-              });
-              return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-            };
-            const [one, two] = [getComputedStyle(element).color, getComputedStyle(document.body).backgroundColor].map(
-              luminance,
-            );
-            return (Math.max(one ?? 0, two ?? 0) + 0.05) / (Math.min(one ?? 0, two ?? 0) + 0.05);
-          });
-      expect(await contrast('.row > .final')).toBeGreaterThan(7);
-      expect(await contrast('.row > .tail')).toBeGreaterThan(4.5);
-      expect(await contrast('.row > .final')).toBeGreaterThan(await contrast('.row > .tail'));
+      const ratioOf = async (wanted: string) =>
+        (await contrasts(page.page)).find(({ text }) => text.includes(wanted))?.ratio ?? 0;
+      expect(await ratioOf('Settled')).toBeGreaterThan(7);
+      expect(await ratioOf('not settled')).toBeGreaterThan(4.5);
+      expect(await ratioOf('Settled')).toBeGreaterThan(await ratioOf('not settled'));
+      expect(await accessibilityFaults(page.page)).toEqual([]);
       await keepScreenshot(page.page, `screen tail ${theme}`);
     },
   );
@@ -184,6 +171,7 @@ describe('an overlay', () => {
       return { cursor, overflow };
     });
     expect(style).toEqual({ cursor: 'none', overflow: 'hidden' });
+    expect(await accessibilityFaults(page.page, { without: ['color-contrast'] })).toEqual([]);
     expect(page.consoleErrors).toEqual([]);
   });
 

@@ -84,6 +84,51 @@ describe('a shown word', () => {
     await keepScreenshot(page, 'screen after partials');
   });
 
+  test('keeps them in rows that run from right to left, with words of the other direction among them', {
+    timeout: 60_000,
+  }, async () => {
+    const { page } = await openStill({ partial: 'true' });
+    let messages = 0;
+    const wordsEach = 12;
+    for (let n = 0; n < 10; n++) {
+      const words = [
+        ...numberedWords(n * wordsEach, 4, 'אבגדהוזחטיכל'),
+        ...numberedWords(n * wordsEach + 4, 3),
+        ...numberedWords(n * wordsEach + 7, 5, 'אבגדהוזחטיכל'),
+      ];
+      for (const said of [3, 5, 6, 7, 8, 11]) {
+        const stable = words.slice(0, said).join(' ').length;
+        server.partial(`${words.slice(0, said).join(' ')} עוד words`, 'he-IL', stable);
+        await taken(page, ++messages);
+        await page.clock.runFor(500);
+        await look(page);
+      }
+      server.say(words.join(' '), { language: 'he-IL' });
+      await taken(page, ++messages);
+      await page.clock.runFor(n === 9 ? 2000 : 1000);
+      await look(page);
+    }
+    const { faults, seen } = await watched(page);
+    expect(faults).toEqual([]);
+    expect(seen).toEqual(upTo(10 * wordsEach));
+    expect(await page.locator('.row[dir="ltr"]').count()).toBe(0);
+    await keepScreenshot(page, 'screen right to left');
+  });
+
+  test('comes at last also where the tail before it was longer than the screen', async () => {
+    const open = await openStill({ partial: 'true', overlay: '1' });
+    const words = numberedWords(0, 60);
+    for (const said of [10, 30, 55]) server.partial(words.slice(0, said).join(' '));
+    await taken(open.page, 3);
+    for (let ms = 0; ms < 4000; ms += 100) await open.page.clock.runFor(100);
+    expect((await rows(open)).join(' ').endsWith(words.slice(50, 55).join(' '))).toBe(true);
+    server.say(words.join(' '));
+    await taken(open.page, 4);
+    await open.page.clock.runFor(2000);
+    expect((await finals(open)).join(' ').endsWith(words.slice(50).join(' '))).toBe(true);
+    expect(await open.page.locator('.row > .tail').count()).toBe(0);
+  });
+
   test('that was stable and is not in the final after all gives way to it', async () => {
     const open = await openStill({ partial: 'true' });
     server.say('Before.');

@@ -10,9 +10,8 @@ export interface Watched {
   readonly seen: readonly number[];
 }
 
-/** Words of one to twelve letters, each with its number: `ab17`. */
-export function numberedWords(from: number, count: number): string[] {
-  const letters = 'mentareposil';
+/** Words of no to ten letters, each with its number: `ab17`. @param letters they are made of */
+export function numberedWords(from: number, count: number, letters = 'mentareposil'): string[] {
   return Array.from({ length: count }, (_, n) => letters.slice(0, ((from + n) * 7) % 11) + (from + n));
 }
 
