@@ -164,7 +164,7 @@ export const migrations: readonly string[] = [
 /**
  * Opens the relay's database in `dataDir`, made if missing, and brings its schema up to date. A damaged or missing one is
  * replaced by its copy.
- * @throws {SalaError} `data-dir` when the folder cannot be written, `database` when the file is not ours or damaged and has
+ * @throws {SalaError} `data-dir` when the folder cannot be written, `disk` when there is no space, `database` when the file is not ours or damaged and has
  *   no copy
  */
 export function openDatabase(dataDir: string): Database {
@@ -180,7 +180,8 @@ export function openDatabase(dataDir: string): Database {
     return new Database(file, copy, openFile);
   } catch (error) {
     if (error instanceof SalaError) throw error;
-    throw /CANTOPEN|READONLY|PERM/.test(codeOf(error)) ? cannotUse(dataDir, error) : damaged(file, error);
+    if (/CANTOPEN|READONLY|PERM/.test(codeOf(error))) throw cannotUse(dataDir, error);
+    throw isDiskFault(error) && !isDamage(error) ? noSpace(dataDir, error) : damaged(file, error);
   }
 }
 
@@ -253,6 +254,13 @@ const cannotUse = (dataDir: string, cause: unknown) =>
   new SalaError(`The data folder ${dataDir} cannot be used: ${messageOf(cause)}`, {
     code: 'data-dir',
     hint: 'Give --data-dir a folder that this user may write to.',
+    cause,
+  });
+
+const noSpace = (dataDir: string, cause: unknown) =>
+  new SalaError(`The disk of ${dataDir} does not take what has to be written: ${messageOf(cause)}`, {
+    code: 'disk',
+    hint: 'Make room on it. A new release may need as much space again as relay.db has, to bring it up to date; nothing of it is lost.',
     cause,
   });
 

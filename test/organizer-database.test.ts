@@ -1,9 +1,11 @@
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import BetterSqlite from 'better-sqlite3';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { CaptionLog } from '../relay/captions.ts';
 import { migrations, openDatabase } from '../relay/database.ts';
 import { Rooms } from '../relay/rooms.ts';
+import { Ext4Disk } from './harness/ext4-disk.ts';
 import { temporaryFolder } from './harness/programs.ts';
 
 let folder: ReturnType<typeof temporaryFolder>;
@@ -71,5 +73,33 @@ test('a log of the schema before keeps every message, and takes pauses from then
     expect(db.prepare('SELECT count(*) FROM log').pluck().get()).toBe(0);
   } finally {
     db.close();
+  }
+});
+
+test('a log that finds no space to be brought up to date is told so, and is whole once there is', (context) => {
+  const disk = Ext4Disk.mount(16);
+  if (typeof disk === 'string') return context.skip(disk);
+  try {
+    const path = join(disk.path, 'relay.db');
+    writeOldDatabase(path);
+    const filler = join(disk.path, 'filler');
+    const fd = openSync(filler, 'w');
+    expect(() => {
+      for (;;) writeSync(fd, Buffer.alloc(4096));
+    }).toThrow(/ENOSPC/);
+    closeSync(fd);
+    let error: unknown;
+    try {
+      openDatabase(disk.path).close();
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toMatchObject({ code: 'disk', hint: expect.stringContaining('room') });
+    rmSync(filler);
+    const db = openDatabase(disk.path);
+    expect(db.prepare('SELECT count(*) FROM log').pluck().get()).toBe(captions + 3);
+    db.close();
+  } finally {
+    disk.unmount();
   }
 });
