@@ -205,7 +205,6 @@ export class ReaderWindow {
       if (each.type === 'amend') this.#amend(each.of, each.text);
       else this.#insert({ ...each, hidden: false });
     }
-    if (!this.isLive && !isBefore(this.#shown.to, this.#newest.from)) this.#join();
     this.#trim();
     return true;
   }
@@ -296,12 +295,6 @@ export class ReaderWindow {
   /** Nothing from before the screen was cleared comes by itself. @param {Spot} from */
   #clipped(from) {
     return this.#floor && isBefore(from, this.#floor) && !isBefore(this.#shown.from, this.#floor) ? this.#floor : from;
-  }
-
-  /** The window has met the newest captions. */
-  #join() {
-    this.#shown.to = end;
-    for (const each of this.#newest.list) this.#shown.add(each);
   }
 
   #trim() {

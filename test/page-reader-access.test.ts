@@ -2,7 +2,17 @@ import { describe, expect, test } from 'vitest';
 import { accessibilityFaults, contrasts } from './harness/axe.ts';
 import type { OpenPage, OpenPageOptions } from './harness/browser.ts';
 import { captionPages, eventually } from './harness/caption-page.ts';
-import { goButton, inSight, patient, phone, sayMany, scrollBy, sentence, words } from './harness/reader-page.ts';
+import {
+  goButton,
+  inSight,
+  isStill,
+  patient,
+  phone,
+  sayMany,
+  scrollBy,
+  sentence,
+  words,
+} from './harness/reader-page.ts';
 
 const pages = captionPages();
 const laptop: OpenPageOptions = { viewport: { width: 1280, height: 800 } };
@@ -186,6 +196,7 @@ describe('by keyboard alone', () => {
     await expect.poll(y, patient).toBeLessThan(up);
     await keyboard.press('PageDown');
     await expect.poll(y, patient).toBeGreaterThan(up);
+    await isStill(page);
     const before = [await goButton(page), await inSight(page)];
     for (const letter of 'abcdefghijklmnopqrstuvwxyz/?') await keyboard.press(letter);
     expect([await goButton(page), await inSight(page)]).toEqual(before);

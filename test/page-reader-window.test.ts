@@ -235,6 +235,45 @@ describe('a window', () => {
     isWhole(room, window);
   });
 
+  test('is given a caption that was hidden before its page came, and is shown again', () => {
+    const room = new Room();
+    for (let i = 0; i < 60; i++) room.say();
+    room.amend(30, null);
+    const window = opened(room);
+    supply(room, window);
+    window.stand();
+    window.reading = window.entries[0] ?? window.reading;
+    supply(room, window, { top: true, bottom: false }, 1);
+    expect(seqs(window)).toEqual(expect.arrayContaining([29, 31]));
+    expect(seqs(window)).not.toContain(30);
+    room.amend(30, 'Here after all.');
+    deliver(room, window);
+    supply(room, window);
+    expect(captionsOf(window)).toContainEqual({ seq: 30, text: 'Here after all.' });
+    isWhole(room, window);
+  });
+
+  test('that is scrolled up long after the screen was cleared ends where that was', () => {
+    const room = new Room();
+    for (let i = 0; i < 30; i++) room.say();
+    const window = opened(room);
+    supply(room, window);
+    const { seq } = room.act('clear');
+    for (let i = 0; i < 60; i++) room.say();
+    deliver(room, window);
+    expect(window.top).toBe('more');
+    window.stand();
+    for (let i = 0; i < 20; i++) {
+      window.reading = window.entries[0] ?? window.reading;
+      supply(room, window, { top: true, bottom: false }, 1);
+    }
+    expect(window.top).toBe('cut');
+    expect(seqs(window)[0]).toBe(seq + 1);
+    window.uncover();
+    supply(room, window, { top: true, bottom: false }, 1);
+    expect(seqs(window)[0]).toBeLessThan(seq);
+  });
+
   test('is empty after the screen was cleared, until the reader wants back what was before', () => {
     const room = new Room();
     for (let i = 0; i < 30; i++) room.say();

@@ -51,6 +51,22 @@ export async function scrollBy({ page }: OpenPage, y: number): Promise<void> {
   );
 }
 
+/** Resolves when the page has come to rest: ten frames without a movement. */
+export const isStill = ({ page }: OpenPage): Promise<void> =>
+  page.evaluate(
+    () =>
+      new Promise<void>((resolve) => {
+        let [last, frames] = [scrollY, 0];
+        const look = () => {
+          frames = scrollY === last ? frames + 1 : 0;
+          last = scrollY;
+          if (frames >= 10) resolve();
+          else requestAnimationFrame(look);
+        };
+        look();
+      }),
+  );
+
 /** What the button that says where to read says now. */
 export const goButton = ({ page }: OpenPage): Promise<string> =>
   page
