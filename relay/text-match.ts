@@ -1,4 +1,5 @@
 import { RE2JS } from 're2js';
+import { isSpace, spacesIn } from './pattern-reach.ts';
 
 /** A text and what prefilters look at. */
 export class Subject {
@@ -111,6 +112,16 @@ export function literalFinder(find: string, standing: string | null): Finder {
 export function literalOpening(literals: readonly string[]): (subject: Subject, edge: number) => number {
   const wanted = literals.map(comparable);
   return (subject, edge) => Math.min(edge, ...wanted.map((literal) => subject.opening(literal, edge) ?? edge));
+}
+
+/** The same of a pattern: it reaches over no more words than it can hold spaces. */
+export function patternOpening(source: string): (subject: Subject, edge: number) => number {
+  const spaces = spacesIn(source);
+  return ({ text }, edge) => {
+    let at = spaces === Number.POSITIVE_INFINITY ? 0 : edge;
+    for (let left = spaces; at > 0; at--) if (isSpace(text[at - 1] ?? '') && left-- === 0) break;
+    return at;
+  };
 }
 
 /** Finds what a compiled pattern matches, empty matches left out. */

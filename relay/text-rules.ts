@@ -8,6 +8,7 @@ import {
   literalOpening,
   type Pattern,
   patternFinder,
+  patternOpening,
   Subject,
 } from './text-match.ts';
 import { type Reaching, settledAfter, settledShown } from './text-settled.ts';
@@ -301,7 +302,7 @@ function patternRule({ find, replace, language }: Replacement, name: string): Co
     find,
     language,
     finder: patternFinder(pattern),
-    opens: () => 0, // a pattern may reach as far as it likes
+    opens: patternOpening(find),
     patternSize: pattern.programSize(),
     takesOut: false,
     write: templateOf(replace, pattern),

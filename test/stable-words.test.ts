@@ -2,9 +2,18 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Attempt, type Heard } from '../relay/attempt.ts';
 import type { EngineListener, EngineResult, Word } from '../relay/engines/engine.ts';
+import { isSpace, spacesIn } from '../relay/pattern-reach.ts';
 import { frameSamples } from '../relay/protocol.js';
 import { SaidWords } from '../relay/said.ts';
-import { applyRules, type CompiledRules, compileRules, noRules, type TextRules } from '../relay/text-rules.ts';
+import { compilePattern, patternFinder, Subject } from '../relay/text-match.ts';
+import {
+  applyRules,
+  type CompiledRules,
+  compileRules,
+  mistakeOf,
+  noRules,
+  type TextRules,
+} from '../relay/text-rules.ts';
 
 const compiled = (rules: TextRules, scope: 'room' | 'event' = 'room') =>
   compileRules(scope, rules, (rule, message) => {
@@ -134,11 +143,17 @@ describe('of a partial', () => {
     expect(promised('well damn it goes', 4, rules)).toBe('well it goes');
   });
 
-  test('a pattern may reach as far as it likes: while there is one nothing is stable', () => {
-    const pattern = { replacements: [replacement('a.*b', 'x', { regex: true })], blocked: [] };
-    expect(promised('so we begin now', 3, pattern)).toBe('');
-    const italian = { replacements: [replacement('a.*b', 'x', { regex: true, language: 'it' })], blocked: [] };
-    expect(promised('so we begin now', 3, italian)).toBe('so we begin');
+  test('a pattern may reach over as many words as it can hold spaces', () => {
+    const pattern = (find: string, rest = {}) => ({
+      replacements: [replacement(find, 'x', { regex: true, ...rest })],
+      blocked: [],
+    });
+    expect(promised('so we begin now', 3, pattern('version \\w+'))).toBe('so');
+    expect(promised('so we begin now', 3, pattern('versions?'))).toBe('so we');
+    expect(promised('so we begin now', 3, pattern('(version|issue) (\\w+) point \\d{1,3}'))).toBe('');
+    expect(promised('so we begin now', 3, pattern('a.*b'))).toBe('');
+    expect(promised('so we begin now', 3, pattern('a.*b', { language: 'it' }))).toBe('so we begin');
+    expect(promised('so we use version two now and then', 8, pattern('version \\w+'))).toBe('so we use x now');
   });
 
   test('only the first speaker’s words are: each speaker’s will be a caption of their own', () => {
@@ -159,11 +174,46 @@ const vocabulary = ['new', 'york', 'a', 'b', 'damn', 'ada', 'city', 'New', 'x’
 const marks = [',', '.', '!'];
 const someWord = fc.oneof({ weight: 5, arbitrary: fc.constantFrom(...vocabulary) }, fc.constantFrom(...marks));
 const phrase = fc.array(fc.constantFrom(...vocabulary), { minLength: 1, maxLength: 3 }).map((words) => words.join(' '));
+const piece = fc.constantFrom(
+  ...[
+    'new',
+    'a',
+    ' ',
+    '\\s',
+    '\\w',
+    '.',
+    '\\W',
+    '[^x]',
+    '[a-z]',
+    '[ -z]',
+    '\\S',
+    '\\b',
+    '(?:a b)',
+    '(york|a b)',
+    '\\pL',
+    '$',
+    '^',
+    ',',
+  ],
+);
+const pattern = fc
+  .array(fc.tuple(piece, fc.constantFrom('', '', '', '+', '*', '?', '{2}', '{1,2}', '+?')), {
+    minLength: 1,
+    maxLength: 4,
+  })
+  .map((parts) => parts.map(([each, times]) => (/^(\\b|[$^])$/.test(each) ? each : each + times)).join(''))
+  .filter((find) => mistakeOf(replacement(find, 'x', { regex: true })) === null);
 const someRules = fc.record({
   replacements: fc.array(
-    fc
-      .tuple(phrase, fc.oneof(phrase, fc.constant('')), fc.constantFrom('found' as const, 'typed' as const))
-      .map(([find, replace, letters]) => replacement(find, replace, { case: letters })),
+    fc.oneof(
+      {
+        weight: 4,
+        arbitrary: fc
+          .tuple(phrase, fc.oneof(phrase, fc.constant('')), fc.constantFrom('found' as const, 'typed' as const))
+          .map(([find, replace, letters]) => replacement(find, replace, { case: letters })),
+      },
+      pattern.map((find) => replacement(find, 'x', { regex: true })),
+    ),
     { maxLength: 4 },
   ),
   blocked: fc.array(
@@ -219,4 +269,35 @@ test('what is stable never changes, in any later partial of the segment and in i
     { numRuns: 500 },
   );
   expect(most).toBeGreaterThan(20); // it promised something
+});
+
+test('a match of a pattern holds no more spaces than are said of it', () => {
+  const words = fc.array(fc.constantFrom('new', 'york', 'a', 'b', ',', 'x', '\t'), { maxLength: 12 });
+  fc.assert(
+    fc.property(pattern, words, (find, said) => {
+      const text = said.join(' ');
+      for (const { from, to } of patternFinder(compilePattern(find, 500))(new Subject(text)))
+        expect([...text.slice(from, to)].filter(isSpace).length).toBeLessThanOrEqual(spacesIn(find));
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test.each([
+  ['version (\\w+) point (\\w+)', 3],
+  ['(?i)n p m|n pm', 2],
+  ['(?P<x>a b){2,3}', 3],
+  ['[\\w.-]+@[\\w.-]+', 0],
+  ['[\\t-z]', 1],
+  ['[^,]', 1],
+  ['[a-z]+\\d*\\S{1,9}', 0],
+  ['a\\ b?', 1],
+  ['(a b)*', Number.POSITIVE_INFINITY],
+  ['\\s{2,}', Number.POSITIVE_INFINITY],
+  ['\\Qa b\\E', Number.POSITIVE_INFINITY],
+  ['[[:space:]]', Number.POSITIVE_INFINITY],
+  ['\\p{Common}', Number.POSITIVE_INFINITY],
+  ['(?U)a', 0],
+])('%s can hold %d spaces', (find, most) => {
+  expect(spacesIn(find)).toBe(most);
 });
