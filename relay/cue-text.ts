@@ -9,10 +9,10 @@ export const unspaced =
 /** Latin, Greek and Cyrillic without anything that combines: one letter is one unit. */
 const simple = /^[\u0020-\u02ff\u0370-\u0482\u048a-\u052f\u1e00-\u1fff\u2010-\u2027\u2030-\u205e\u20a0-\u20bf]*$/;
 
-const directions = /[\u202a-\u202e\u2066-\u2069]/g;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
 const controls = /[\u0000-\u0008\u000e-\u001f\u007f-\u0084\u0086-\u009f]/g;
-/** Joiners and variation selectors make letters and emoji; whatever else is invisible makes nothing. */
+/** Joiners and variation selectors make letters and emoji, a mark of direction ends with itself; whatever else is invisible
+ * makes nothing, or turns all that follows. */
 const invisible = /(?!\p{Join_Control}|\p{Variation_Selector}|[\u200e\u200f\u061c\u{e0020}-\u{e007f}])\p{DI}/gu;
 /** More marks on one letter than any language has (UAX 15, stream-safe text). */
 const maxMarks = 30;
@@ -34,7 +34,6 @@ export function cleaned(text: string): string {
   if (simple.test(line) && !/[\u007f-\u009f\u00ad]/.test(line)) return line;
   return line
     .toWellFormed()
-    .replaceAll(directions, '')
     .replaceAll(controls, '')
     .replaceAll(invisible, '')
     .replaceAll(marks, '$1')

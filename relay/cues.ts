@@ -37,7 +37,7 @@ const maxSpeakerLetters = 14;
 const heldTokens = 120;
 const maxTokens = 500;
 /** Cues that are made at a time, also of a caption that is a flood. */
-const maxStep = 100;
+const maxStep = 40;
 /** Cues that are held back to see how soon the next ones come. */
 const heldDrafts = 12;
 

@@ -134,14 +134,15 @@ const speech = fc
     }),
     { minLength: 1, maxLength: 250 },
   )
-  .map((words) => {
+  .chain((words) => fc.tuple(fc.constant(words), fc.constantFrom(1, 1, 0.6, 0.4)))
+  .map(([words, pace]) => {
     const captions: SpokenCaption[] = [];
     const times: [number, number][] = [];
     let at = 0;
     let timed: SpokenWord[] = [];
     words.forEach(({ letters, ms, pauseMs, mark, endsCaption }, i) => {
-      const start = at + pauseMs;
-      at = start + ms;
+      const start = at + Math.round(pauseMs * pace);
+      at = start + Math.round(ms * pace);
       times.push([start, at]);
       timed.push([`${i}${'x'.repeat(letters)}${mark}`, start, at]);
       if (!endsCaption && i < words.length - 1) return;
@@ -261,6 +262,21 @@ test('a short cue stays until it can be read with ease, and to the next one acro
     { startMs: 0, endMs: 1400 },
     { startMs: 1400 },
   ]);
+});
+
+test('a cue that is hard to read holds up those after it by no more than 1.5 s, however short they are', () => {
+  const fast = 'words come so fast that nobody can read them in the time that they take to say';
+  const said = [spoken(fast, 0, 3000)];
+  for (let i = 0; i < 5; i++) said.push(spoken(`Who ${i}?`, 3000 + i * 800, 3700 + i * 800, { speaker: String(i) }));
+  const made = cues(said, 0);
+  expectRules(made);
+  made.forEach(({ startMs }, i) => {
+    expect(startMs - (said[i]?.caption.start ?? 0)).toBeLessThanOrEqual(1500);
+  });
+  expect(made[0]?.endMs).toBeGreaterThan(3000);
+  const alone = cues([...said.slice(0, 1), spoken('Who?', 3000, 6000, { speaker: '1' })], 0);
+  // As long as reading takes, at 20 letters a second, and no longer.
+  expect(alone[0]?.endMs).toBe(fast.length * 50);
 });
 
 test('words have the engine’s times, also around what an organizer corrected', () => {

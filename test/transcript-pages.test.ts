@@ -168,7 +168,8 @@ test('more than a page is read in pages, the newest as asked for, also when more
     }
     expect(value.length).toBeLessThanOrEqual(pageCaptions + 1);
     read.push(...value);
-    // One at the end, one late among those that were read already, and an old one corrected.
+    // One at the same moment as the last, one at the end, one late among those that were read already, and one corrected.
+    log.append(fields(count * 1000, count * 1000 + 900));
     const newest = log.append(fields(log.seq * 1000 + 1000, log.seq * 1000 + 1900));
     log.append({ ...fields(500, 600), late: true });
     log.amend(newest.seq, 'corrected', 0);
