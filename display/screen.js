@@ -80,6 +80,8 @@ export class Screen {
     this.#burnIn?.rest();
     void this.#loadFont().then(() => {
       this.#measure();
+      // Also where the captions make room for something else.
+      new ResizeObserver(() => this.#measure()).observe(container);
       addEventListener('resize', () => this.#measure());
       fonts.addEventListener('loadingdone', () => this.#measure());
     });
@@ -242,7 +244,10 @@ export class Screen {
   /** The first words on the screen that stay what they are; null: there are none. @returns {Anchor | null} */
   #anchor() {
     const { list } = this.#captions;
-    for (const { seq, piece } of this.#rows.beginnings) {
+    const { beginnings } = this.#rows;
+    // A screen that is not full yet has room for what belongs before all of it.
+    if (beginnings.length < (this.#layout?.rows ?? 0)) return null;
+    for (const { seq, piece } of beginnings) {
       const at = list.findIndex((each) => each.seq === seq);
       const caption = list[at];
       if (caption && piece.text.startsWith(passageOf(caption).words[piece.from]?.text ?? '\0'))

@@ -6,6 +6,8 @@
 
 /** @typedef {{ text: string, gap: '' | ' ' }} Word `gap`: what stands before it in its caption, unless it begins a row */
 
+/** Halves of letters. */
+const halves = /\p{Cs}/gu;
 const lineBreaks = /[\p{Cc}\u2028\u2029]+/gu;
 /** Embeddings, overrides and isolates; the direction of a caption is its element's. */
 const directionControls = /[\u202a-\u202e\u2066-\u2069]/gu;
@@ -33,7 +35,7 @@ const clinging =
 /** What stands in the document of a text: nothing that is not seen, no control, single spaces. @param {string} text */
 export function cleaned(text) {
   return text
-    .toWellFormed()
+    .replaceAll(halves, '\ufffd')
     .replaceAll(lineBreaks, ' ')
     .replaceAll(directionControls, '')
     .replaceAll(unseen, '')

@@ -104,6 +104,18 @@ describe('a screen', () => {
     expect(red).toBeGreaterThan(240);
   });
 
+  test('makes room for what else stands there, and shows whole lines even so', async () => {
+    for (let i = 0; i < 12; i++) server.say(long);
+    const page = await pages.open(server.url());
+    await settled(page, long.trim());
+    const before = (await line(page)).lines;
+    await page.page.evaluate(() => document.documentElement.style.setProperty('--strip', '330px'));
+    await eventually(async () => (await line(page)).lines < before, true);
+    await eventually(async () => (await page.page.locator('.row').count()) < before + 4, true);
+    expect((await line(page)).lines % 1).toBeCloseTo(0, 3);
+    expect((await edges(page)).top).toBeGreaterThanOrEqual(330);
+  });
+
   test('shows each language in its direction: rows of an Arabic speaker begin at the right edge', async () => {
     for (const [language, text] of mixed) server.say(text, { language });
     const page = await pages.open(server.url());

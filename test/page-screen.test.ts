@@ -104,6 +104,7 @@ describe('the unfinished tail', () => {
     await server.connected(1);
     const first = server.say('First.');
     server.partial('being said now');
+    await eventually(() => rows(page), ['First.', 'being said now']);
     server.say('Said much earlier.', { late: true, start: first.start - 60_000 });
     await eventually(() => rows(page), ['Said much earlier.', 'First.', 'being said now']);
   });
@@ -194,6 +195,7 @@ describe('late captions', () => {
     await server.connected(1);
     const first = server.say('First.');
     server.say('Third.');
+    await eventually(() => rows(page), ['First.', 'Third.']);
     server.say('Second.', { late: true, start: first.start + 1 });
     server.say('Second and a half.', { late: true, start: first.start + 1 });
     await eventually(() => rows(page), ['First.', 'Second.', 'Second and a half.', 'Third.']);
