@@ -30,8 +30,6 @@ export class ReadingPlace {
   #isFollowing = true;
   /** @type {Seen[]} what is in sight, from the top */
   #seen = [];
-  /** A browser scrolls by whole device pixels; what is left over is not lost, so that many changes do not add up. */
-  #owed = 0;
   /** The eyes are at the newest words: there the reader was when the page was told to stand still. */
   #isAtNewest = true;
   #lastY = 0;
@@ -109,7 +107,7 @@ export class ReadingPlace {
       if (!element) break;
       const { top, height } = element.getBoundingClientRect();
       if (top > this.#lowerEdge() && this.#seen.length > 0) break;
-      this.#seen.push({ element, top: top + this.#owed, height });
+      this.#seen.push({ element, top, height });
     }
   }
 
@@ -132,11 +130,11 @@ export class ReadingPlace {
     const { above, below } = this.#made();
     const target = scrollY - above + top - wanted;
     const height0 = this.#content.getBoundingClientRect().height - above - below;
-    const newAbove = Math.max(0, -target);
-    const y = Math.max(0, target);
+    // Browsers scroll by whole pixels: what is left over is made above, or many changes would add up.
+    const y = Math.max(0, Math.ceil(target));
+    const newAbove = y - target;
     this.#make(newAbove, Math.max(0, y + innerHeight - height0 - newAbove));
     this.#scroll(y, false);
-    this.#owed = wanted - seen.element.getBoundingClientRect().top;
     return true;
   }
 
@@ -151,7 +149,6 @@ export class ReadingPlace {
       : Math.max(0, innerHeight - height + above);
     this.#make(newAbove, 0);
     this.#scroll(height - above + newAbove - innerHeight, isSmooth);
-    this.#owed = 0;
   }
 
   /** A movement has come to its end: room that was made above for it is given back, unseen. */
@@ -160,7 +157,7 @@ export class ReadingPlace {
       this.#goToEnd(true); // that was the end of an earlier movement
       return;
     }
-    if (this.#made().above === 0 || scrollY === 0) return;
+    if (this.#made().above < 1 || scrollY === 0) return;
     this.hold();
     this.#putBack();
     this.#remember();
@@ -183,10 +180,7 @@ export class ReadingPlace {
       const isAtEnd = this.#toEnd() <= placeLimits.endPx;
       if (y < this.#lastY - 1 && !isAtEnd) this.#isFollowing = false;
       else if (y > this.#lastY && isAtEnd && this.#canFollow()) this.#isFollowing = true;
-      if (Math.abs(y - this.#lastY) > 1) {
-        this.#owed = 0;
-        this.#isAtNewest = this.#isFollowing;
-      }
+      if (Math.abs(y - this.#lastY) > 1) this.#isAtNewest = this.#isFollowing;
       this.#lastY = y;
       this.hold();
     }
