@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import { createServer, get } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { bodyOf } from '../relay/transcript-body.ts';
@@ -43,6 +42,14 @@ const bodyReader = (response: Response) => {
   };
   return { next, rest, cancel: () => reader.cancel() };
 };
+
+async function serve({ app }: TestApi): Promise<{ port: number; close: () => void }> {
+  const server = createServer(getRequestListener(app.fetch)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const port = typeof address === 'object' && address ? address.port : 0;
+  return { port, close: () => server.close() };
+}
 
 const read = (from: TestApi, path: string, method = 'GET') =>
   from.app.request(path, { method, headers: { authorization } });
@@ -203,10 +210,7 @@ describe('who reads', () => {
     const own = api(turns);
     const room = own.rooms.put('verdi');
     own.rooms.db.transaction(() => talk(room, 4000, 'words '.repeat(400)))();
-    const server = createServer(getRequestListener(own.app.fetch)).listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const address = server.address();
-    const { port }: Pick<AddressInfo, 'port'> = typeof address === 'object' && address ? address : { port: 0 };
+    const { port, close } = await serve(own);
     const request = get({ port, path: '/api/rooms/verdi/transcript.json', headers: { authorization } });
     const [response] = await once(request, 'response');
     response.pause();
@@ -218,7 +222,30 @@ describe('who reads', () => {
     ).toBe(200);
     request.destroy();
     await expect.poll(() => turns.taken).toBe(0);
-    server.close();
+    close();
+  });
+
+  test('a file that breaks off ends its connection, and nothing else', async () => {
+    const turns = new TranscriptTurns();
+    const own = api(turns);
+    const room = own.rooms.put('verdi');
+    own.rooms.put('rossini');
+    own.rooms.db.transaction(() => talk(room, 4000, 'words '.repeat(400)))();
+    const { port, close } = await serve(own);
+    const [response] = await once(
+      get({ port, path: '/api/rooms/verdi/transcript.txt', headers: { authorization } }),
+      'response',
+    );
+    response.pause();
+    await expect.poll(() => turns.taken).toBe(1);
+    await own.rooms.delete('verdi');
+    response.resume();
+    const [fault] = await once(response, 'error');
+    expect(fault).toMatchObject({ code: 'ECONNRESET' });
+    await expect.poll(() => turns.taken).toBe(0);
+    const path = '/api/rooms/rossini/transcript.txt';
+    expect((await fetch(`http://127.0.0.1:${port}${path}`, { headers: { authorization } })).status).toBe(200);
+    close();
   });
 });
 
