@@ -251,8 +251,9 @@ export class VirtualFeed {
   /** What of a stream was spoken during pauses. */
   pausedOf(stream: string): RangeSet {
     const boundaries = this.boundariesOf(stream);
-    return boundaries.flatMap(({ position, assignment }, i): RangeSet =>
-      assignment.paused ? [[position, boundaries[i + 1]?.position ?? Number.MAX_SAFE_INTEGER]] : [],
+    return boundaries.flatMap(
+      ({ position, assignment }, i): RangeSet =>
+        assignment.paused ? [[position, boundaries[i + 1]?.position ?? Number.MAX_SAFE_INTEGER]] : [],
     );
   }
 
