@@ -158,9 +158,9 @@ function joined(last: Token, token: Token): Token {
   return { ...token, hasSpaceBefore: !isUnspaced };
 }
 
-/** Numbers as the engine gives them are names of nobody. */
+/** What the engine numbers from 0 on is counted from 1, as on the page. */
 export function speakerName(speaker: string): string {
-  return /^\d+$/.test(speaker) ? `Speaker ${speaker}` : speaker;
+  return /^\d{1,3}$/.test(speaker) ? `Speaker ${Number(speaker) + 1}` : speaker;
 }
 
 const labelOf = (speaker: string | null) =>

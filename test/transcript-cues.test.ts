@@ -245,7 +245,7 @@ test('short captions that follow each other at once share a cue; another speaker
     { lines: ['Yes.'], speaker: '0' },
     { lines: ['No.'], speaker: '1' },
   ]);
-  expect(cues(two, 0, true).map(({ lines }) => lines)).toEqual([['Speaker 0: Yes.'], ['Speaker 1: No.']]);
+  expect(cues(two, 0, true).map(({ lines }) => lines)).toEqual([['Speaker 1: Yes.'], ['Speaker 2: No.']]);
   const tongues = [spoken('Yes.', 0, 900), spoken('Sì.', 1000, 1900, { language: 'it-IT' })];
   expect(cues(tongues)).toMatchObject([{ language: 'en-US' }, { language: 'it-IT' }]);
 });

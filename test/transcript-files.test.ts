@@ -162,10 +162,10 @@ test('WebVTT is escaped, headed by the first language, and names speakers and ot
   expect(vtt(talk)).toBe(
     'WEBVTT\n\nNOTE language: en-US\n\n' +
       '00:00:00.000 --> 00:00:02.000\na &lt; b &amp;&amp; c --&gt; d\n\n' +
-      '01:02:03.004 --> 01:02:05.000\n<v Speaker 0><lang it-IT>ciao</lang></v>\n\n' +
+      '01:02:03.004 --> 01:02:05.000\n<v Speaker 1><lang it-IT>ciao</lang></v>\n\n' +
       '01:02:10.000 --> 01:02:11.000\n<v Ada &gt; "Bob" &amp; &lt;x&gt;>hello</v>\n',
   );
-  expect(parseVtt(vtt(talk)).map(({ tree }) => tagsOf(tree))[1]).toEqual(['v Speaker 0', 'lang it-IT']);
+  expect(parseVtt(vtt(talk)).map(({ tree }) => tagsOf(tree))[1]).toEqual(['v Speaker 1', 'lang it-IT']);
 });
 
 test('SubRip numbers its cues, names speakers where they change, and holds nothing that players take for their own', () => {
@@ -175,9 +175,9 @@ test('SubRip numbers its cues, names speakers where they change, and holds nothi
     spoken('مرحبا', 7000, 8000, { speaker: '1', language: 'ar' }),
   ];
   expect(srt(talk, 1000)).toBe(
-    '1\n00:00:00,000 --> 00:00:02,267\nSpeaker 0: one ‹i>{⧵an8} --› 1 < 2\n\n' +
+    '1\n00:00:00,000 --> 00:00:02,267\nSpeaker 1: one ‹i>{⧵an8} --› 1 < 2\n\n' +
       '2\n00:00:03,000 --> 00:00:04,000\ntwo\n\n' +
-      '3\n00:00:06,000 --> 00:00:07,133\n\u200fSpeaker 1: مرحبا\n',
+      '3\n00:00:06,000 --> 00:00:07,133\n\u200fSpeaker 2: مرحبا\n',
   );
 });
 
@@ -193,7 +193,7 @@ test('text has a paragraph for each pause, speaker and language, and the time ev
     spoken('Late in the day.', 3_723_000, 3_724_000),
   ];
   expect(txt(talk)).toBe(
-    'One. two lines\n\nAfter a pause.\n\nSpeaker 0: Who is it?\n\nAda: Me.\n\n会議。字幕。\n\n[01:02:03]\nLate in the day.\n',
+    'One. two lines\n\nAfter a pause.\n\nSpeaker 1: Who is it?\n\nAda: Me.\n\n会議。字幕。\n\n[01:02:03]\nLate in the day.\n',
   );
 });
 
