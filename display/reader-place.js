@@ -32,6 +32,8 @@ export class ReadingPlace {
   #seen = [];
   /** The eyes are at the newest words: there the reader was when the page was told to stand still. */
   #isAtNewest = true;
+  /** A smooth movement of ours to the end is under way. */
+  #isMoving = false;
   #lastY = 0;
   #shape = '';
   #height = 0;
@@ -148,15 +150,17 @@ export class ReadingPlace {
       ? Math.max(above, innerHeight - height + above)
       : Math.max(0, innerHeight - height + above);
     this.#make(newAbove, 0);
-    this.#scroll(height - above + newAbove - innerHeight, isSmooth);
+    this.#isMoving = isSmooth;
+    this.#scroll(Math.ceil(height - above + newAbove - innerHeight), isSmooth);
   }
 
   /** A movement has come to its end: room that was made above for it is given back, unseen. */
   #rest() {
-    if (this.#isFollowing && this.#toEnd() > 1) {
+    if (this.#isFollowing && this.#isMoving && this.#toEnd() > 2) {
       this.#goToEnd(true); // that was the end of an earlier movement
       return;
     }
+    this.#isMoving = false;
     if (this.#made().above < 1 || scrollY === 0) return;
     this.hold();
     this.#putBack();
@@ -177,9 +181,11 @@ export class ReadingPlace {
     const shape = this.#shapeNow();
     // The browser may scroll because the layout has changed; that is not the reader's doing.
     if (shape === this.#shape) {
-      const isAtEnd = this.#toEnd() <= placeLimits.endPx;
-      if (y < this.#lastY - 1 && !isAtEnd) this.#isFollowing = false;
-      else if (y > this.#lastY && isAtEnd && this.#canFollow()) this.#isFollowing = true;
+      const toEnd = this.#toEnd();
+      // Some browsers let a page be pulled beyond its end; that it springs back is not the reader's doing either.
+      const isBack = y + toEnd < this.#lastY - 1;
+      if (y < this.#lastY - 1 && !isBack) this.#isFollowing = false;
+      else if (y > this.#lastY && toEnd <= placeLimits.endPx && this.#canFollow()) this.#isFollowing = true;
       if (Math.abs(y - this.#lastY) > 1) this.#isAtNewest = this.#isFollowing;
       this.#lastY = y;
       this.hold();

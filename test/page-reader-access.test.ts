@@ -187,7 +187,8 @@ describe('by keyboard alone', () => {
     const page = await open(laptop);
     const { keyboard } = page.page;
     const y = () => page.page.evaluate(() => scrollY);
-    await eventually(async () => (await inSight(page)).length > 3, true);
+    await eventually(async () => (await words(page)).length > 60, true);
+    await isStill(page);
     const end = await y();
     await keyboard.press('PageUp');
     await expect.poll(y, patient).toBeLessThan(end - 400);

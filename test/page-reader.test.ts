@@ -5,6 +5,7 @@ import {
   belowNewest,
   goButton,
   inSight,
+  isStill,
   patient,
   phone,
   sayMany,
@@ -150,6 +151,7 @@ describe('the live end', () => {
     await atEnd(calm);
     pages.server.say('A line.');
     await eventually(async () => (await inSight(calm)).at(-1), 'A line.');
+    await isStill(calm);
     const before = await calm.page.evaluate(() => scrollY);
     pages.server.say('Another.');
     const jumps = await calm.page.evaluate(
