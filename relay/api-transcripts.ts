@@ -1,5 +1,7 @@
+import type { HttpBindings } from '@hono/node-server';
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
+import type { Logger } from '../systemd/log.ts';
 import type { Access } from './access.ts';
 import { existing, needs, Refused } from './api-access.ts';
 import { json, plain, refused, streamedJson, withToken } from './api-routes.ts';
@@ -11,7 +13,7 @@ import { unavailable } from './refusal.ts';
 import { stretchOf } from './talk-stretch.ts';
 import type { Talks } from './talks.ts';
 import { pageCaptions, type SpokenCaption, type TranscriptQuery } from './transcript.ts';
-import { bodyOf } from './transcript-body.ts';
+import { BrokenOff, bodyOf } from './transcript-body.ts';
 import type { TranscriptTurns } from './transcript-turns.ts';
 
 const formats = [
@@ -34,7 +36,10 @@ export function addTranscriptCalls(
   access: Access,
   turns: TranscriptTurns,
   talks: Talks,
+  log: Logger,
 ): void {
+  const streamed = async (context: Context, room: string, begin: () => Promise<Begun>) =>
+    await inTurn(context, turns, room, begin, log);
   const within = ({ record, log }: LiveRoom, { talk: id, ...query }: TranscriptQuery & Asked): TranscriptQuery => {
     if (id === undefined) return query;
     const talk = talks.get(record.name, id);
@@ -75,7 +80,7 @@ export function addTranscriptCalls(
       };
       // A page of history is made at once, and needs no turn.
       if ((query.limit ?? Number.POSITIVE_INFINITY) > pageCaptions)
-        return await streamed(context, turns, room.record.name, begin);
+        return await streamed(context, room.record.name, begin);
       const { steps, headers } = await begin();
       return context.body([...steps].join(''), 200, headers);
     },
@@ -109,7 +114,7 @@ export function addTranscriptCalls(
         const room = existing(rooms, context.req.valid('param').room);
         const { download, ...asked } = context.req.valid('query');
         const query: TranscriptQuery = { ...within(room, asked), words };
-        return await streamed(context, turns, room.record.name, async () => {
+        return await streamed(context, room.record.name, async () => {
           const { first, all } = await begun(standing(rooms, room, room.log.spoken.pages(query)));
           const zeroMs = query.from ?? first?.caption.start ?? 0;
           return {
@@ -130,18 +135,25 @@ interface Begun {
 }
 
 /** An answer that is made while it is read. @throws {Refused} 503 where too many are being read */
-async function streamed(
+async function inTurn(
   context: Context,
   turns: TranscriptTurns,
   room: string,
   begin: () => Promise<Begun>,
+  log: Logger,
 ): Promise<Response> {
   const release = await turns.take(room);
   if (!release) throw new Refused(busy);
+  const breakOff = (error: unknown) => {
+    if (!(error instanceof BrokenOff)) log.error({ err: error, path: context.req.path }, 'a transcript broke off');
+    const { outgoing }: Partial<HttpBindings> = context.env ?? {};
+    outgoing?.destroy();
+    return outgoing !== undefined;
+  };
   try {
     const { steps, headers } = await begin();
     // Nobody reads the body of an answer to HEAD, and so nobody would end its turn.
-    if (context.req.method !== 'HEAD') return context.body(bodyOf(steps, release), 200, headers);
+    if (context.req.method !== 'HEAD') return context.body(bodyOf(steps, release, breakOff), 200, headers);
     release();
     return context.body(null, 200, headers);
   } catch (error) {
@@ -169,8 +181,7 @@ function* followed(page: readonly SpokenCaption[], pages: Pages, truncated?: boo
 function* standing(rooms: LiveRooms, room: LiveRoom, pages: Pages): Pages {
   for (;;) {
     const { done, value } = pages.next();
-    if (rooms.get(room.record.name)?.log.id !== room.log.id)
-      throw Object.assign(new Error('the room was deleted'), { code: 'ERR_STREAM_PREMATURE_CLOSE' });
+    if (rooms.get(room.record.name)?.log.id !== room.log.id) throw new BrokenOff('the room was deleted');
     if (done) return value;
     yield value;
   }

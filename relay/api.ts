@@ -93,7 +93,7 @@ export function createApi(parts: ApiParts): OpenAPIHono {
   addActCalls(app, rooms, access);
   addTalkCalls(app, rooms, parts.talks, access);
   addTokenCalls(app, rooms, tokens, access);
-  addTranscriptCalls(app, rooms, access, turns, parts.talks);
+  addTranscriptCalls(app, rooms, access, turns, parts.talks, log);
   addNowCalls(app, rooms, access, tokens);
   addTextRuleCalls(app, rooms, parts.textRules, access);
   addVocabularyCalls(app, rooms, parts.vocabularies, access);

@@ -9,16 +9,26 @@ export interface BodyLimits {
 
 export const defaultBodyLimits: BodyLimits = { maxStallMs: 20_000, maxTotalMs: 300_000 };
 
+/** What an answer ends with in its midst that is no fault of the relay. */
+export class BrokenOff extends Error {
+  constructor(reason: string) {
+    super(reason);
+    this.name = 'BrokenOff';
+  }
+}
+
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
 /**
  * Text as the body of an answer: made as its reader takes it, a step at a time with everyone else's turn in between.
  * @param steps what to make it of; a step may give nothing
  * @param release is called once: at the end, when the reader goes away, or when it is too slow and cut off
+ * @param breakOff ends the connection where the text cannot go on, so that it never looks whole; false where there is none
  */
 export function bodyOf(
   steps: Generator<string, void>,
   release: (isCut: boolean) => void,
+  breakOff: (error: unknown) => boolean = () => false,
   { maxStallMs, maxTotalMs }: BodyLimits = defaultBodyLimits,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
@@ -31,6 +41,11 @@ export function bodyOf(
     clearTimeout(total);
     release(isCut);
   };
+  // A body that fails would be told of on stdout by what sends it, and its error sent as text behind the captions.
+  const fail = (controller: ReadableStreamDefaultController<Uint8Array>, error: unknown) => {
+    if (breakOff(error)) controller.close();
+    else controller.error(error);
+  };
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
@@ -38,8 +53,7 @@ export function bodyOf(
           if (isOver) return;
           end(true);
           steps.return(undefined);
-          // The code of a connection that ended too soon: what sends the answer then breaks it off without a word.
-          controller.error(Object.assign(new Error('the reader is too slow'), { code: 'ERR_STREAM_PREMATURE_CLOSE' }));
+          fail(controller, new BrokenOff('the reader is too slow'));
         };
         stall = setTimeout(cut, maxStallMs);
         total = setTimeout(cut, maxTotalMs);
@@ -64,7 +78,7 @@ export function bodyOf(
           stall?.refresh();
         } catch (error) {
           end();
-          throw error;
+          fail(controller, error);
         }
       },
       cancel() {

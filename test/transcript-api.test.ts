@@ -20,6 +20,7 @@ function api(turns?: TranscriptTurns): TestApi {
 
 afterEach(() => {
   vi.useRealTimers();
+  vi.restoreAllMocks();
   for (const each of opened.splice(0)) each.rooms.remove();
 });
 
@@ -225,28 +226,48 @@ describe('who reads', () => {
     close();
   });
 
-  test('a file that breaks off ends its connection, and nothing else', async () => {
-    const turns = new TranscriptTurns();
-    const own = api(turns);
-    const room = own.rooms.put('verdi');
-    own.rooms.put('rossini');
-    own.rooms.db.transaction(() => talk(room, 4000, 'words '.repeat(400)))();
-    const { port, close } = await serve(own);
-    const [response] = await once(
-      get({ port, path: '/api/rooms/verdi/transcript.txt', headers: { authorization } }),
-      'response',
-    );
-    response.pause();
-    await expect.poll(() => turns.taken).toBe(1);
-    await own.rooms.delete('verdi');
-    response.resume();
-    const [fault] = await once(response, 'error');
-    expect(fault).toMatchObject({ code: 'ECONNRESET' });
-    await expect.poll(() => turns.taken).toBe(0);
-    const path = '/api/rooms/rossini/transcript.txt';
-    expect((await fetch(`http://127.0.0.1:${port}${path}`, { headers: { authorization } })).status).toBe(200);
-    close();
-  });
+  test.each(['the room is deleted', 'the disk fails'])(
+    'a file that breaks off as %s ends its connection, and nothing else',
+    async (reason) => {
+      const printed = (['info', 'log', 'error'] as const).map((level) => vi.spyOn(console, level));
+      const turns = new TranscriptTurns();
+      const own = api(turns);
+      const room = own.rooms.put('verdi');
+      own.rooms.put('rossini');
+      own.rooms.db.transaction(() => talk(room, 1000, 'words '.repeat(1600)))();
+      const pages = room.log.spoken.pages.bind(room.log.spoken);
+      let isBroken = false;
+      vi.spyOn(room.log.spoken, 'pages').mockImplementation(function* (query) {
+        for (const page of pages(query)) {
+          if (isBroken) throw new Error('no disk');
+          yield page;
+        }
+        return false;
+      });
+      const { port, close } = await serve(own);
+      const path = '/api/rooms/verdi/transcript.txt';
+      const [response] = await once(get({ port, path, headers: { authorization } }), 'response');
+      response.pause();
+      await expect.poll(() => turns.taken).toBe(1);
+      if (reason === 'the disk fails') isBroken = true;
+      else await own.rooms.delete('verdi');
+      let end = '';
+      response.on('data', (bytes: Buffer) => {
+        end = `${end}${bytes}`.slice(-100);
+      });
+      response.resume();
+      const [fault] = await once(response, 'error');
+      expect(fault).toMatchObject({ code: 'ECONNRESET' });
+      expect(end).toMatch(/^[n\d words]*$/);
+      await expect.poll(() => turns.taken).toBe(0);
+      const other = `http://127.0.0.1:${port}/api/rooms/rossini/transcript.txt`;
+      expect((await fetch(other, { headers: { authorization } })).status).toBe(200);
+      close();
+      // What is to be told is a line of the log, and an operator need not know of a room that is gone.
+      expect(printed.flatMap(({ mock }) => mock.calls)).toEqual([]);
+      expect(own.lines.map((line) => JSON.parse(line).err?.message)).toEqual(isBroken ? ['no disk'] : []);
+    },
+  );
 });
 
 describe('a body', () => {
@@ -257,7 +278,7 @@ describe('a body', () => {
   const begin = () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const release = vi.fn();
-    const made = bodyOf(steps(1000), release, limits);
+    const made = bodyOf(steps(1000), release, undefined, limits);
     return { release, reader: made.getReader() };
   };
 
