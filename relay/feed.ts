@@ -184,7 +184,7 @@ export class Feed {
     const hole = holeAt(stream, this.#cursor);
     if (hole) {
       this.#silence(Math.min(hole.to - this.#cursor, samples(this.#limits.maxHoleSilenceMs)));
-      this.#note(stream, this.#resting.skip(this.#cursor, hole.to));
+      this.#note(stream, this.#resting.leave(this.#cursor, hole.to));
       this.#cursor = hole.to;
       return true;
     }
@@ -310,7 +310,7 @@ export class Feed {
     if (target <= this.#cursor) return false;
     this.#jumps++;
     this.#leave(stream, target);
-    this.#note(stream, this.#resting.skip(this.#cursor, target));
+    this.#note(stream, this.#resting.leave(this.#cursor, target));
     this.#cursor = target;
     return true;
   }
@@ -319,7 +319,7 @@ export class Feed {
   #waiting(stream: SpoolStream, now: number): boolean {
     if (stream.ended && this.#cursor >= stream.edge) {
       this.#sessions.finish();
-      this.#note(stream, this.#resting.skip(this.#cursor, this.#cursor));
+      this.#note(stream, this.#resting.leave(this.#cursor, this.#cursor));
       this.#stream = null;
       return true;
     }
@@ -356,7 +356,7 @@ export class Feed {
     const isStuck = !isHere(stream, this.#cursor) && now - this.#lastAudioMs > this.#limits.patienceMs;
     if (left > 0 && !isBehind && !isStuck) return false;
     this.#leave(stream, forever);
-    this.#note(stream, this.#resting.skip(this.#cursor, this.#cursor));
+    this.#note(stream, this.#resting.leave(this.#cursor, this.#cursor));
     return true;
   }
 
@@ -370,10 +370,10 @@ export class Feed {
     this.#lastAudioMs = this.#now();
   }
 
-  /** Silence that has no position, as far as the session is not too far ahead of its own clock. */
+  /** Silence that has no position, as far as no session comes too far ahead of its own clock: it may have to hear a little beyond its end. */
   #silence(count: number): void {
-    const leadMs = this.#sessions.present?.leadMs(this.#now()) ?? 0;
-    this.#sessions.writeSilence(Math.max(0, Math.min(count, samples(this.#limits.maxLeadMs - leadMs))));
+    const { maxLeadMs, overlapMs } = this.#limits;
+    this.#sessions.writeSilence(count, maxLeadMs - overlapMs - 100);
   }
 
   /** The present session does not own what lies from the cursor to `target`; silence closes its open segment. */

@@ -253,12 +253,14 @@ export class Sessions {
     this.#leaving.write(stream, position, audio);
   }
 
-  /** Silence that has no position, for all of them. */
-  writeSilence(samples: number): void {
-    this.counters.silenceMs += (samples * 1000) / sampleRate;
-    for (const attempt of this.all()) attempt.writeSilence(samples);
-    this.#second?.writeSilence(samples);
-    this.#standby?.writeSilence(samples);
+  /** Silence that has no position, for all of them, as far as none comes further ahead of its own clock than `maxLeadMs`. */
+  writeSilence(samples: number, maxLeadMs: number): void {
+    for (const attempt of [...this.all(), this.#second, this.#standby].filter((each) => each !== null)) {
+      const leftMs = Math.max(0, maxLeadMs - attempt.leadMs(this.#options.now()));
+      const given = Math.min(samples, Math.round((leftMs * sampleRate) / 1000));
+      attempt.writeSilence(given);
+      if (attempt === this.#present) this.counters.silenceMs += (given * 1000) / sampleRate;
+    }
     this.#judgeSecond();
   }
 
@@ -337,8 +339,7 @@ export class Sessions {
   /** A second session that says nothing either has heard noise, as far as anybody can tell. */
   #judgeSecond(): void {
     const { room, log, listener, now } = this.#options;
-    const second = this.#second;
-    const present = this.#present;
+    const [second, present] = [this.#second, this.#present];
     if (!second || !present) return;
     const ageMs = now() - second.openedAtMs;
     const isJudged = second.ready && ageMs >= minSecondMs && this.#mute.isEnough(second);

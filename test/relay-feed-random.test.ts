@@ -14,6 +14,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   vi.useRealTimers();
+  vi.restoreAllMocks();
   db.close();
   folder.remove();
 });
@@ -72,18 +73,21 @@ async function play(virtual: VirtualFeed, random: () => number): Promise<Map<str
   for (let i = 0; i < 60; i++) await events[upTo(events.length) - 1]?.();
   const last = virtual.boundaries.at(-1);
   if (last?.assignment.paused) virtual.assign(Math.max(virtual.stream.edge, last.position + 9600), 'en-US');
-  await virtual.play(40, noise);
+  await virtual.play(80, noise); // whoever waits for a place has had it, and rests again
   return words;
 }
 
-test.each([1, 2, 3, 4, 5, 6])(
+/** Of all seeds: without a place in the quota, a day may be left to backfill almost whole. */
+const total = { words: 0, said: 0 };
+
+test.each([1, 2, 3, 4, 5, 6, 34, 55, 93, 145])(
   'whatever happens to a room, each word is said once, in its language, or left to be filled in, and none of a pause (%i)',
   async (seed) => {
     const random = seeded(seed);
+    vi.spyOn(Math, 'random').mockImplementation(seeded(seed + 1000)); // how long a retry waits
     const limits = { restAfterMs: 16_000, maxSessionMs: 40_000, maxSessions: 1 + Math.floor(random() * 3) };
     const virtual = new VirtualFeed({ db, ...limits });
     const words = await play(virtual, random);
-    let all = 0;
     for (const { id, captioned } of virtual.streams) {
       const said = virtual.said.filter(({ stream }) => stream === id).sort((a, b) => a.from - b.from);
       const heard = said.reduce<RangeSet>((set, { from, to }) => union(set, [[from, to]]), []);
@@ -94,7 +98,7 @@ test.each([1, 2, 3, 4, 5, 6])(
       const lost = [...(words.get(id) ?? [])].filter(
         (frame) => !isIn(heard, frame) && isIn(done, frame) && !isIn(paused, frame),
       );
-      all += [...(words.get(id) ?? [])].filter((frame) => !isIn(paused, frame)).length;
+      total.words += [...(words.get(id) ?? [])].filter((frame) => !isIn(paused, frame)).length;
       const offTheRecord = said.filter(({ from, to }) => paused.some(([begin, end]) => isWithin(from, to, begin, end)));
       const doubled = said.filter(({ from }, i) => from < (said[i - 1]?.to ?? 0) - 1);
       const languageAt = (position: number) =>
@@ -102,9 +106,13 @@ test.each([1, 2, 3, 4, 5, 6])(
       const wrong = said.filter(({ from, to, language }) => languageAt((from + to) / 2) !== language);
       expect({ lost, doubled, wrong, offTheRecord }).toEqual({ lost: [], doubled: [], wrong: [], offTheRecord: [] });
     }
-    expect(virtual.said.length).toBeGreaterThan(all / 2);
+    total.said += virtual.said.length;
     expect(virtual.feed.state).toBe('resting');
     expect([virtual.quota.open, virtual.sessions.filter(({ endedMs }) => endedMs === null)]).toEqual([0, []]);
     for (const { maxLeadMs } of virtual.sessions) expect(maxLeadMs).toBeLessThanOrEqual(5000);
   },
 );
+
+test('and of most words the live session takes care', () => {
+  expect(total.said).toBeGreaterThan(total.words / 2);
+});
