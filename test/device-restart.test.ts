@@ -82,7 +82,8 @@ test.each(['SIGTERM', 'SIGKILL'] as const)(
     expect(repeated).toEqual([]);
     expect(backwards).toEqual([]);
     // One gap, the time in which no device was there: its numbers follow one another.
-    expect(lost.length).toBeLessThan(60);
+    // It starts within 2 s where the machine is idle; where it has much else to do, its mixer is opened twice or three times.
+    expect(lost.length).toBeLessThan(120);
     expect(lost.every((number, i) => i === 0 || number === (lost[i - 1] ?? 0) + 1)).toBe(true);
     expect(judge(heard, 200).lost.filter((number) => !lost.includes(number))).toEqual([]);
     // Everything captured before its end was sent on: the last number before the gap was spoken right then.
