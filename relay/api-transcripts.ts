@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { HttpBindings } from '@hono/node-server';
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
@@ -27,6 +28,9 @@ interface Asked {
   readonly talk?: string | undefined;
 }
 
+/** Resolves when the next step may be taken. */
+type Step = () => Promise<void>;
+
 type Pages = Generator<readonly SpokenCaption[], boolean>;
 
 /** What was said in a room, in the order spoken. */
@@ -40,11 +44,15 @@ export function addTranscriptCalls(
 ): void {
   const streamed = async (context: Context, room: string, begin: () => Promise<Begun>) =>
     await inTurn(context, turns, room, begin, log);
-  const within = ({ record, log }: LiveRoom, { talk: id, ...query }: TranscriptQuery & Asked): TranscriptQuery => {
+  const nextStep = () => turns.step();
+  const within = async (
+    { record, log }: LiveRoom,
+    { talk: id, ...query }: TranscriptQuery & Asked,
+  ): Promise<TranscriptQuery> => {
     if (id === undefined) return query;
     const talk = talks.get(record.name, id);
     if (!talk) throw unknownTalk(record.name, id);
-    const { from, to } = stretchOf(talk, talks.of(record.name), log.spoken);
+    const { from, to } = await stretchOf(talk, talks.of(record.name), log.spoken, setImmediate);
     return { ...query, from: Math.max(from, query.from ?? from), to: Math.min(to, query.to ?? to) };
   };
   const reader = {
@@ -65,11 +73,11 @@ export function addTranscriptCalls(
     async (context) => {
       const room = existing(rooms, context.req.valid('param').room);
       const { download, words, ...asked } = context.req.valid('query');
-      const query = within(room, asked);
+      const query = await within(room, asked);
       const pages = standing(rooms, room, room.log.spoken.pages({ ...query, words }));
       const write = (captions: Pages) => toJson({ room: room.record.name, log: room.log.id }, captions, words);
-      const begin = async (): Promise<Begun> => {
-        const { first, all } = await begun(pages);
+      const begin = async (step: Step): Promise<Begun> => {
+        const { first, all } = await begun(pages, step);
         return {
           steps: write(all),
           headers: {
@@ -80,8 +88,8 @@ export function addTranscriptCalls(
       };
       // A page of history is made at once, and needs no turn.
       if ((query.limit ?? Number.POSITIVE_INFINITY) > pageCaptions)
-        return await streamed(context, room.record.name, begin);
-      const { steps, headers } = await begin();
+        return await streamed(context, room.record.name, () => begin(nextStep));
+      const { steps, headers } = await begin(setImmediate);
       return context.body([...steps].join(''), 200, headers);
     },
   );
@@ -113,9 +121,9 @@ export function addTranscriptCalls(
       async (context) => {
         const room = existing(rooms, context.req.valid('param').room);
         const { download, ...asked } = context.req.valid('query');
-        const query: TranscriptQuery = { ...within(room, asked), words };
+        const query: TranscriptQuery = { ...(await within(room, asked)), words };
         return await streamed(context, room.record.name, async () => {
-          const { first, all } = await begun(standing(rooms, room, room.log.spoken.pages(query)));
+          const { first, all } = await begun(standing(rooms, room, room.log.spoken.pages(query)), nextStep);
           const zeroMs = query.from ?? first?.caption.start ?? 0;
           return {
             steps: write(all, zeroMs),
@@ -153,7 +161,7 @@ async function inTurn(
   try {
     const { steps, headers } = await begin();
     // Nobody reads the body of an answer to HEAD, and so nobody would end its turn.
-    if (context.req.method !== 'HEAD') return context.body(bodyOf(steps, release, breakOff), 200, headers);
+    if (context.req.method !== 'HEAD') return context.body(bodyOf(steps, { turns, release, breakOff }), 200, headers);
     release();
     return context.body(null, 200, headers);
   } catch (error) {
@@ -163,12 +171,12 @@ async function inTurn(
 }
 
 /** The first caption of a transcript, and all of it. */
-async function begun(pages: Pages): Promise<{ first: SpokenCaption | undefined; all: Pages }> {
+async function begun(pages: Pages, step: Step): Promise<{ first: SpokenCaption | undefined; all: Pages }> {
   for (;;) {
+    await step();
     const { done, value } = pages.next();
     if (done) return { first: undefined, all: followed([], pages, value) };
     if (value.length > 0) return { first: value[0], all: followed(value, pages) };
-    await new Promise((resolve) => setImmediate(resolve));
   }
 }
 

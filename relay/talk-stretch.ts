@@ -8,21 +8,25 @@ const pauseMs = 5 * 60_000;
  * The stretch of room time that is a talk: from its start to its end. Where words went on at its end it is longer, to the
  * first pause of five minutes, and at the latest to the start of the next talk, or three hours.
  * @param talks of its room, by start
+ * @param step resolves when the next page of captions may be read
  */
-export function stretchOf(
+export async function stretchOf(
   talk: ScheduledTalk,
   talks: readonly ScheduledTalk[],
   spoken: Pick<Transcript, 'pages'>,
-): { from: number; to: number } {
+  step: () => Promise<void>,
+): Promise<{ from: number; to: number }> {
   const { start: from, end } = talk;
   const next = talks.find((each) => each.id !== talk.id && each.start > from)?.start ?? Number.POSITIVE_INFINITY;
   const limit = Math.min(next, end + maxOverrunMs);
   let to = end;
   if (limit > end)
-    for (const page of spoken.pages({ from: end, to: limit }))
+    for (const page of spoken.pages({ from: end, to: limit })) {
       for (const { caption } of page) {
         if (caption.start - to > pauseMs) return { from, to };
         to = Math.min(limit, Math.max(to, caption.end));
       }
+      await step();
+    }
   return { from, to };
 }

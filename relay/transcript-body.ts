@@ -1,3 +1,5 @@
+import type { TranscriptTurns } from './transcript-turns.ts';
+
 /** How much is made before it is sent. */
 const chunkLength = 16_384;
 
@@ -17,18 +19,23 @@ export class BrokenOff extends Error {
   }
 }
 
-const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
+/** Who takes a body. */
+export interface Taker {
+  /** Between steps; all bodies share them. */
+  readonly turns: Pick<TranscriptTurns, 'step'>;
+  /** Called once: at the end, when the reader goes away, or when it is too slow and cut off. */
+  release(isCut: boolean): void;
+  /** Ends the connection where the text cannot go on, so that it never looks whole; false where there is none. */
+  breakOff?(error: unknown): boolean;
+}
 
 /**
  * Text as the body of an answer: made as its reader takes it, a step at a time with everyone else's turn in between.
  * @param steps what to make it of; a step may give nothing
- * @param release is called once: at the end, when the reader goes away, or when it is too slow and cut off
- * @param breakOff ends the connection where the text cannot go on, so that it never looks whole; false where there is none
  */
 export function bodyOf(
   steps: Generator<string, void>,
-  release: (isCut: boolean) => void,
-  breakOff: (error: unknown) => boolean = () => false,
+  taker: Taker,
   { maxStallMs, maxTotalMs }: BodyLimits = defaultBodyLimits,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
@@ -39,11 +46,11 @@ export function bodyOf(
     isOver = true;
     clearTimeout(stall);
     clearTimeout(total);
-    release(isCut);
+    taker.release(isCut);
   };
   // A body that fails would be told of on stdout by what sends it, and its error sent as text behind the captions.
   const fail = (controller: ReadableStreamDefaultController<Uint8Array>, error: unknown) => {
-    if (breakOff(error)) controller.close();
+    if (taker.breakOff?.(error)) controller.close();
     else controller.error(error);
   };
   return new ReadableStream<Uint8Array>(
@@ -63,6 +70,8 @@ export function bodyOf(
         try {
           let text = '';
           while (text.length < chunkLength) {
+            await taker.turns.step();
+            if (isOver) return;
             const { done, value } = steps.next();
             if (done) {
               if (text !== '') controller.enqueue(encoder.encode(text));
@@ -71,8 +80,6 @@ export function bodyOf(
               return;
             }
             text += value;
-            await nextTurn();
-            if (isOver) return;
           }
           controller.enqueue(encoder.encode(text));
           stall?.refresh();

@@ -16,12 +16,16 @@ interface Waiting {
   readonly begin: (release: Release | null) => void;
 }
 
-/** A place for each transcript that is being sent; who comes when all are taken waits a moment, first come first served. */
+/**
+ * A place for each transcript that is being sent; who comes when all are taken waits a moment, first come first served.
+ * They are made a step at a time, one in each turn of the event loop, however many are being sent.
+ */
 export class TranscriptTurns {
   readonly #limits: TurnLimits;
   readonly #byRoom = new Map<string, number>();
   #taken = 0;
   #waiting: Waiting[] = [];
+  readonly #steps: (() => void)[] = [];
   /** How often nobody left in time. */
   refused = 0;
   /** Readers that were cut off because they were too slow. */
@@ -37,6 +41,19 @@ export class TranscriptTurns {
 
   get waiting(): number {
     return this.#waiting.length;
+  }
+
+  /** Resolves in a turn of the event loop in which no other transcript takes a step. */
+  step(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#steps.push(resolve);
+      if (this.#steps.length === 1) setImmediate(() => this.#nextStep());
+    });
+  }
+
+  #nextStep(): void {
+    this.#steps.shift()?.();
+    if (this.#steps.length > 0) setImmediate(() => this.#nextStep());
   }
 
   /** Resolves with what ends the turn; with null where there was no place in time. */

@@ -278,7 +278,7 @@ describe('a body', () => {
   const begin = () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const release = vi.fn();
-    const made = bodyOf(steps(1000), release, undefined, limits);
+    const made = bodyOf(steps(1000), { turns: new TranscriptTurns(), release }, limits);
     return { release, reader: made.getReader() };
   };
 
@@ -305,6 +305,28 @@ describe('a body', () => {
     await expect(reader.read()).rejects.toThrow('too slow');
   });
 
+  test('takes its steps in turn with the others, so that many at once hold nobody up longer than one', async () => {
+    const turns = new TranscriptTurns();
+    let turn = 0;
+    let clock = setImmediate(function tick() {
+      turn++;
+      clock = setImmediate(tick);
+    });
+    const taken = new Map<number, number>();
+    function* counted(): Generator<string, void> {
+      for (let i = 0; i < 20; i++) {
+        taken.set(turn, (taken.get(turn) ?? 0) + 1);
+        yield 'x'.repeat(5000);
+      }
+    }
+    const bodies = Array.from({ length: 20 }, () => new Response(bodyOf(counted(), { turns, release: () => {} })));
+    const texts = await Promise.all(bodies.map((each) => each.text()));
+    clearImmediate(clock);
+    for (const text of texts) expect(text).toHaveLength(100_000);
+    // Two where the first of a row comes after the clock and the next one before it.
+    expect(Math.max(...taken.values())).toBeLessThanOrEqual(2);
+  });
+
   test('whose text cannot be had fails, and ends its turn', async () => {
     const release = vi.fn();
     const body = bodyOf(
@@ -312,7 +334,7 @@ describe('a body', () => {
       (function* (): Generator<string, void> {
         throw new Error('no disk');
       })(),
-      release,
+      { turns: new TranscriptTurns(), release },
     );
     await expect(body.getReader().read()).rejects.toThrow('no disk');
     expect(release).toHaveBeenCalledTimes(1);
