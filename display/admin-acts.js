@@ -9,7 +9,7 @@ const listed = 20;
  * @typedef {<T>(method: string, path: string, body?: object) => Promise<T>} Call
  * @typedef {(message: unknown) => void} Tell
  * @typedef {{ room: string, name: string, paused: boolean }} ActedRoom
- * @typedef {{ caption: { seq: number, text: string }, text: string | null }} ActedCaption
+ * @typedef {{ caption: { seq: number }, text: string | null, words: string }} ActedCaption
  */
 
 /** @param {string} text @param {() => unknown} press */
@@ -149,12 +149,12 @@ export class CaptionPanel {
   }
 
   /** @param {string} room @param {ActedCaption} acted */
-  #item(room, { caption: { seq, text: said }, text }) {
+  #item(room, { caption: { seq }, text, words }) {
     const item = document.createElement('li');
     item.dataset.seq = String(seq);
     item.dataset.text = String(text);
     const input = document.createElement('input');
-    input.value = text ?? said;
+    input.value = words;
     input.maxLength = 4000;
     input.setAttribute('aria-label', `Caption ${seq}${text === null ? ', hidden' : ''}`);
     /** @param {string | null} next */
@@ -162,7 +162,7 @@ export class CaptionPanel {
       try {
         /** @type {{ text: string | null }} */
         const act = await this.#call('PUT', `/api/rooms/${room}/captions/${seq}`, { text: next });
-        const fresh = this.#item(room, { caption: { seq, text: input.value }, text: act.text });
+        const fresh = this.#item(room, { caption: { seq }, text: act.text, words: act.text ?? input.value });
         item.replaceWith(fresh);
         fresh.querySelector('input')?.focus();
         this.#tell(act.text === null ? 'The caption is hidden.' : 'Readers have the caption as it stands here.');

@@ -45,6 +45,7 @@ const actedCaptions = z
       z.object({
         caption: captionView.describe('As it was said'),
         text: z.string().nullable().describe('As readers have it; null: hidden'),
+        words: z.string().describe('As readers had it last, if it is hidden; else the same as text'),
       }),
     ),
   })
@@ -95,9 +96,10 @@ export function addActCalls(app: OpenAPIHono, rooms: LiveRooms, access: Access):
     }),
     (context) => {
       const { log } = existing(rooms, context.req.valid('param').room);
-      const captions = log.history
-        .newest(context.req.valid('query').limit)
-        .map(({ caption, amend }) => ({ caption, text: amend ? amend.text : caption.text }));
+      const captions = log.history.newest(context.req.valid('query').limit).map(({ caption, amend }) => {
+        const text = amend ? amend.text : caption.text;
+        return { caption, text, words: text ?? log.history.wordsOf(caption.seq) ?? caption.text };
+      });
       return context.json({ captions }, 200);
     },
   );

@@ -77,6 +77,23 @@ export class History {
     });
   }
 
+  /** The words a caption was shown in last, though it may be hidden now; null where there is no such caption. */
+  wordsOf(seq: number): string | null {
+    const corrected = this.#waiting().findLast(
+      (each) => each.type === 'amend' && each.of === seq && each.text !== null,
+    );
+    if (corrected?.type === 'amend') return corrected.text;
+    const saved = this.#log.read(() =>
+      this.#db
+        .prepare<[string, number], { text: string }>(
+          `SELECT message ->> '$.text' AS text FROM log
+           WHERE room = ? AND type = 'amend' AND of_seq = ? AND text IS NOT NULL ORDER BY seq DESC LIMIT 1`,
+        )
+        .get(this.#room, seq),
+    );
+    return saved?.text ?? this.caption(seq)?.caption.text ?? null;
+  }
+
   /** The newest clear; null where the screens were never cleared. */
   newestClear(): Clear | null {
     const waiting = this.#waiting().findLast((message) => message.type === 'clear');

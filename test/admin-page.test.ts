@@ -163,6 +163,22 @@ test('captions are corrected, hidden and shown again; what is being typed stays 
   await close();
 });
 
+test('a caption that was corrected and then hidden comes back as corrected, also after a reload', async () => {
+  const verdi = rooms.put('verdi', { title: 'Sala Verdi' });
+  verdi.say('teh words');
+  verdi.amend(1, 'the words');
+  verdi.amend(1, null);
+  const { page, row, close } = await enter();
+  await row.getByRole('button', { name: 'Captions of Sala Verdi' }).click();
+  const item = page.locator('#captions li[data-seq="1"]');
+  await item.waitFor();
+  expect(await item.locator('input').inputValue()).toBe('the words');
+  await item.getByRole('button', { name: 'Show again' }).click();
+  await item.getByRole('button', { name: 'Hide' }).waitFor();
+  expect(verdi.log.transcript({}).map(({ text }) => text)).toEqual(['the words']);
+  await close();
+});
+
 test('all of it fits a phone', async () => {
   const verdi = rooms.put('verdi', { title: 'Sala Verdi' });
   verdi.say('a rather long caption that would not fit on one line of a phone, whatever the font');

@@ -78,6 +78,20 @@ test('the newest captions are listed for the organizer, hidden ones too', async 
   });
 });
 
+test('a hidden caption is listed with the words that bring it back: its newest correction, else as it was said', async () => {
+  for (const text of ['teh words', 'never corrected', 'shown']) hall.say(text);
+  for (const text of ['teh word', 'the words', null]) hall.amend(1, text);
+  hall.amend(2, null);
+  hall.amend(3, 'is shown');
+  expect((await api.ask('GET', '/api/rooms/hall/captions/newest')).body).toMatchObject({
+    captions: [
+      { text: 'is shown', words: 'is shown' },
+      { text: null, words: 'never corrected' },
+      { caption: { text: 'teh words' }, text: null, words: 'the words' },
+    ],
+  });
+});
+
 describe('what cannot be done is refused with a hint', () => {
   test.each([
     ['PUT', '/api/rooms/nowhere/paused', { paused: true }, 404, 'room-unknown'],

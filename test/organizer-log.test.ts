@@ -122,6 +122,18 @@ describe.each([
     ]);
     expect(log.history.newest(1)).toHaveLength(1);
   });
+
+  test('knows in which words a hidden caption was shown last', () => {
+    const corrected = say('as said').seq;
+    const hidden = say('never corrected').seq;
+    amend(corrected, 'the first try');
+    meanwhile();
+    expect(log.history.wordsOf(corrected)).toBe('the first try');
+    amend(corrected, 'the correction');
+    for (const seq of [corrected, hidden]) amend(seq, null);
+    expect([corrected, hidden].map((seq) => log.history.wordsOf(seq))).toEqual(['the correction', 'never corrected']);
+    expect(log.history.wordsOf(99_999)).toBeNull();
+  });
 });
 
 test('a thousand corrections of one caption are one message, and cost no page more than a look', () => {
