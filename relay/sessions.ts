@@ -253,11 +253,14 @@ export class Sessions {
     this.#leaving.write(stream, position, audio);
   }
 
-  /** Silence that has no position, for all of them, as far as none comes further ahead of its own clock than `maxLeadMs`. */
+  /**
+   * Silence that has no position, for all of them, as far as none comes further ahead of its own clock than `maxLeadMs`. In
+   * whole milliseconds, in which engines tell times: else words behind it would be some samples off.
+   */
   writeSilence(samples: number, maxLeadMs: number): void {
     for (const attempt of [...this.all(), this.#second, this.#standby].filter((each) => each !== null)) {
       const leftMs = Math.max(0, maxLeadMs - attempt.leadMs(this.#options.now()));
-      const given = Math.min(samples, Math.round((leftMs * sampleRate) / 1000));
+      const given = (Math.floor(Math.min((samples * 1000) / sampleRate, leftMs)) * sampleRate) / 1000;
       attempt.writeSilence(given);
       if (attempt === this.#present) this.counters.silenceMs += (given * 1000) / sampleRate;
     }

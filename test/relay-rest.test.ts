@@ -246,4 +246,16 @@ describe('audio that comes late again and again', () => {
     for (const { maxLeadMs } of virtual.sessions) expect(maxLeadMs).toBeLessThanOrEqual(5000);
     expect(virtual.sessions.length).toBeGreaterThan(1); // it was replaced before that
   });
+
+  test('at any fraction of a millisecond: words keep the very position that they were said at', async () => {
+    const virtual = room({ tellsWholeMs: true });
+    await virtual.play(5, speech);
+    for (let i = 0; i < 5; i++) {
+      await vi.advanceTimersByTimeAsync(0.3);
+      await virtual.burst(1.7, speech);
+    }
+    await virtual.play(5, noise);
+    expect(virtual.said.length).toBeGreaterThan(100);
+    expect(virtual.said.filter(({ from, to }) => from % frameSamples !== 0 || to % frameSamples !== 0)).toEqual([]);
+  });
 });

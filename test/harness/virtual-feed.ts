@@ -19,6 +19,8 @@ const frameMs = (frameSamples * 1000) / sampleRate;
 /** What counts as a word for the engine below: far above any noise of these tests. */
 const wordRms = 700;
 
+const wholeMs = (samples: number) => (Math.round((samples * 1000) / sampleRate) * sampleRate) / 1000;
+
 /** A frame of a square wave: its RMS is its amplitude. */
 export function frameAt(dBFS: number): Uint8Array {
   const level = Math.round(32_767 * 10 ** (dBFS / 20));
@@ -74,14 +76,16 @@ class VirtualSession implements EngineSession {
   readonly language: string;
   readonly #listener: EngineListener;
   readonly #ended: () => void;
+  readonly #told: (samples: number) => number;
   /** How far its audio was ahead of its own clock at the most, in ms. */
   maxLeadMs = 0;
   #samples = 0;
   #words: Word[] = [];
   #finals = 0;
 
-  constructor(openedMs: number, language: string, listener: EngineListener, ended: () => void) {
+  constructor(openedMs: number, language: string, tellsWholeMs: boolean, listener: EngineListener, ended: () => void) {
     this.openedMs = openedMs;
+    this.#told = tellsWholeMs ? wholeMs : (samples) => samples;
     this.language = language;
     this.#listener = listener;
     this.#ended = ended;
@@ -95,7 +99,7 @@ class VirtualSession implements EngineSession {
     this.maxLeadMs = Math.max(this.maxLeadMs, (this.#samples * 1000) / sampleRate - (Date.now() - this.openedMs));
     if (rmsOf(audio) >= wordRms)
       this.#words.push({
-        ...{ text: 'word', start, end: this.#samples, kind: 'word' as const },
+        ...{ text: 'word', start: this.#told(start), end: this.#told(this.#samples), kind: 'word' as const },
         ...{ confidence: null, speaker: null, stable: true },
       });
     else this.#say();
@@ -142,6 +146,8 @@ export interface VirtualFeedOptions {
   readonly reserve?: number;
   /** Money; a minute costs 0.024. */
   readonly maxPerDay?: number | null;
+  /** The times of words are rounded, as those of services are. */
+  readonly tellsWholeMs?: boolean;
 }
 
 /**
@@ -171,6 +177,7 @@ export class VirtualFeed {
     restAfterMs = 0,
     maxSessionMs = 14_400_000,
     maxSessions = 10,
+    tellsWholeMs = false,
     reserve = 0,
     maxPerDay = null,
   }: VirtualFeedOptions) {
@@ -186,7 +193,7 @@ export class VirtualFeed {
       check: () => null,
       open: ({ language }, listener) => {
         this.mostOpen = Math.max(this.mostOpen, ++this.#open);
-        const session = new VirtualSession(Date.now(), language, listener, () => this.#open--);
+        const session = new VirtualSession(Date.now(), language, tellsWholeMs, listener, () => this.#open--);
         this.sessions.push(session);
         return session;
       },
