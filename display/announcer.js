@@ -1,5 +1,6 @@
 // @ts-check
 /** Tells screen readers new captions, where the reader wants it: finals only, each whole and once, never the history. */
+import { languageTag } from './direction.js';
 import { make } from './make.js';
 
 /** @import { ShownCaption } from './messages.js' */
@@ -30,13 +31,19 @@ export class Announcer {
   }
 
   /** @param {ShownCaption} caption */
-  say({ text, language }) {
+  say({ seq, text, language }) {
     if (!this.#isOn || text.trim() === '') return;
-    this.element.append(make('p', { lang: language, dir: 'auto' }, text));
+    const tag = languageTag(language);
+    this.element.append(make('p', { 'data-of': String(seq), dir: 'auto', ...(tag && { lang: tag }) }, text));
     while (this.element.children.length > maxHeld) this.element.firstElementChild?.remove();
   }
 
-  /** What was announced last is void: it was hidden, or the screen cleared. */
+  /** This caption was corrected or hidden: its old words are read no more. @param {number} seq */
+  forget(seq) {
+    this.element.querySelector(`[data-of="${seq}"]`)?.remove();
+  }
+
+  /** What was announced is void: the screen was cleared. */
   clear() {
     this.element.replaceChildren();
   }

@@ -99,7 +99,7 @@ function connect(place) {
       message(message, isOld) {
         if (stage?.isPast(message)) return;
         captions.message(message, isOld);
-        if (message.type === 'caption') stage?.words();
+        if (message.type === 'caption') stage?.words(message);
       },
       reset: () => captions.reset(),
       tail: (tail) => captions.setTail(tail),
@@ -120,6 +120,7 @@ function connect(place) {
       },
       isRefused: () => isRefused(place, location.origin, probeTimeoutMs),
       now,
+      date: () => Date.now(),
       random: Math.random,
     },
     connectionLimits,

@@ -18,7 +18,7 @@ import { readMessage } from './messages.js';
  * @property {(talk: Talk | null) => void} talk what is on, by the schedule
  * @property {(rmsDbfs: number) => void} level of the room's sound
  * @property {(message: Durable, isOld: boolean) => void} message the next one of the log; whether it was there when the
- *   line was opened
+ *   line was opened: of what was missed while the line was cut, the newest three were just said
  * @property {() => void} reset another log begins: all that came before is void
  * @property {(tail: Tail | null) => void} tail
  * @property {(status: RoomStatus) => void} status
@@ -31,6 +31,7 @@ import { readMessage } from './messages.js';
  * @property {(resume: Resume | null) => WebSocket} open throws where the address or the token cannot be used at all
  * @property {() => Promise<boolean>} isRefused whether the relay says that this link opens nothing; never throws
  * @property {() => number} now monotonic, ms
+ * @property {() => number} date the time of day, ms: it goes on while a device sleeps, where `now` may stand still
  * @property {() => number} random
  * @property {(run: () => void, ms: number) => number} setTimeout
  * @property {(timer: number) => void} clearTimeout
@@ -54,6 +55,8 @@ export const connectionLimits = Object.freeze({
   minAttemptGapMs: 500,
 });
 
+/** So many of what was missed while the line was cut count as just said. */
+const recentMessages = 3;
 /** @type {readonly number[]} */
 const refusals = [closeCodes.unauthorized, closeCodes.forbidden, closeCodes.roomGone];
 /** @type {readonly number[]} */
@@ -70,6 +73,7 @@ export class Connection {
   #attemptedAt = Number.NEGATIVE_INFINITY;
   #failures = 0;
   #heardAt = 0;
+  #heardDate = 0;
   #openedAt = 0;
   #probedAt = Number.NEGATIVE_INFINITY;
   /** @type {number | null} */
@@ -79,7 +83,7 @@ export class Connection {
   #last = 0;
   /** Up to here gaps in `seq` say nothing: the page did not ask for all of it. */
   #floor = 0;
-  /** The newest `seq` when the line was opened. */
+  /** Up to here messages are old. */
   #greeted = 0;
   /** For people who look into a page: each counter has its drop or its fault. */
   counts = { duplicates: 0, unreadable: 0, lost: 0, refused: 0, silent: 0 };
@@ -111,8 +115,10 @@ export class Connection {
     const now = this.#host.now();
     if (now - this.#attemptedAt < this.#limits.minAttemptGapMs) return;
     if (!this.#socket) this.#open();
-    else if (this.#socket.readyState === WebSocket.OPEN && now - this.#heardAt > this.#limits.staleAfterMs)
-      this.#lose(0);
+    else if (this.#socket.readyState === WebSocket.OPEN) {
+      const silentMs = Math.max(now - this.#heardAt, this.#host.date() - this.#heardDate);
+      if (silentMs > this.#limits.staleAfterMs) this.#lose(0);
+    }
   }
 
   #open() {
@@ -133,12 +139,12 @@ export class Connection {
     socket.onopen = () => {
       if (attempt !== this.#attempt) return;
       this.#openedAt = now();
-      this.#heardAt = now();
+      this.#hear();
       this.#watch(this.#limits.silenceTimeoutMs);
     };
     socket.onmessage = ({ data }) => {
       if (attempt !== this.#attempt) return;
-      this.#heardAt = now();
+      this.#hear();
       this.#receive(data);
     };
     socket.onclose = ({ code }) => {
@@ -148,6 +154,11 @@ export class Connection {
       else this.#lose(this.#retryMs(code));
     };
     this.#watch(this.#limits.openTimeoutMs);
+  }
+
+  #hear() {
+    this.#heardAt = this.#host.now();
+    this.#heardDate = this.#host.date();
   }
 
   /** A line that says nothing for too long is left, not closed politely: that could take minutes.
@@ -232,7 +243,7 @@ export class Connection {
       return;
     }
     this.#floor = resumed ? this.#last : seq;
-    this.#greeted = seq;
+    this.#greeted = resumed ? seq - recentMessages : seq;
     this.#log = log;
     this.#listener.tail(null);
     this.#listener.link('open');

@@ -81,7 +81,7 @@ export class ReaderWindow {
   /** @returns {Top} */
   get top() {
     if (this.#isCut) return 'cut';
-    return this.#shown.from === beginning && !this.#loose ? 'begin' : 'more';
+    return this.#shown.from === beginning && !this.#loose && !this.#untouched ? 'begin' : 'more';
   }
 
   /** Whether the window reaches the live end. */

@@ -21,7 +21,7 @@ import { ScreenWakeLock } from './wake-lock.js';
 /** @import { Durable, Tail } from './messages.js' */
 /** @import { View, ViewParts } from './view.js' */
 
-/** More than so many in one frame were not just spoken: only the last of them is announced. */
+/** More than so many in one frame are not announced one by one: only the last of them is. */
 const maxAnnounced = 3;
 
 /** @implements {View} */
@@ -105,13 +105,20 @@ export class Reader {
     if (message.type === 'caption') {
       // A final ends the tail it was made of; one of an earlier stretch leaves it alone.
       if (this.#tail && !message.late && message.end > this.#tail.start) this.#tail = null;
-      if (!message.late && !isOld) this.#said.push(message);
-      if (this.#said.length > maxAnnounced) this.#said = this.#said.slice(-1);
-    } else if (message.type === 'clear' || message.type === 'amend') {
+      // Who has paused to read again is not talked over.
+      if (!message.late && !isOld && !this.#isPaused) this.#said.push(message);
+      if (this.#said.length > maxAnnounced + 1) this.#said.shift();
+    } else if (message.type === 'amend') {
+      this.#said = this.#said.flatMap((each) => {
+        if (each.seq !== message.of) return each;
+        return message.text === null ? [] : { ...each, text: message.text };
+      });
+      this.#announcer.forget(message.of);
+    } else if (message.type === 'clear') {
+      this.#tail = null;
       this.#said = [];
       this.#announcer.clear();
     }
-    if (message.type === 'clear') this.#tail = null;
     this.#isLive = true;
     this.#changed();
   }
@@ -150,7 +157,8 @@ export class Reader {
     if (entries.length > 0 || this.#tail) this.#onStage('talk');
     this.#place.settle({ smooth: this.#isLive });
     this.#isLive = false;
-    for (const each of this.#said.splice(0)) this.#announcer.say(each);
+    const said = this.#said.splice(0);
+    for (const each of said.length > maxAnnounced ? said.slice(-1) : said) this.#announcer.say(each);
     this.#moved();
   }
 

@@ -279,6 +279,63 @@ describe('a screen reader', () => {
     server.clear();
     await eventually(() => announced(page), []);
   });
+
+  /** A page that announces, after `count` sentences. */
+  async function listening(count: number): Promise<OpenPage> {
+    sayMany(pages.server, count);
+    const page = await open();
+    await page.page.evaluate((name) => localStorage.setItem(name, '{"announce":true}'), key);
+    await page.page.reload();
+    await eventually(async () => (await words(page)).length, count);
+    return page;
+  }
+
+  test('is told what was just said also where another caption is corrected or hidden at that moment', async () => {
+    const { server } = pages;
+    const page = await listening(3);
+    server.say('A whole sentence.', { language: '"><script>' });
+    server.amend(1, 'Corrected.');
+    await eventually(() => announced(page), ['A whole sentence.']);
+    expect(await page.page.locator('#announced p').getAttribute('lang')).toBeNull();
+    server.say('Said too much.');
+    server.amend(6, null);
+    server.say('And on.');
+    await eventually(() => announced(page), ['A whole sentence.', 'And on.']);
+    server.amend(8, 'And on it goes.');
+    await eventually(() => announced(page), ['A whole sentence.']);
+  });
+
+  test('is told the last of what a cut line had missed, nothing twice, and nothing of another log’s past', async () => {
+    const { server } = pages;
+    const page = await listening(3);
+    server.say('Heard.');
+    await eventually(() => announced(page), ['Heard.']);
+    server.cut();
+    server.say('Missed one.');
+    server.say('Missed two.');
+    await eventually(() => announced(page), ['Heard.', 'Missed one.', 'Missed two.']);
+    server.cut();
+    await server.connected(4);
+    server.say('Next.');
+    await eventually(() => announced(page), ['Heard.', 'Missed one.', 'Missed two.', 'Next.']);
+    server.cut();
+    server.newLog();
+    sayMany(server, 30);
+    await eventually(async () => (await words(page)).at(-1), sentence(30));
+    expect(await announced(page)).toEqual([]);
+  });
+
+  test('is not talked over while paused to read again', async () => {
+    const { server } = pages;
+    const page = await listening(3);
+    await page.page.getByRole('button', { name: 'Pause' }).tap();
+    server.say('Meanwhile.');
+    await eventually(async () => (await words(page)).at(-1), 'Meanwhile.');
+    expect(await announced(page)).toEqual([]);
+    await page.page.getByRole('button', { name: /^Continue/ }).tap();
+    server.say('Now.');
+    await eventually(() => announced(page), ['Now.']);
+  });
 });
 
 describe('the transcript', () => {

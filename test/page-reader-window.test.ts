@@ -4,10 +4,13 @@ import type { Asked, Page } from '../display/reader-window.js';
 import { captionsOf, deliver, isWhole, limits, opened, Room, seqs, supply } from './harness/reader-room.ts';
 
 describe('a window', () => {
-  test('of a talk that has just begun says so, without asking', () => {
+  test('of a talk that has just begun says so, without asking, and nothing before the first word', () => {
     const room = new Room();
-    room.say();
     const window = opened(room);
+    expect(window.ask({ top: true, bottom: true })).toBeNull();
+    expect(window.top).toBe('more');
+    room.say();
+    deliver(room, window);
     expect(window.ask({ top: true, bottom: true })).toBeNull();
     expect(window.top).toBe('begin');
   });

@@ -302,6 +302,7 @@ test('before the first caption the room’s name is shown, after it the words', 
   const page = await open();
   await eventually(() => page.page.locator('#title').textContent(), 'Aula Magna');
   expect(await page.page.getByRole('button', { name: 'Settings' }).isVisible()).toBe(true);
+  expect(await page.page.locator('#top').textContent()).not.toContain('begins');
   pages.server.say('Good morning.');
   await eventually(() => inSight(page), ['Good morning.']);
   expect(await page.page.locator('#title').isVisible()).toBe(false);
