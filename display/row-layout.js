@@ -1,7 +1,13 @@
 // @ts-check
 /** How many rows a screen holds, how wide they are, and how wide a text is in them. */
 
-/** @typedef {{ width: number, lineHeight: number, rows: number, measure: (text: string) => number }} RowLayout px */
+/**
+ * @typedef {{ width: number, lineHeight: number, rows: number, sampleWidth: number, measure: (text: string) => number }} RowLayout
+ *   px; `sampleWidth`: of some letters in the font that was there when the layout was read
+ */
+
+/** Letters of both files of the font, so that neither is loaded in the middle of a talk. */
+export const fontSample = 'Aąſ';
 
 /** Measured words that are remembered. */
 const maxMeasured = 5000;
@@ -19,7 +25,8 @@ export function rowLayout(container, ground) {
   const rows = Math.max(1, Math.floor((container.clientHeight + tolerancePx) / lineHeight));
   if (container.clientHeight > rows * lineHeight + tolerancePx)
     container.style.setProperty('height', `${rows * lineHeight}px`);
-  return { width: ground.clientWidth - tolerancePx, lineHeight, rows, measure: measureIn(style) };
+  const measure = measureIn(style);
+  return { width: ground.clientWidth - tolerancePx, lineHeight, rows, sampleWidth: measure(fontSample), measure };
 }
 
 /** @param {CSSStyleDeclaration} style @returns {(text: string) => number} */

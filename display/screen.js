@@ -4,10 +4,10 @@ import { BurnIn } from './burn-in.js';
 import { Captions } from './captions.js';
 import { directionOf } from './direction.js';
 import { Forming } from './forming.js';
-import { Pace } from './pace.js';
+import { Pace, paceLimits } from './pace.js';
 import { PaintedRows } from './painted-rows.js';
 import { Rolling } from './rolling.js';
-import { rowLayout } from './row-layout.js';
+import { fontSample, rowLayout } from './row-layout.js';
 import { Typesetter } from './typeset.js';
 import { cleaned, wordsOf } from './words.js';
 
@@ -20,8 +20,8 @@ import { cleaned, wordsOf } from './words.js';
 
 /** Words wait for the page's own font so long; a screen without it shows them in another. */
 const fontTimeoutMs = 1500;
-/** Letters of both files of the font, so that neither is loaded in the middle of a talk. */
-const fontSample = 'Aąſ';
+/** Another log's words come so soon after it begins, if there are any; only then is the screen empty for good. */
+const emptyAfterMs = 500;
 
 /** @typedef {{ at: number, word: number }} Anchor where rows are set anew from: index of a caption, and of its word */
 
@@ -49,8 +49,12 @@ export class Screen {
   /** @type {Painted[]} set, and waiting to be painted */
   #waiting = [];
   #drawing = false;
+  /** When the next frame was asked for. */
+  #askedAt = 0;
   /** @type {number | null} */
   #timer = null;
+  /** @type {number | null} */
+  #emptyTimer = null;
   /** Whether everything so far is older than the page: it is shown as it stands, not word by word. */
   #isOld = true;
   #asItStands = false;
@@ -105,8 +109,13 @@ export class Screen {
   reset() {
     this.#captions.reset();
     this.#isOld = true;
-    this.#onStage('before');
+    this.#emptyTimer ??= timers.setTimeout(() => this.#tellEmpty(), emptyAfterMs);
     this.#changed();
+  }
+
+  #tellEmpty() {
+    this.#emptyTimer = null;
+    if (!this.#captions.tail && this.#captions.list.length === 0) this.#onStage('before');
   }
 
   async #loadFont() {
@@ -132,19 +141,22 @@ export class Screen {
   #changed() {
     if (this.#drawing) return;
     this.#drawing = true;
+    this.#askedAt = performance.now();
     requestAnimationFrame(() => this.#draw());
   }
 
   #draw() {
     this.#drawing = false;
     if (!this.#layout) return;
+    const now = performance.now();
     const { cleared, redo, added } = this.#captions.take();
+    // A tab that nobody sees has no frames: what came meanwhile has no time left to wait.
+    const isLate = now - this.#askedAt > paceLimits.maxDelayMs;
     if (cleared) this.#clear();
     if (this.#asItStands) this.#redo(null);
-    else if (redo) this.#redo(this.#anchor());
+    else if (redo || isLate) this.#redo(this.#anchor());
     else if (!added.every((caption) => this.#append(caption))) this.#redo(this.#anchor());
     this.#asItStands = false;
-    const now = performance.now();
     const { tail, list } = this.#captions;
     const rest = tail && this.#settle(tail);
     this.#paint(now);
@@ -295,10 +307,7 @@ export class Screen {
 
 /** @param {RowLayout} a @param {RowLayout} b */
 const isSame = (a, b) =>
-  a.width === b.width &&
-  a.lineHeight === b.lineHeight &&
-  a.rows === b.rows &&
-  a.measure(fontSample) === b.measure(fontSample);
+  a.width === b.width && a.lineHeight === b.lineHeight && a.rows === b.rows && a.sampleWidth === b.sampleWidth;
 
 /** All words of a caption. @param {HeldCaption} caption @returns {Passage} */
 function passageOf({ text, language, speaker, start, end, breakBefore }) {

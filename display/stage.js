@@ -4,7 +4,7 @@
  * pause, a break and a cleared screen are part of a talk, and the screen stays as it is.
  */
 
-/** @import { Durable } from './messages.js' */
+/** @import { Durable, ShownCaption } from './messages.js' */
 
 export const stageLimits = Object.freeze({
   /** Longer than lunch. */
@@ -16,6 +16,8 @@ export class Stage {
   #wordlessMs;
   /** Room time when the line was opened; not a number: a relay that does not tell. */
   #openedAt = Number.NaN;
+  /** When the last word that was shown ended, room time; not a number: there is none. */
+  #lastWordAt = Number.NaN;
   /** @type {number | null} */
   #timer = null;
 
@@ -27,9 +29,10 @@ export class Stage {
     this.#wordlessMs = wordlessMs;
   }
 
-  /** A line was opened. @param {number} at room time */
+  /** A line was opened. A machine that slept finds out here that it is another day. @param {number} at room time */
   opened(at) {
     this.#openedAt = at;
+    if (at - this.#lastWordAt > this.#wordlessMs) this.#leave();
   }
 
   /** Whether this is a word of hours ago: what a relay gives a screen that is switched on in the morning.
@@ -38,12 +41,23 @@ export class Stage {
     return message.type === 'caption' && this.#openedAt - message.end > this.#wordlessMs;
   }
 
-  /** A caption was shown. */
-  words() {
+  /** A caption was shown. @param {ShownCaption} caption */
+  words({ end }) {
+    const lastWordAt = Math.max(end, this.#lastWordAt || end);
+    this.#forget();
+    this.#lastWordAt = lastWordAt;
+    const ago = Math.max(0, this.#openedAt - lastWordAt) || 0;
+    this.#timer = this.#host.setTimeout(() => this.#leave(), this.#wordlessMs - ago);
+  }
+
+  #leave() {
+    this.#forget();
+    this.#host.onWordless();
+  }
+
+  #forget() {
     if (this.#timer !== null) this.#host.clearTimeout(this.#timer);
-    this.#timer = this.#host.setTimeout(() => {
-      this.#timer = null;
-      this.#host.onWordless();
-    }, this.#wordlessMs);
+    this.#timer = null;
+    this.#lastWordAt = Number.NaN;
   }
 }

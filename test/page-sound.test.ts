@@ -123,9 +123,34 @@ describe('the stage', () => {
 
   test('is left two hours after the last word, and one timer waits for it', () => {
     const { made, due, wordless } = stage();
-    for (let i = 0; i < 1000; i++) made.words();
+    for (let i = 0; i < 1000; i++) made.words(caption(i));
     expect([...due.values()].map(({ ms }) => ms)).toEqual([2 * hour]);
     for (const { run } of due.values()) run();
+    expect(wordless()).toBe(1);
+  });
+
+  test('is left two hours after the last word also by a screen that was switched on since', () => {
+    const { made, due } = stage();
+    made.opened(100 * hour);
+    made.words(caption(98.5 * hour));
+    made.words(caption(98.2 * hour)); // filled in later
+    expect([...due.values()].map(({ ms }) => ms)).toEqual([0.5 * hour]);
+    made.words(caption(100.1 * hour));
+    expect([...due.values()].map(({ ms }) => ms)).toEqual([2 * hour]);
+  });
+
+  test('is left at once by a machine that slept through the night, whose timers slept too', () => {
+    const { made, due, wordless } = stage();
+    made.opened(100 * hour);
+    made.words(caption(100.1 * hour));
+    made.opened(101 * hour);
+    expect(wordless()).toBe(0);
+    made.opened(Number.NaN);
+    expect(wordless()).toBe(0);
+    made.opened(112 * hour);
+    expect(wordless()).toBe(1);
+    expect(due.size).toBe(0);
+    made.opened(113 * hour);
     expect(wordless()).toBe(1);
   });
 
