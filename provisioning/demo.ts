@@ -106,6 +106,7 @@ export class Demo {
       source,
       'status-listen': `127.0.0.1:${statusPort}`,
     });
+    if (this.#stopped !== null) return new Promise<never>(() => {}); // ended, too, with the device that was stopped
     terminal.write(
       '(That was all. The page stays until Ctrl-C; with npm start -- --loop the speech goes on for ever.)\n',
     );

@@ -81,6 +81,7 @@ describe('the demonstration', () => {
     expect(performance.now() - asked).toBeLessThan(10_000);
     expect(processesOf(folder)).toEqual([]);
     expect(readdirSync(folder)).toEqual([]);
+    expect(output).not.toContain('That was all'); // it was not
   }, 90_000);
 
   test('takes the next free port where its own is in use', async () => {
