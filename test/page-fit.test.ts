@@ -5,7 +5,7 @@ import { captionPages, eventually, shown } from './harness/caption-page.ts';
 import type { FakeCaptions } from './harness/fake-captions.ts';
 import { keepScreenshot } from './harness/screenshots.ts';
 
-const pages = captionPages();
+const pages = captionPages({ scrollBars: true });
 let server: FakeCaptions;
 
 beforeEach(() => {
@@ -73,6 +73,9 @@ const collisions = ({ page }: OpenPage): Promise<string[]> =>
 
 const scrollBars = ({ page }: OpenPage) =>
   page.evaluate(() => ({
+    // What bars take of the window, and what would not fit into it.
+    upright: innerWidth - document.documentElement.clientWidth,
+    level: innerHeight - document.documentElement.clientHeight,
     width: document.documentElement.scrollWidth - innerWidth,
     height: document.documentElement.scrollHeight - innerHeight,
     inside: [...document.querySelectorAll('main, main *')].filter((each) => {
@@ -81,34 +84,60 @@ const scrollBars = ({ page }: OpenPage) =>
     }).length,
   }));
 
-const none = { width: 0, height: 0, inside: 0 };
+const none = { upright: 0, level: 0, width: 0, height: 0, inside: 0 };
 
-describe.for(['none', 'corner', 'slide'] as const)('the welcome screen with qr=%s', (qr) => {
-  test.for(shapes)('has everything on the screen, nothing over another and no scroll bar at $name', async (shape) => {
-    const { name, viewport } = shape;
-    const page = await pages.open(server.url({ view: 'screen', lang: 'it', qr }, 'a-token'), { viewport });
-    await eventually(() => shown(page, 'state'), ['In attesa dell’intervento']);
-    expect(await collisions(page)).toEqual([]);
-    await keepScreenshot(page.page, `fit waiting qr ${qr} ${name}`);
-    const title = 'Sala delle Conferenze «Maria Gaetana Agnesi», secondo piano, ingresso dal cortile interno';
-    server.raw(JSON.stringify({ type: 'hello', log: 'log-1', seq: 0, room: { name: 'x', title }, talk: longTalk }));
-    server.level(-90);
-    server.status(
-      'no-audio',
-      `${'There is no mixer called “XR18 of the second stage”. '.repeat(2)}It was seen last at 9:12.`,
-    );
-    await eventually(async () => (await shown(page, 'detail'))[0]?.includes('XR18'), true);
-    await eventually(async () => (await shown(page, 'loudness'))[0]?.startsWith('Silenzio'), true);
-    expect(await collisions(page)).toEqual([]);
-    expect(await scrollBars(page)).toEqual(none);
-    await keepScreenshot(page.page, `fit longest qr ${qr} ${name}`);
-    expect(page.consoleErrors).toEqual([]);
-  });
+/** Shows the same page in one shape after the other, on which nothing may reach beyond its place. */
+async function inEveryShape(page: OpenPage, picture: (name: string) => string): Promise<void> {
+  for (const { name, viewport } of shapes) {
+    await page.page.setViewportSize(viewport);
+    expect(await collisions(page), name).toEqual([]);
+    expect(await scrollBars(page), name).toEqual(none);
+    await keepScreenshot(page.page, picture(name));
+  }
+}
+
+describe('the welcome screen', () => {
+  test.for(['none', 'corner', 'slide'] as const)(
+    'with qr=%s has everything on the screen, nothing over another and no scroll bar at any size',
+    async (qr) => {
+      const page = await pages.open(server.url({ view: 'screen', lang: 'it', qr }, 'a-token'));
+      await eventually(() => shown(page, 'state'), ['In attesa dell’intervento']);
+      await inEveryShape(page, (name) => `fit waiting qr ${qr} ${name}`);
+      const title = 'Sala delle Conferenze «Maria Gaetana Agnesi», secondo piano, ingresso dal cortile interno';
+      server.raw(JSON.stringify({ type: 'hello', log: 'log-1', seq: 0, room: { name: 'x', title }, talk: longTalk }));
+      server.level(-90);
+      server.status(
+        'no-audio',
+        `${'There is no mixer called “XR18 of the second stage”. '.repeat(2)}It was seen last at 9:12.`,
+      );
+      await eventually(async () => (await shown(page, 'detail'))[0]?.includes('XR18'), true);
+      await eventually(async () => (await shown(page, 'loudness'))[0]?.startsWith('Silenzio'), true);
+      await inEveryShape(page, (name) => `fit longest qr ${qr} ${name}`);
+      expect(page.consoleErrors).toEqual([]);
+    },
+  );
 });
 
 describe('no scroll bar and no complaint', () => {
-  test.for(shapes)('at $name, in any state, before and during a talk', async ({ name, viewport }) => {
-    const page = await pages.open(server.url({ view: 'screen' }), { viewport });
+  test('but one would be seen', async () => {
+    const page = await pages.open(server.url({ view: 'screen' }));
+    await page.page.evaluate(() => document.documentElement.style.setProperty('overflow', 'scroll'));
+    const { upright, level } = await scrollBars(page);
+    expect([upright, level].every((px) => px > 5)).toBe(true);
+  });
+
+  test('over a video mix, with and without words', async () => {
+    const page = await pages.open(server.url({ overlay: '1', partial: 'true', qr: 'corner' }));
+    await server.connected(1);
+    expect(await scrollBars(page)).toEqual(none);
+    for (let i = 0; i < 8; i++) server.say('The question is not whether words arrive, but which.');
+    server.partial('word '.repeat(200));
+    await eventually(() => page.page.locator('.row > .tail').count().then(Boolean), true);
+    expect(await scrollBars(page)).toEqual(none);
+  });
+
+  test('at any size, in any state, before and during a talk', async () => {
+    const page = await pages.open(server.url({ view: 'screen' }));
     await server.connected(1);
     for (const stage of ['before', 'during']) {
       if (stage === 'during') {
@@ -118,9 +147,12 @@ describe('no scroll bar and no complaint', () => {
       for (const state of ['waiting', 'resting', 'no-audio', 'capacity', 'paused', 'fault'] as const) {
         server.status(state, 'What the relay says. '.repeat(20));
         await eventually(() => page.page.locator('#state').getAttribute('data-state'), state);
-        expect(await scrollBars(page)).toEqual(none);
+        for (const { name, viewport } of shapes) {
+          await page.page.setViewportSize(viewport);
+          expect(await scrollBars(page), `${state} at ${name}`).toEqual(none);
+          if (state === 'fault') await keepScreenshot(page.page, `state fault ${stage} ${name}`);
+        }
       }
-      await keepScreenshot(page.page, `state fault ${stage} ${name}`);
     }
     expect(page.consoleErrors).toEqual([]);
   });

@@ -45,8 +45,10 @@ export class TestBrowser {
     this.#chromium = chromium;
   }
 
-  static async launch(): Promise<TestBrowser> {
-    return new TestBrowser(await chromium.launch({ executablePath, args: flags, headless: true }));
+  /** @param given `scrollBars`: they are painted, and take the room they take in a browser that people use */
+  static async launch({ scrollBars = false } = {}): Promise<TestBrowser> {
+    const ignoreDefaultArgs = scrollBars ? ['--hide-scrollbars'] : [];
+    return new TestBrowser(await chromium.launch({ executablePath, args: flags, headless: true, ignoreDefaultArgs }));
   }
 
   /** Idempotent; closes every page that is still open. */

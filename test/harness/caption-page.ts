@@ -13,13 +13,13 @@ export interface CaptionPages {
 }
 
 /** One browser a test file, one server and fresh pages a test. To be called at the top of a test file. */
-export function captionPages(): CaptionPages {
+export function captionPages(given: { readonly scrollBars?: boolean } = {}): CaptionPages {
   let browser: TestBrowser;
   let server: FakeCaptions;
   let opened: OpenPage[] = [];
 
   beforeAll(async () => {
-    browser = await TestBrowser.launch();
+    browser = await TestBrowser.launch(given);
   });
 
   afterAll(() => browser.close());
