@@ -10,8 +10,8 @@ export interface ActedCaption {
   readonly amend: Amend | null;
 }
 
-/** The newest act on a caption, as a column of `log`. */
-const newestAmend = `(SELECT message FROM log AS amend
+/** The newest act on a caption, as a column of `log`; left to itself, SQLite would look through all messages of the room. */
+const newestAmend = `(SELECT message FROM log AS amend INDEXED BY log_amended
   WHERE amend.room = log.room AND amend.type = 'amend' AND amend.of_seq = log.seq ORDER BY amend.seq DESC LIMIT 1)`;
 /** Acts of an organizer other than amends; the index is theirs alone. */
 const acts = `FROM log INDEXED BY log_acts WHERE room = ? AND type IN ('clear', 'pause', 'resume')`;
@@ -86,7 +86,7 @@ export class History {
     const saved = this.#log.read(() =>
       this.#db
         .prepare<[string, number], { text: string }>(
-          `SELECT message ->> '$.text' AS text FROM log
+          `SELECT message ->> '$.text' AS text FROM log INDEXED BY log_amended
            WHERE room = ? AND type = 'amend' AND of_seq = ? AND text IS NOT NULL ORDER BY seq DESC LIMIT 1`,
         )
         .get(this.#room, seq),

@@ -233,3 +233,31 @@ test('every page is found by the index, in any direction', () => {
     expect(plan.join()).not.toMatch(/TEMP B-TREE|SCAN/);
   }
 });
+
+test('what readers are sent, and organizers asked for, is found by an index, however long the log is', () => {
+  const { room, log } = newLog();
+  for (let i = 1; i <= 20; i++) log.append(fields(i * 1000, i * 1000 + 900));
+  log.amend(7, 'right', 0);
+  log.clear(0);
+  const prepare = vi.spyOn(db, 'prepare');
+  log.after(0, 10);
+  log.tail(10);
+  log.history.newest(10);
+  log.history.caption(7);
+  log.history.wordsOf(7);
+  log.history.newestClear();
+  log.history.isPaused();
+  const statements = [...new Set(prepare.mock.calls.map(([sql]) => sql))].filter((sql) => sql.includes('log'));
+  prepare.mockRestore();
+  expect(statements.length).toBeGreaterThanOrEqual(6);
+  for (const sql of statements) {
+    const bound = [room, ...Array.from(sql.matchAll(/\?/g), () => 1)].slice(0, sql.split('?').length - 1);
+    const plan = db.prepare<unknown[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`).all(...bound);
+    for (const { detail } of plan) {
+      expect(detail).not.toMatch(/SCAN|TEMP B-TREE/);
+      // Amends by their captions; of all messages only a stretch from one end on.
+      if (/ (amend|later) /.test(detail)) expect(detail).toMatch(/INDEX log_amended \(room=\? AND of_seq=\?/);
+    }
+    if (sql.includes('of_seq')) expect(plan.map(({ detail }) => detail).join()).toContain('log_amended');
+  }
+});
