@@ -8,7 +8,7 @@ import { TestRelay, temporaryFolder } from './harness/programs.ts';
 import { keepScreenshot } from './harness/screenshots.ts';
 import { until } from './harness/until.ts';
 
-/** Sizes at which people meet the page; phones read, the rest are screens. */
+/** Sizes at which people meet the page; phones read, the rest are screens. Shapes of one query are one page, resized. */
 const shapes = [
   { name: '1920x1080', viewport: { width: 1920, height: 1080 }, query: 'view=screen' },
   { name: '3840x2160', viewport: { width: 3840, height: 2160 }, query: 'view=screen' },
@@ -16,6 +16,7 @@ const shapes = [
   { name: '390x844', viewport: { width: 390, height: 844 }, query: 'view=reader' },
   { name: 'overlay', viewport: { width: 1920, height: 1080 }, query: 'overlay=1' },
 ] as const;
+const openedAs = shapes.filter(({ query }, n) => shapes.findIndex((each) => each.query === query) === n);
 
 const frame = Buffer.alloc(3200, Buffer.from([0, 16, 0, 240])); // a loud 8 kHz tone, 100 ms
 const folder = temporaryFolder();
@@ -26,7 +27,7 @@ const open = new Map<string, OpenPage>();
 const over = new AbortController();
 let playing: Promise<unknown>;
 
-const key = ({ room }: GalleryTalk, shape: { readonly name: string }) => `${room}, ${shape.name}`;
+const key = ({ room }: GalleryTalk, { query }: { readonly query: string }) => `${room}?${query}`;
 
 /** Plays sound into a talk's room in real time until all is over, changing the language as its script says. */
 async function play({ room, languages }: GalleryTalk, token: string): Promise<void> {
@@ -49,7 +50,7 @@ beforeAll(async () => {
     writeFileSync(join(scripts, `${room}.txt`), lines.map((line) => line.join(' ')).join('\n'));
   [relay, browser] = await Promise.all([
     TestRelay.start({ dataDir: join(folder.path, 'data'), engine: 'script:short' }),
-    TestBrowser.launch(),
+    TestBrowser.launch({ scrollBars: true }),
   ]);
   const publish = new Map<string, string>();
   for (const { room, title, languages } of galleryTalks) {
@@ -57,12 +58,12 @@ beforeAll(async () => {
     publish.set(room, tokens.publish);
     readTokens.set(room, tokens.read);
   }
+  playing = Promise.all(galleryTalks.map((talk) => play(talk, publish.get(talk.room) ?? '')));
   for (const talk of galleryTalks)
-    for (const shape of shapes) {
+    for (const shape of openedAs) {
       const url = `${relay.url}/rooms/${talk.room}?${shape.query}#token=${readTokens.get(talk.room)}`;
       open.set(key(talk, shape), await browser.openPage(url, { viewport: shape.viewport }));
     }
-  playing = Promise.all(galleryTalks.map((talk) => play(talk, publish.get(talk.room) ?? '')));
 }, 180_000);
 
 afterAll(async () => {
@@ -78,6 +79,7 @@ describe.each(galleryTalks)('the talk in $room', { timeout: 90_000 }, (talk) => 
     const opened = open.get(key(talk, shape));
     if (!opened) throw new Error('the page was not opened');
     const { page } = opened;
+    await page.setViewportSize(shape.viewport);
     const last = talk.lines.at(-1)?.[2] ?? '';
     const lettersOf = (text: string) => text.replaceAll(/[\s–]/g, '');
     const parts = page.locator('#captions [data-seq]');
@@ -89,7 +91,7 @@ describe.each(galleryTalks)('the talk in $room', { timeout: 90_000 }, (talk) => 
       },
     );
     await page.evaluate(() => document.fonts.ready);
-    await keepScreenshot(page, `gallery ${key(talk, shape)}`, { omitBackground: shape.name === 'overlay' });
+    await keepScreenshot(page, `gallery ${talk.room}, ${shape.name}`, { omitBackground: shape.name === 'overlay' });
 
     const shown = await parts.evaluateAll((all) =>
       all.map((each) => ({ text: each.textContent, language: each.closest('[lang]')?.getAttribute('lang') ?? '' })),
