@@ -18,7 +18,7 @@ const again = async (options: HouseOptions) => {
 beforeEach(() => begin());
 afterEach(() => house.stop());
 
-const upTo = (last: number) => (reading: Reading) => reading.seqs().at(-1) === last;
+const upTo = (last: number) => (reading: Reading) => reading.lastSeq() === last;
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
 const types = ({ messages }: Reading) => messages.map(({ type }) => type);
 

@@ -13,7 +13,6 @@ const opened: TestApi[] = [];
 
 function api(turns?: TranscriptTurns): TestApi {
   const made = new TestApi(turns ? { turns } : {});
-  made.rooms.db.pragma('synchronous = OFF'); // thousands of captions
   opened.push(made);
   return made;
 }

@@ -144,6 +144,11 @@ export class Reading {
     return this.messages.flatMap(({ seq, type }) => (typeof seq === 'number' && type !== 'hello' ? [seq] : []));
   }
 
+  lastSeq(): number | undefined {
+    const last = this.messages.findLast(({ seq, type }) => typeof seq === 'number' && type !== 'hello');
+    return typeof last?.seq === 'number' ? last.seq : undefined;
+  }
+
   /** Waits until what was told so far satisfies `done`. */
   until(done: (reading: this) => boolean): Promise<void> {
     return new Promise((resolve) => {

@@ -149,6 +149,10 @@ export class FakeRooms implements LiveRooms {
   readonly #settings = new Rooms(this.db, { language: 'en-US', engine: 'script:test' });
   readonly #rooms = new Map<string, FakeRoom>();
 
+  constructor() {
+    this.db.pragma('synchronous = OFF'); // nothing here is about a power cut, and a sync takes longer than what is tested
+  }
+
   all(): FakeRoom[] {
     return [...this.#rooms.values()].sort((a, b) => (a.record.name < b.record.name ? -1 : 1));
   }
