@@ -10,4 +10,7 @@ export function applyLook(root, { size, theme, contrast, font, spacing }, isLigh
   root.dataset.contrast = contrast;
   root.dataset.font = font;
   root.dataset.spacing = spacing;
+  // The browser's own bars go with the page.
+  const { backgroundColor } = getComputedStyle(root);
+  root.querySelector('meta[name="theme-color"]')?.setAttribute('content', backgroundColor);
 }

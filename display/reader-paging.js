@@ -3,7 +3,8 @@
 
 /** @import { Asked, Page, PageQuery, ReaderWindow } from './reader-window.js' */
 
-export const pagingLimits = Object.freeze({ firstRetryMs: 1000, maxRetryMs: 30_000 });
+/** Retries are spread out between `minRetryMs` and a bound that doubles: a relay may have 2,000 pages to answer. */
+export const pagingLimits = Object.freeze({ minRetryMs: 500, firstRetryMs: 2000, maxRetryMs: 30_000 });
 
 /**
  * @typedef {object} PagingHost
@@ -95,9 +96,10 @@ export class Paging {
   }
 
   #fail() {
-    const { firstRetryMs, maxRetryMs } = pagingLimits;
+    const { minRetryMs, firstRetryMs, maxRetryMs } = pagingLimits;
     const bound = Math.min(maxRetryMs, firstRetryMs * 2 ** this.#failures++);
-    this.#timer = this.#host.setTimeout(() => this.#again(), bound * (0.5 + this.#host.random() / 2));
+    const wait = minRetryMs + this.#host.random() * (bound - minRetryMs);
+    this.#timer = this.#host.setTimeout(() => this.#again(), wait);
     this.#onChange(false);
   }
 }

@@ -20,17 +20,20 @@ import { beginning, end, isBefore, Stretch } from './reader-stretch.js';
  * @typedef {'newest' | 'earlier' | 'later' | 'again'} PageKind
  * @typedef {{ limit: number, before?: Spot, after?: Spot }} PageQuery
  * @typedef {{ kind: PageKind, query: PageQuery, since: (ShownCaption | import('../relay/protocol.js').Amend)[] }} Asked
+ * @typedef {number | 'somewhere'} Lacking the `seq` of a caption that stands beside its neighbours, or what may stand anywhere
  * @typedef {{ captions: ShownCaption[], truncated: boolean }} Page in the order spoken
  */
 
 /** Captions and dividers in memory are at most `maxShown + maxNewest + maxDividers`: 300.
- * @type {Readonly<Record<'maxShown' | 'maxNewest' | 'maxDividers' | 'page' | 'maxPage' | 'maxSince', number>>} */
+ * @type {Readonly<Record<'maxShown' | 'maxNewest' | 'maxDividers' | 'page' | 'maxPage' | 'few' | 'maxSince', number>>} */
 export const windowLimits = Object.freeze({
   maxShown: 240,
   maxNewest: 40,
   maxDividers: 20,
   page: 80,
   maxPage: 300,
+  /** Captions to look through for one that is shown again: every page in the room looks at once. */
+  few: 10,
   /** Messages that may come while a page is under way; after more the page is asked for again. */
   maxSince: 500,
 });
@@ -49,8 +52,8 @@ export class ReaderWindow {
   #untouched = true;
   /** The log began before this page came: what it holds has to be put right by a page. */
   #loose = false;
-  /** A caption was shown again that this page never had. */
-  #lacking = false;
+  /** A caption was shown again that this page never had. @type {Lacking | null} */
+  #lacking = null;
   /** @type {Asked | null} */
   #asked = null;
   #following = true;
@@ -94,7 +97,7 @@ export class ReaderWindow {
   }
 
   get #isCut() {
-    return this.#floor !== null && !isBefore(this.#shown.from, this.#floor) && !isBefore(this.#floor, this.#shown.from);
+    return this.#floor !== null && isSame(this.#shown.from, this.#floor);
   }
 
   /** Takes the next message of the room's log. @param {Durable} message */
@@ -117,7 +120,8 @@ export class ReaderWindow {
     this.#floor = this.#asked = null;
     this.#edge = beginning;
     this.#untouched = true;
-    this.#loose = this.#lacking = false;
+    this.#loose = false;
+    this.#lacking = null;
     this.#following = true;
     this.unseen = 0;
   }
@@ -157,13 +161,16 @@ export class ReaderWindow {
    */
   ask(near) {
     if (this.#asked || this.#untouched) return null;
-    const { page, maxPage } = this.#limits;
+    const { page, maxPage, few } = this.#limits;
     const { from, to, list } = this.#shown;
     /** @type {[PageKind, PageQuery] | null} */
     let wanted = null;
     if (this.#loose) wanted = ['newest', { limit: Math.min(maxPage, list.length + page) }];
-    else if (this.#lacking) wanted = ['again', { limit: maxPage, after: { start: from.start, seq: from.seq - 1 } }];
-    else if (near.top && this.top === 'more') wanted = ['earlier', { limit: page, before: from }];
+    else if (this.#lacking !== null) {
+      const before = this.#neighbour(this.#lacking);
+      if (before) wanted = ['again', { limit: few, after: before }];
+      else wanted = ['again', { limit: maxPage, after: { start: from.start, seq: from.seq - 1 } }];
+    } else if (near.top && this.top === 'more') wanted = ['earlier', { limit: page, before: from }];
     else if (near.bottom && !this.isLive) wanted = ['later', { limit: page, after: to }];
     if (!wanted) return null;
     const [kind, query] = wanted;
@@ -184,7 +191,7 @@ export class ReaderWindow {
       return false;
     }
     this.#asked = null;
-    if (asked.since.length > this.#limits.maxSince || (asked.kind === 'newest' && !this.#loose)) {
+    if (asked.since.length > this.#limits.maxSince || !this.#isStillWanted(asked)) {
       this.counts.overtakenPages++;
       return false;
     }
@@ -195,7 +202,7 @@ export class ReaderWindow {
     if (asked.kind === 'newest') this.#settle(captions, above);
     else if (asked.kind === 'earlier') this.#shown.from = this.#clipped(above);
     else if (asked.kind === 'later') this.#shown.to = page.truncated && last ? last : end;
-    else this.#lacking = false;
+    else this.#found(asked, captions);
     for (const each of captions) {
       this.#shown.add(each);
       this.#newest.add(each);
@@ -207,6 +214,13 @@ export class ReaderWindow {
     }
     this.#trim();
     return true;
+  }
+
+  /** Whether the page continues the window where it ends now: it may have moved since. @param {Asked} asked */
+  #isStillWanted({ kind, query: { before, after } }) {
+    if (kind === 'newest') return this.#loose;
+    if (kind === 'earlier') return before !== undefined && isSame(before, this.#shown.from);
+    return kind === 'again' || (after !== undefined && isSame(after, this.#shown.to));
   }
 
   /** @param {ShownCaption | import('../relay/protocol.js').Amend} message */
@@ -238,8 +252,22 @@ export class ReaderWindow {
   #amend(of, text) {
     const isShown = this.#shown.amend(of, text);
     if (this.#newest.amend(of, text) || isShown || text === null) return;
-    const oldest = this.#shown.list.find(({ late }) => !late);
-    if (!this.#loose && oldest && of > oldest.seq) this.#lacking = true;
+    const inTime = this.#shown.list.filter(({ late }) => !late);
+    if (this.#loose || !(of > (inTime[0]?.seq ?? of))) return;
+    const isWithin = this.isLive || of < (inTime.at(-1)?.seq ?? of);
+    this.#lacking = isWithin && this.#lacking === null ? of : 'somewhere';
+  }
+
+  /** What was said right before the caption that is lacking, unless it came late. @param {Lacking} lacking @returns {Spot | null} */
+  #neighbour(lacking) {
+    if (lacking === 'somewhere') return null;
+    return spotOf(this.#shown.list.findLast(({ seq, late }) => !late && seq < lacking));
+  }
+
+  /** @param {Asked} asked @param {HeldCaption[]} captions */
+  #found(asked, captions) {
+    const isAll = asked.query.limit > this.#limits.few;
+    this.#lacking = isAll || captions.some(({ seq }) => seq === this.#lacking) ? null : 'somewhere';
   }
 
   /** @param {Exclude<Durable, ShownCaption | import('../relay/protocol.js').Amend>} message */
@@ -260,7 +288,8 @@ export class ReaderWindow {
     this.#newest.cutBefore(floor);
     if (this.#following || this.#loose) {
       this.#shown.copy(this.#newest);
-      this.#loose = this.#lacking = false;
+      this.#loose = false;
+      this.#lacking = null;
       this.#asked = null;
     }
     this.#divide({ type: 'divider', act: 'clear', at, ...floor });
@@ -312,6 +341,9 @@ export class ReaderWindow {
     else this.#shown.dropOldest(maxShown);
   }
 }
+
+/** @param {Spot} a @param {Spot} b */
+const isSame = (a, b) => a.start === b.start && a.seq === b.seq;
 
 /** @param {ShownCaption | undefined} caption @returns {Spot | null} */
 const spotOf = (caption) => (caption ? { start: caption.start, seq: caption.seq } : null);

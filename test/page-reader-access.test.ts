@@ -269,6 +269,14 @@ describe('room for words and thumbs', () => {
     expect((box?.y ?? 9999) + (box?.height ?? 0)).toBeLessThanOrEqual(viewport.height);
   });
 
+  test('a finger that pulls beyond the beginning does not load the page anew', async () => {
+    sayMany(pages.server, 3);
+    const page = await open();
+    expect(await page.page.evaluate(() => getComputedStyle(document.documentElement).overscrollBehaviorY)).toBe(
+      'contain',
+    );
+  });
+
   test('a phone that is turned keeps what is being read in sight', async () => {
     sayMany(pages.server, 60);
     const page = await open();

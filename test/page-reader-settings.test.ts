@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
+import { Settings, usualSettings } from '../display/reader-settings.js';
 import type { OpenPage, OpenPageOptions } from './harness/browser.ts';
 import { captionPages, complaints, eventually } from './harness/caption-page.ts';
 import {
@@ -31,7 +32,9 @@ const look = ({ page }: OpenPage) =>
       document.querySelector('#read .final') ?? document.body,
     );
     const { theme, contrast } = document.documentElement.dataset;
+    const bar = document.querySelector('meta[name="theme-color"]')?.getAttribute('content');
     return {
+      isBarLikePage: bar === getComputedStyle(document.body).backgroundColor,
       size: fontSize,
       font: fontFamily.split(',')[0],
       spacing: (Number.parseFloat(lineHeight) / Number.parseFloat(fontSize)).toFixed(2),
@@ -41,6 +44,7 @@ const look = ({ page }: OpenPage) =>
   });
 
 const usual = {
+  isBarLikePage: true,
   size: '22px',
   font: '"Atkinson Hyperlegible Next"',
   spacing: '1.50',
@@ -62,7 +66,14 @@ describe('what a reader chooses', () => {
     await dialog.getByRole('radio', { name: 'High' }).check();
     await dialog.getByRole('radio', { name: 'OpenDyslexic' }).check();
     await dialog.getByRole('radio', { name: 'Wide' }).check();
-    const chosen = { size: '28px', font: 'OpenDyslexic', spacing: '1.85', theme: 'light', contrast: 'high' };
+    const chosen = {
+      isBarLikePage: true,
+      size: '28px',
+      font: 'OpenDyslexic',
+      spacing: '1.85',
+      theme: 'light',
+      contrast: 'high',
+    };
     expect(await look(page)).toEqual(chosen);
     await done(page);
     expect(await dialog.isVisible()).toBe(false);
@@ -122,13 +133,22 @@ describe('what a reader chooses', () => {
     '[1]',
     '{"size":"large","theme":7,"font":"comic","awake":"yes"}',
     '{"size":1e99,"spacing":null,"contrast":["high"]}',
-  ])('is read leniently where it was written by something else: %s', async (stored) => {
+    `{"theme":"${'light'.repeat(100_000)}"}`,
+  ])('is read leniently where it was written by something else (%#)', (stored) => {
+    const { values } = new Settings(() => ({ getItem: () => stored, setItem: () => {} }), { size: 1, theme: null });
+    expect({ ...values, size: usualSettings.size }).toEqual(usualSettings);
+  });
+
+  test('is the usual where something else was written', async () => {
     pages.server.say('Hello.');
     const page = await open();
-    await page.page.evaluate(([name = '', value = '']) => localStorage.setItem(name, value), [key, stored]);
+    await page.page.evaluate((name) => {
+      localStorage.setItem(name, '{"size":');
+      localStorage.setItem('sala.reader.v2', '{"theme":7}');
+    }, key);
     await page.page.reload();
     await eventually(async () => (await words(page)).length, 1);
-    expect({ ...(await look(page)), size: '22px' }).toEqual(usual);
+    expect(await look(page)).toEqual(usual);
     expect(complaints(page)).toEqual([]);
   });
 

@@ -121,6 +121,24 @@ describe('a window', () => {
     expect(captionsOf(window)).toContainEqual({ seq: 33, text: 'Corrected.' });
   });
 
+  test('takes no page that it has moved away from meanwhile: a caption would be missing between', () => {
+    const room = new Room();
+    for (let i = 0; i < 26; i++) room.say();
+    const window = opened(room);
+    supply(room, window);
+    window.stand();
+    window.reading = window.entries[0] ?? window.reading;
+    const up = window.ask({ top: true, bottom: false });
+    window.follow();
+    for (let i = 0; i < 2; i++) room.say();
+    deliver(room, window);
+    if (!up) throw new Error('nothing was asked for');
+    expect(window.take(up, room.page(up))).toBe(false);
+    isWhole(room, window);
+    supply(room, window, { top: true, bottom: false }, 1);
+    isWhole(room, window);
+  });
+
   test('hides, and shows again, also what was hidden before it opened', () => {
     const room = new Room();
     for (let i = 0; i < 30; i++) room.say();
@@ -153,7 +171,11 @@ describe('a window', () => {
     expect(seqs(window)).not.toContain(30);
     room.amend(30, 'Here after all.');
     deliver(room, window);
-    supply(room, window);
+    // Every page in the room asks at this moment: for few captions, and once.
+    const asked = window.ask({ top: false, bottom: false });
+    expect(asked?.query).toMatchObject({ limit: limits.few, after: { seq: 29 } });
+    if (asked) window.take(asked, room.page(asked));
+    expect(window.ask({ top: false, bottom: false })).toBeNull();
     expect(captionsOf(window)).toContainEqual({ seq: 30, text: 'Here after all.' });
     isWhole(room, window);
   });
@@ -264,7 +286,10 @@ test('whatever happens in whatever order, the window is a stretch of the transcr
       { weight: 6, arbitrary: fc.record({ do: fc.constant('say'), n: fc.integer({ min: 1, max: 12 }) }) },
       { weight: 2, arbitrary: fc.record({ do: fc.constant('late'), n: fc.integer({ min: 1, max: 60 }) }) },
       { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('amend', 'hide'), n: fc.nat(200) }) },
-      { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('pause', 'resume'), n: fc.constant(0) }) },
+      {
+        weight: 1,
+        arbitrary: fc.record({ do: fc.constantFrom('pause', 'resume', 'clear', 'uncover'), n: fc.constant(0) }),
+      },
       { weight: 5, arbitrary: fc.record({ do: fc.constant('deliver'), n: fc.nat(20) }) },
       { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('ask up', 'ask down'), n: fc.constant(0) }) },
       { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('see', 'answer', 'fail'), n: fc.constant(0) }) },
@@ -283,7 +308,8 @@ test('whatever happens in whatever order, the window is a stretch of the transcr
       for (const { do: what, n } of todo) {
         if (what === 'say') for (let i = 0; i < n; i++) room.say();
         else if (what === 'late') room.say(n);
-        else if (what === 'pause' || what === 'resume') room.act(what);
+        else if (what === 'pause' || what === 'resume' || what === 'clear') room.act(what);
+        else if (what === 'uncover') window.uncover();
         else if (what === 'amend' || what === 'hide') {
           const captions = room.log.filter(({ type }) => type === 'caption');
           const of = captions[n % Math.max(1, captions.length)]?.seq;
@@ -317,6 +343,6 @@ test('whatever happens in whatever order, the window is a stretch of the transcr
       isWhole(room, window);
       expect(window.isLive).toBe(true);
     }),
-    { numRuns: 600 },
+    { numRuns: 3000 },
   );
 });

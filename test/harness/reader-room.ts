@@ -4,7 +4,7 @@ import type { Durable, ShownCaption } from '../../display/messages.js';
 import { isBefore } from '../../display/reader-stretch.js';
 import { type Asked, type Page, ReaderWindow } from '../../display/reader-window.js';
 
-export const limits = { maxShown: 24, maxNewest: 6, maxDividers: 4, page: 8, maxPage: 60, maxSince: 12 };
+export const limits = { maxShown: 24, maxNewest: 6, maxDividers: 4, page: 8, maxPage: 60, few: 4, maxSince: 12 };
 
 /** A room's log, its pages of history, and a line that may be cut: what a window has to do with. */
 export class Room {
