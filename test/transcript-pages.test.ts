@@ -61,7 +61,7 @@ function logOf(acts: readonly Act[], waiting: number): { transcript: Transcript;
   const known: Caption[] = [];
   const entries: LogEntry[] = [];
   const texts = new Map<number, string | null>();
-  acts.forEach(({ kind, at, length }, i) => {
+  const act = ({ kind, at, length }: Act, i: number) => {
     const isSaved = i < acts.length - waiting;
     const of = known[at % Math.max(1, known.length)];
     const seq = log.seq + entries.length + 1;
@@ -77,7 +77,8 @@ function logOf(acts: readonly Act[], waiting: number): { transcript: Transcript;
       else entries.push({ message: { type: 'amend', seq, of: of.seq, text }, words: [] });
       texts.set(of.seq, text);
     }
-  });
+  };
+  db.transaction(() => acts.forEach(act))();
   const expected = known
     .filter((caption) => texts.get(caption.seq) !== null)
     .map((caption) => ({ ...caption, text: texts.get(caption.seq) ?? caption.text }))
