@@ -4,6 +4,8 @@
 /** A press that empties screens must be meant: the second within this time does it. */
 const sureWithinMs = 4000;
 const listed = 20;
+/** A press so soon after the list has moved was meant for what stood there before. */
+const movedMs = 500;
 
 /**
  * @typedef {<T>(method: string, path: string, body?: object) => Promise<T>} Call
@@ -90,6 +92,7 @@ export class CaptionPanel {
   #tell;
   /** @type {string | null} */
   #room = null;
+  #movedAt = Number.NEGATIVE_INFINITY;
 
   /**
    * @param {{ section: HTMLElement, title: HTMLElement, list: HTMLElement, close: HTMLElement }} parts
@@ -143,6 +146,7 @@ export class CaptionPanel {
   /** Items that stay are not moved: whoever types in one goes on typing. @param {Element[]} items the newest first */
   #place(items) {
     for (const old of [...this.#list.children]) if (!items.includes(old)) old.remove();
+    if (items.length > 0 && this.#list.children.length > 0) this.#movedAt = performance.now();
     items.forEach((item, i) => {
       if (this.#list.children[i] !== item) this.#list.insertBefore(item, this.#list.children[i] ?? null);
     });
@@ -153,7 +157,8 @@ export class CaptionPanel {
     const item = document.createElement('li');
     item.dataset.seq = String(seq);
     item.dataset.text = String(text);
-    const input = document.createElement('input');
+    const input = document.createElement('textarea');
+    input.rows = 2;
     input.value = words;
     input.maxLength = 4000;
     input.setAttribute('aria-label', `Caption ${seq}${text === null ? ', hidden' : ''}`);
@@ -164,21 +169,33 @@ export class CaptionPanel {
         const act = await this.#call('PUT', `/api/rooms/${room}/captions/${seq}`, { text: next });
         const fresh = this.#item(room, { caption: { seq }, text: act.text, words: act.text ?? input.value });
         item.replaceWith(fresh);
-        fresh.querySelector('input')?.focus();
+        fresh.querySelector('textarea')?.focus();
         this.#tell(act.text === null ? 'The caption is hidden.' : 'Readers have the caption as it stands here.');
       } catch (error) {
         this.#tell(error);
       }
     };
+    /** @param {string | null} next */
+    const press = (next) => {
+      if (performance.now() - this.#movedAt > movedMs) void put(next);
+      else this.#tell('A new caption has just moved the others: press again.');
+    };
+    /** One line, whatever was pasted. */
+    const typed = () => input.value.replace(/\s+/g, ' ').trim();
     const form = document.createElement('form');
     const correct = document.createElement('button');
     correct.textContent = 'Correct';
     correct.hidden = text === null;
     form.append(input, ' ', correct, ' ');
-    form.append(text === null ? button('Show again', () => put(input.value.trim())) : button('Hide', () => put(null)));
+    form.append(text === null ? button('Show again', () => press(typed())) : button('Hide', () => press(null)));
     form.addEventListener('submit', (event) => {
       event.preventDefault();
-      void put(input.value.trim());
+      void put(typed());
+    });
+    input.addEventListener('keydown', (event) => {
+      if (event.key !== 'Enter' || event.isComposing || text === null) return;
+      event.preventDefault();
+      form.requestSubmit();
     });
     item.append(form);
     return item;

@@ -32,17 +32,21 @@ const columns = ['Room', 'State', 'Sound', 'Behind', 'Captions', 'Language', 'Ac
 /** By room: sets its buttons to whether it is paused. @type {Map<string, (paused: boolean) => void>} */
 const acts = new Map();
 let token = '';
+let isAway = false;
 
 /** @template T @param {string} method @param {string} path @param {object} [body] @returns {Promise<T>} */
 async function call(method, path, body) {
-  const response = await fetch(path, {
+  const { answer, ok } = await fetch(path, {
     method,
     headers: { authorization: `Bearer ${token}`, ...(body ? { 'content-type': 'application/json' } : {}) },
     ...(body ? { body: JSON.stringify(body) } : {}),
     signal: AbortSignal.timeout(requestTimeoutMs),
-  });
-  const answer = await response.json();
-  if (!response.ok) throw new Error(`${answer.error.message}. ${answer.error.hint}`);
+  })
+    .then(async (response) => ({ answer: await response.json(), ok: response.ok }))
+    .catch(() => {
+      throw new Error('The relay cannot be reached. What stands here may be old; this page keeps asking.');
+    });
+  if (!ok) throw new Error(`${answer.error.message}. ${answer.error.hint}`);
   return answer;
 }
 
@@ -153,8 +157,11 @@ async function refresh() {
     table.hidden = false;
     for (const row of [...rows.rows]) if (!rooms.some(({ room }) => room === row.dataset.room)) row.remove();
     for (const view of rooms) show(view);
+    if (isAway) notice.textContent = '';
+    isAway = false;
     await panel.refresh();
   } catch (error) {
+    isAway = true;
     tell(error);
     if (table.hidden) return;
   }

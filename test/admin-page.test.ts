@@ -141,11 +141,11 @@ test('captions are corrected, hidden and shown again; what is being typed stays 
   const items = page.locator('#captions li');
   await expect.poll(() => items.count()).toBe(20);
   const item = page.locator('#captions li[data-seq="24"]');
-  expect(await item.locator('input').inputValue()).toBe('<b>teh</b> words');
-  await item.locator('input').fill('the words');
+  expect(await item.locator('textarea').inputValue()).toBe('<b>teh</b> words');
+  await item.locator('textarea').fill('the words');
   verdi.say('word 26');
   await page.locator('#captions li[data-seq="26"]').waitFor();
-  expect(await item.locator('input').inputValue()).toBe('the words');
+  expect(await item.locator('textarea').inputValue()).toBe('the words');
   await item.getByRole('button', { name: 'Correct' }).click();
   await notice.getByText('as it stands here').waitFor();
   expect(verdi.log.transcript({}).find(({ seq }) => seq === 24)?.text).toBe('the words');
@@ -155,7 +155,7 @@ test('captions are corrected, hidden and shown again; what is being typed stays 
   await item.getByRole('button', { name: 'Show again' }).click();
   await item.getByRole('button', { name: 'Hide' }).waitFor();
   expect(verdi.log.transcript({}).find(({ seq }) => seq === 24)?.text).toBe('the words');
-  await item.locator('input').fill('   ');
+  await item.locator('textarea').fill('   ');
   await item.getByRole('button', { name: 'Correct' }).click();
   await notice.getByText('text').waitFor();
   expect(verdi.log.transcript({}).find(({ seq }) => seq === 24)?.text).toBe('the words');
@@ -172,23 +172,78 @@ test('a caption that was corrected and then hidden comes back as corrected, also
   await row.getByRole('button', { name: 'Captions of Sala Verdi' }).click();
   const item = page.locator('#captions li[data-seq="1"]');
   await item.waitFor();
-  expect(await item.locator('input').inputValue()).toBe('the words');
+  expect(await item.locator('textarea').inputValue()).toBe('the words');
   await item.getByRole('button', { name: 'Show again' }).click();
   await item.getByRole('button', { name: 'Hide' }).waitFor();
   expect(verdi.log.transcript({}).map(({ text }) => text)).toEqual(['the words']);
   await close();
 });
 
+test('a press that meets a list that has just moved does nothing: it was meant for another caption', async () => {
+  const verdi = rooms.put('verdi', { title: 'Sala Verdi' });
+  verdi.say('one');
+  const { page, row, notice, close } = await enter();
+  await row.getByRole('button', { name: 'Captions of Sala Verdi' }).click();
+  await page.locator('#captions li[data-seq="1"]').waitFor();
+  const pressed = page.evaluate(
+    () =>
+      new Promise<void>((resolve) => {
+        const list = document.querySelector('#captions ol');
+        if (!list) throw new Error('There is no list');
+        new MutationObserver(() => {
+          list.querySelector<HTMLButtonElement>('li button[type="button"]')?.click();
+          resolve();
+        }).observe(list, { childList: true });
+      }),
+  );
+  verdi.say('two');
+  await pressed;
+  await notice.getByText('press again').waitFor();
+  expect(actsOf()).toEqual([]);
+  await expect
+    .poll(async () => {
+      await page.locator('#captions li[data-seq="2"]').getByRole('button', { name: 'Hide' }).click({ timeout: 1000 });
+      return actsOf();
+    })
+    .toEqual(['amend']);
+  await close();
+});
+
+test('while the relay cannot be reached that is told in plain words, and no longer when it can', async () => {
+  rooms.put('verdi', { title: 'Sala Verdi' });
+  const { page, notice, close } = await enter();
+  await page.route('**/api/**', (route) => route.abort());
+  await notice.getByText('The relay cannot be reached').waitFor();
+  await page.unroute('**/api/**');
+  await expect.poll(() => notice.textContent(), { timeout: 20_000 }).toBe('');
+  await page.route('**/api/**', (route) => route.fulfill({ status: 502, body: '<h1>Bad gateway</h1>' }));
+  await notice.getByText('The relay cannot be reached').waitFor();
+  await close();
+});
+
 test('all of it fits a phone', async () => {
   const verdi = rooms.put('verdi', { title: 'Sala Verdi' });
+  for (let i = 1; i <= 15; i++) verdi.say(`word ${i}`);
   verdi.say('a rather long caption that would not fit on one line of a phone, whatever the font');
   const { page, row, close } = await enter({ width: 390, height: 844 });
   await row.getByRole('button', { name: 'Captions of Sala Verdi' }).click();
-  await page.locator('#captions li').waitFor();
+  const words = page.locator('#captions li textarea').first();
+  await words.waitFor();
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+  // All of its words can be read: nobody judges a caption by its first three.
+  const { hidden, lines } = await words.evaluate((field) => ({
+    hidden: Math.max(field.scrollWidth - field.clientWidth, field.scrollHeight - field.clientHeight),
+    lines: field.clientHeight / Number.parseFloat(getComputedStyle(field).lineHeight),
+  }));
+  expect({ hidden: hidden > 1, lines: lines > 5 }).toEqual({ hidden: false, lines: false });
   for (const name of ['Assign', 'Pause', 'Clear', 'Captions of Sala Verdi', 'Correct', 'Hide', 'Close']) {
-    const box = await page.getByRole('button', { name, exact: true }).boundingBox();
+    const box = await page.getByRole('button', { name, exact: true }).first().boundingBox();
     expect({ name, fits: box !== null && box.x >= 0 && box.x + box.width <= 390 }).toEqual({ name, fits: true });
   }
+  // What became of a press is in sight wherever one has scrolled to.
+  await page.getByRole('button', { name: 'Hide' }).last().click();
+  await page.locator('#notice').getByText('hidden').waitFor();
+  expect(await page.evaluate(() => scrollY)).toBeGreaterThan(300);
+  expect((await page.locator('#notice').boundingBox())?.y).toBeGreaterThanOrEqual(0);
   await close();
 });
