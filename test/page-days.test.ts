@@ -11,8 +11,8 @@ beforeEach(() => {
   server = pages.server;
 });
 
-const halfHourMs = 30 * 60_000;
-const halfHoursADay = 48;
+const hourMs = 3_600_000;
+const hoursADay = 24;
 const states: readonly RoomState[] = ['listening', 'resting', 'delayed', 'catching-up', 'no-audio', 'offline', 'fault'];
 
 /** From now on, counts the timers that wait. */
@@ -55,23 +55,23 @@ async function holdings({ page }: OpenPage) {
   };
 }
 
-/** Half an hour in a room: a state, some sound, a talk, some words; then the line falls silent and is reopened. */
-async function halfHour(page: OpenPage, n: number): Promise<void> {
+/** An hour in a room: a state, some sound, a talk, some words; then the line falls silent and is reopened. */
+async function hour(page: OpenPage, n: number): Promise<void> {
   const connections = server.requests.length;
   const title = `Talk ${n}`;
   server.status(states[n % states.length] ?? 'listening', `Message ${n}.`);
   for (let i = 0; i < 8; i++) server.level(-60 + ((n * 7 + i * 5) % 60));
   // The night has no words: the welcome screen comes back.
-  if (n % halfHoursADay < 24) {
+  if (n % hoursADay < 12) {
     for (let i = 0; i < 4; i++) {
       server.partial(`partial ${n} ${i}`);
       server.say(`Sentence ${n} ${i}, of the usual length of a sentence that somebody says.`);
     }
     if (n % 6 === 0) server.clear();
   }
-  server.talk({ id: String(n), title, speakers: ['Ada Esempio'], start: n * halfHourMs, end: (n + 1) * halfHourMs });
+  server.talk({ id: String(n), title, speakers: ['Ada Esempio'], start: n * hourMs, end: (n + 1) * hourMs });
   await eventually(() => page.page.locator('#talk-title').textContent(), title);
-  await page.page.clock.fastForward(halfHourMs);
+  await page.page.clock.fastForward(hourMs);
   await page.page.clock.fastForward(3000);
   await server.connected(connections + 1);
 }
@@ -82,14 +82,14 @@ test('a screen left open for three days holds no more than after its first hours
   await countTimers(page);
   let n = 0;
   // The first day is warming up: code is compiled, every state was seen, one night has passed.
-  for (; n < halfHoursADay; n++) await halfHour(page, n);
+  for (; n < hoursADay; n++) await hour(page, n);
   const before = await holdings(page);
-  for (; n < 3 * halfHoursADay; n++) await halfHour(page, n);
+  for (; n < 3 * hoursADay; n++) await hour(page, n);
   const after = await holdings(page);
 
-  // A connection or two may be on its way out; anything that grows by one each half hour would be 96.
+  // A connection or two may be on its way out; anything that grows by one each hour would be 48.
   expect(after.elements - before.elements).toBeLessThan(20);
-  expect(after.nodes - before.nodes).toBeLessThan(60);
+  expect(after.nodes - before.nodes).toBeLessThan(40);
   expect(after.listeners - before.listeners).toBeLessThan(10);
   expect(after.timers - before.timers).toBeLessThan(3);
   expect(after.timers).toBeLessThan(8);

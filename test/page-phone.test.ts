@@ -38,11 +38,15 @@ const boxes = ({ page }: OpenPage, selector: string) =>
   page.locator(selector).evaluateAll((all) => all.map((each) => each.getBoundingClientRect().toJSON()));
 
 describe('the QR code', () => {
-  const cases = shapes.flatMap((shape) =>
-    (['dark', 'light'] as const).flatMap((theme) =>
-      (['corner', 'slide'] as const).map((qr) => ({ ...shape, theme, qr })),
-    ),
-  );
+  const cases = shapes
+    .flatMap(
+      (shape) =>
+        (['dark', 'light'] as const).flatMap((theme) =>
+          (['corner', 'slide'] as const).map((qr) => ({ ...shape, theme, qr })),
+        ),
+      // The code itself is the same in every theme, and eight million pixels take their time to be searched.
+    )
+    .filter(({ name, theme }) => name !== '3840x2160' || theme === 'dark');
 
   test.for(cases)('as a $qr on $name, $theme, can be read off the screen from the back', async (given) => {
     const { name, viewport, theme, qr } = given;

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { captionPages, complaints, eventually, finals, rows, still } from './harness/caption-page.ts';
+import { captionPages, complaints, eventually, finals, rows, still, stopClock } from './harness/caption-page.ts';
 import type { FakeCaptions } from './harness/fake-captions.ts';
 import { keepScreenshot } from './harness/screenshots.ts';
 import { look, numberedWords, taken, watched, watchMessages } from './harness/word-watch.ts';
@@ -20,8 +20,7 @@ async function openStill(parameters: Record<string, string> = {}, viewport = { w
   });
   await server.connected(1);
   await page.page.evaluate(() => document.fonts.ready);
-  await page.page.clock.pauseAt((await page.page.evaluate(() => Date.now())) + 1000);
-  await page.page.clock.runFor(1000);
+  await stopClock(page);
   return page;
 }
 

@@ -235,7 +235,7 @@ describe('rows', () => {
       );
     await page.page.clock.runFor(28_000);
     expect(await moved()).toEqual([0, 0]);
-    await page.page.clock.runFor(600_000);
+    await page.page.clock.runFor(100_000);
     const offset = await moved();
     expect(Math.max(...offset)).toBeGreaterThan(0);
     expect(Math.max(...offset)).toBeLessThanOrEqual(4);

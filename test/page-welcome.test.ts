@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Talk } from '../relay/protocol.js';
 import type { OpenPage } from './harness/browser.ts';
-import { captionPages, eventually, rows, shown } from './harness/caption-page.ts';
+import { captionPages, eventually, rows, shown, stopClock } from './harness/caption-page.ts';
 import type { FakeCaptions } from './harness/fake-captions.ts';
 
 const pages = captionPages();
@@ -51,6 +51,15 @@ async function levels({ page }: OpenPage, rmsDbfs: number, seconds: number): Pro
   }
 }
 
+/** A screen whose clock stands still until the test moves it, so that levels are judged as fast as they are said. */
+async function openStill(): Promise<OpenPage> {
+  server.status('listening');
+  const page = await pages.open(screen(), { virtualTime: true });
+  await server.connected(1);
+  await stopClock(page);
+  return page;
+}
+
 describe('the talk', () => {
   test('that is on stands under the room’s title, and goes when it is over', async () => {
     server.talk(talk);
@@ -80,9 +89,7 @@ describe('the talk', () => {
 
 describe('the level meter', () => {
   test('moves with the room’s sound, holds its peak, and falls to nothing when levels stop', async () => {
-    server.status('listening');
-    const page = await pages.open(screen(), { virtualTime: true });
-    await server.connected(1);
+    const page = await openStill();
     await levels(page, -30, 1);
     expect((await meter(page)).lit).toBeCloseTo(0.5, 2);
     await levels(page, -6, 1);
@@ -129,9 +136,7 @@ describe('the level meter', () => {
   });
 
   test('never leaves its scale', async () => {
-    server.status('listening');
-    const page = await pages.open(screen(), { virtualTime: true });
-    await server.connected(1);
+    const page = await openStill();
     for (const [rmsDbfs, lit] of [
       [40, 1],
       [-1e9, 0],
@@ -144,9 +149,7 @@ describe('the level meter', () => {
   });
 
   test('says that it is too loud only after it lasted', async () => {
-    server.status('listening');
-    const page = await pages.open(screen(), { virtualTime: true });
-    await server.connected(1);
+    const page = await openStill();
     await levels(page, -20, 1);
     await levels(page, -3, 1);
     expect(await shown(page, 'loudness')).toEqual(['Sound is good']);

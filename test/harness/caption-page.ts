@@ -83,6 +83,12 @@ export const still = ({ page }: OpenPage): Promise<void> =>
 export const shown = ({ page }: OpenPage, id: string): Promise<string[]> =>
   page.locator(`#${id}:visible`).allTextContents();
 
+/** From now on a page opened with `virtualTime` has a clock that goes on only when the test moves it. */
+export async function stopClock({ page }: OpenPage): Promise<void> {
+  await page.clock.pauseAt((await page.evaluate(() => Date.now())) + 1000);
+  await page.clock.runFor(1000);
+}
+
 /** Reconnecting is the page's business, but a browser always writes a failed connection to the console. */
 export const complaints = ({ consoleErrors }: OpenPage): string[] =>
   consoleErrors.filter((each) => !/^WebSocket connection to|^Failed to load resource/.test(each));
