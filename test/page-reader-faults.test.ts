@@ -43,10 +43,7 @@ function sayBefore(): void {
     });
   }
   db.close();
-  const lines = Array.from(
-    { length: saidNow },
-    (_, i) => `${i * 0.5} ${i * 0.5 + 0.4} ${sentence(saidBefore + 1 + i)}`,
-  );
+  const lines = Array.from({ length: saidNow }, (_, i) => `${i / 4} ${i / 4 + 0.2} ${sentence(saidBefore + 1 + i)}`);
   writeFileSync(join(dataDir, 'scripts/now.txt'), lines.join('\n'));
 }
 
@@ -55,7 +52,7 @@ async function play(): Promise<void> {
   const socket = new WebSocket(`${relay.url.replace('http', 'ws')}/ws/audio/${room}?token=${tokens.publish}`);
   await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
   const begun = performance.now();
-  for (let n = 0; n < saidNow * 5 + 15; n++) {
+  for (let n = 0; n < saidNow * 2.5 + 15; n++) {
     socket.send(frame);
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, begun + (n + 1) * 100 - performance.now())));
   }

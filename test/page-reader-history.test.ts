@@ -46,7 +46,7 @@ describe('the history', () => {
   });
 
   test('is reached page by page to the very first caption, each once, in a document that stays small', async () => {
-    const page = await late(700);
+    const page = await late(450);
     const seen = new Set<number>();
     await toTheFirst(page, async () => {
       const all = await numbers(page);
@@ -55,9 +55,9 @@ describe('the history', () => {
       for (const each of all) seen.add(each);
     });
     expect((await numbers(page))[0]).toBe(1);
-    expect(seen.size).toBe(700);
+    expect(seen.size).toBe(450);
     // And down again, while the talk goes on.
-    let last = 700;
+    let last = 450;
     await expect
       .poll(
         async () => {
