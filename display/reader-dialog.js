@@ -58,8 +58,10 @@ export class SettingsDialog {
     this.#file.addEventListener('click', () => void this.#save(saveFile));
     done.addEventListener('click', () => this.element.close());
     // A press beside the dialog closes it.
-    this.element.addEventListener('click', (event) => {
-      if (event.target === this.element) this.element.close();
+    this.element.addEventListener('click', ({ target, clientX: x, clientY: y }) => {
+      const { left, right, top, bottom } = this.element.getBoundingClientRect();
+      const isBeside = x < left || x > right || y < top || y > bottom;
+      if (target === this.element && isBeside) this.element.close();
     });
     this.#show();
   }

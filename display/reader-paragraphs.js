@@ -26,6 +26,8 @@ class Said {
   #time = make('h2', { class: 'time' });
   #speaker = make('p', { class: 'speaker' });
   #words = make('p', { class: 'final' });
+  /** @type {ShownCaption | null} what `#words` says */
+  #written = null;
 
   /** @param {number} seq */
   constructor(seq) {
@@ -35,7 +37,9 @@ class Said {
 
   /** @param {ShownCaption} caption @param {string} time empty: none @param {string} speaker @param {boolean} isApart */
   write(caption, time, speaker, isApart) {
-    write(this.#words, caption);
+    // Nearly all are as they were, and looking at each one's language again costs a phone its battery.
+    if (caption !== this.#written) write(this.#words, caption);
+    this.#written = caption;
     this.#mark(this.#speaker, speaker);
     this.#mark(this.#time, time);
     this.element.classList.toggle('apart', isApart || time !== '' || speaker !== '');

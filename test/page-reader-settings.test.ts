@@ -83,6 +83,21 @@ describe('what a reader chooses', () => {
     expect(complaints(page)).toEqual([]);
   });
 
+  test('is closed by a press beside it, not by one between its rows', async () => {
+    pages.server.say('Hello.');
+    const page = await open();
+    await openSettings(page);
+    const dialog = page.page.getByRole('dialog');
+    const box = await dialog.boundingBox();
+    const fonts = await dialog.getByRole('group', { name: 'Font' }).boundingBox();
+    if (!box || !fonts) throw new Error('there are no settings');
+    await page.page.mouse.click(box.x + 5, fonts.y - 3);
+    await page.page.mouse.click(box.x + box.width / 2, fonts.y - 3);
+    expect(await dialog.isVisible()).toBe(true);
+    await page.page.mouse.click(box.x + box.width / 2, box.y - 30);
+    expect(await dialog.isVisible()).toBe(false);
+  });
+
   test('has ten sizes from 16 to 64 px, which follow the browser’s own text size', async () => {
     pages.server.say('Hello.');
     const page = await open();
