@@ -114,7 +114,7 @@ export function addTranscriptCalls(
         ...reader,
         path: `/api/rooms/{room}/transcript.${ending}`,
         summary: `The captions as ${ending.toUpperCase()}`,
-        description: 'Times count from `from`, or from the first caption.',
+        description: 'Times count from `from`, else from the start of `talk`, else from the first caption.',
         request: { params: roomParameters, query: transcriptFile },
         responses: { 200: plain(type, 'The captions'), ...refused(400, 401, 403, 404, 503) },
       }),

@@ -14,6 +14,7 @@ const weights = {
   line: 0.6,
   balance: 0.5,
   fragment: 0.9,
+  opening: 0.9,
   short: 2,
   fast: 0.06,
   pause: 0.5,
@@ -67,6 +68,8 @@ class Measured {
   readonly #pauses: Float64Array;
   /** What a break costs behind each. */
   readonly #costs: Float64Array;
+  /** Where the sentence of the token before begins. */
+  readonly #sentences: Int32Array;
   /** How far a line goes that begins there, and where one may begin that ends there. */
   readonly #lineEnds: Int32Array;
   readonly #lineStarts: Int32Array;
@@ -78,6 +81,7 @@ class Measured {
     this.#wides = new Float64Array(count + 1);
     this.#pauses = new Float64Array(count + 1);
     this.#costs = new Float64Array(count + 1);
+    this.#sentences = new Int32Array(count + 1);
     this.#lineEnds = new Int32Array(count + 1);
     this.#lineStarts = new Int32Array(count + 1);
     tokens.forEach((token, i) => {
@@ -85,6 +89,7 @@ class Measured {
       this.#wides[i + 1] = (this.#wides[i] ?? 0) + (token.isWide ? 1 : 0);
       const pauseMs = Math.max(0, (tokens[i + 1]?.startMs ?? token.endMs) - token.endMs);
       this.#pauses[i + 1] = (this.#pauses[i] ?? 0) + Math.max(0, pauseMs - noticedPauseMs / 2);
+      this.#sentences[i + 1] = i === 0 || tokens[i - 1]?.isSentenceEnd ? i : (this.#sentences[i] ?? 0);
       this.#costs[i] = token.cost * (1 - 0.5 * Math.min(1, pauseMs / noticedPauseMs));
     });
     for (let from = 0, to = 0; to <= count; to++) {
@@ -122,6 +127,11 @@ class Measured {
     const least = isWide ? fragmentLetters.wide : fragmentLetters.narrow;
     const isSentence = (from === 0 || this.#tokens[from - 1]?.isSentenceEnd) && (!next || last?.isSentenceEnd);
     if (letters < least && !isSentence) cost += weights.fragment * (1 - letters / least) + 0.3;
+    // The first words of a sentence that goes on in the next cue stand better there.
+    const sentence = this.#sentences[to] ?? 0;
+    const opening = this.#width(sentence, to);
+    if (next && sentence > from && !last?.isSentenceEnd && opening < least)
+      cost += weights.opening * (1 - opening / least) + 0.3;
     const availableMs = next ? next.startMs - (this.#tokens[from]?.startMs ?? 0) : cueMs.most;
     cost += weights.short * Math.max(0, 1 - availableMs / cueMs.least);
     const speed = (letters * 1000) / Math.max(cueMs.least, availableMs);

@@ -127,15 +127,28 @@ export function breakCost(word: string, next: string, language: string): number 
   return one.begin === 'number' && two.begin === 'number' ? costs.bound : costs.word;
 }
 
+/** Small letters and marks that no line may begin with. */
+const neverFirst = /^[ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶーゝゞ々〻]/u;
+/** What ends a group of words. */
+const particle = /^(は|が|を|に|で|と|も|へ|から|まで|ので|のに|けど|て|的|了|呢|吗|嗎|吧)$/u;
+/** What belongs to the word before it. */
+const following =
+  /^(は|が|を|に|で|と|も|の|へ|や|な|だ|た|て|から|まで|より|ので|のに|けど|では|には|とは|について|による|により|によって|として|という|ます|ました|まして|です|でした|した|いる|ない|的|了|着|过|過|呢|吗|嗎|吧)$/u;
+/** A piece of a verb, or a prefix: the segmenter takes them apart. */
+const pieceOfWord = /^[あ-ん]$(?<![はがをにでともへやのなかねよて])/u;
+const isPiece = (segment: string, next: string) =>
+  pieceOfWord.test(segment) ||
+  pieceOfWord.test(next) ||
+  (/\p{Script=Han}$/u.test(segment) && /^\p{Script=Hiragana}/u.test(next));
+
 /** The same inside a script without spaces: particles end what they belong to. */
 export function unspacedCost(segment: string, next: string): number {
   if (sentenceEnd.test(segment)) return costs.sentence;
   if (clauseEnd.test(segment)) return costs.clause;
-  if (/^[ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶーゝゞ々〻]/u.test(next)) return costs.inside;
-  if (/^(は|が|を|に|で|と|も|の|へ|や|から|まで|より|ので|のに|けど|的|了|着|过|過|呢|吗|嗎|吧)$/u.test(next))
-    return costs.bound;
-  if (/^(は|が|を|に|で|と|も|へ|から|まで|ので|のに|けど|て|的|了|呢|吗|嗎|吧)$/u.test(segment)) return costs.particle;
-  return costs.word;
+  if (neverFirst.test(next) || /[\p{Script=Katakana}ー]\|\p{Script=Katakana}/u.test(`${segment}|${next}`))
+    return costs.inside;
+  if (following.test(next) || isPiece(segment, next)) return costs.bound;
+  return particle.test(segment) ? costs.particle : costs.word;
 }
 
 const primary = (language: string) => /^[^-]*/.exec(language)?.[0].toLowerCase() ?? '';

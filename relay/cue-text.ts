@@ -6,6 +6,13 @@ const wide =
 /** Scripts that put no spaces between words. */
 export const unspaced =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Bopomofo}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}\p{Script=Yi}\u3001-\u303f\uff01-\uff60]/u;
+/** Marks as wide as a letter, which hold a space of their own. */
+const wideMark = /[\u3001-\u303f\uff01-\uff0f\uff1a-\uff1f]$/u;
+
+/** Whether a space stands between two texts that follow each other. */
+export const isSpaced = (before: string, text: string): boolean =>
+  !wideMark.test(before) && !(unspaced.test(before.slice(-1)) && unspaced.test(text.slice(0, 1)));
+
 /** Latin, Greek and Cyrillic without anything that combines: one letter is one unit. */
 const simple = /^[\u0020-\u02ff\u0370-\u0482\u048a-\u052f\u1e00-\u1fff\u2010-\u2027\u2030-\u205e\u20a0-\u20bf]*$/;
 

@@ -1,5 +1,5 @@
 import { breaksOf, cueMs, maxPauseMs, maxSpeed } from './cue-breaks.ts';
-import { isRightToLeft, unspaced, widthOf } from './cue-text.ts';
+import { isRightToLeft, isSpaced, widthOf } from './cue-text.ts';
 import { type Token, tokensOf } from './cue-words.ts';
 import type { SpokenCaption } from './transcript.ts';
 
@@ -153,10 +153,7 @@ const lineOf = (tokens: readonly Token[]) =>
   tokens.map(({ text, hasSpaceBefore }, i) => (hasSpaceBefore && i > 0 ? ` ${text}` : text)).join('');
 
 /** The first word of a caption behind the last of the one before. */
-function joined(last: Token, token: Token): Token {
-  const isUnspaced = unspaced.test(last.text) && unspaced.test(token.text);
-  return { ...token, hasSpaceBefore: !isUnspaced };
-}
+const joined = (last: Token, token: Token): Token => ({ ...token, hasSpaceBefore: isSpaced(last.text, token.text) });
 
 /** What the engine numbers from 0 on is counted from 1, as on the page. */
 export function speakerName(speaker: string): string {

@@ -1,4 +1,4 @@
-import { cleaned, isRightToLeft, unspaced } from './cue-text.ts';
+import { cleaned, isRightToLeft, isSpaced } from './cue-text.ts';
 import { tokensOf } from './cue-words.ts';
 import { type Cue, cuesOf, speakerName } from './cues.ts';
 import type { SpokenCaption } from './transcript.ts';
@@ -90,7 +90,7 @@ export function* toTxt(pages: Pages, zeroMs: number): Generator<string, void> {
         const isOther = caption.speaker !== null && caption.speaker !== before?.speaker;
         if (isOther) out += `${isRightToLeft(text) ? '\u200f' : ''}${cleaned(speakerName(caption.speaker ?? ''))}: `;
         letters = 0;
-      } else if (!(unspaced.test(last.slice(-1)) && unspaced.test(text.slice(0, 1)))) out += ' ';
+      } else if (isSpaced(last, text)) out += ' ';
       out += text;
       letters += text.length;
       last = text;

@@ -207,6 +207,27 @@ test('a cue ends where a sentence does, then at a clause, before a conjunction o
     for (const line of at(text, language).flatMap((each) => each.split('|'))) expect(line).not.toMatch(tied);
 });
 
+test('a cue does not end with the first words of a sentence that goes on in the next one', () => {
+  const at = (texts: string[], language = 'en-US') => {
+    const list: SpokenCaption[] = [];
+    for (const text of texts) {
+      const start = list.at(-1)?.caption.end ?? 0;
+      list.push(spoken(text, start, start + text.length * (language === 'ja-JP' ? 180 : 60), { language }));
+    }
+    return joint(cues(list));
+  };
+  const talks = [
+    at(['So what did we do? Well, first of all, we wrote down everything that had ever gone wrong with it.']),
+    at([
+      'They do mind when the text jumps around while they are reading it.',
+      'Dr. Smith, who is here in the front row, put it best: if I have to find my place again, I have already lost it.',
+      'In 2019, according to a survey by the University of Illinois, two thirds of them had left a talk early.',
+    ]),
+    at(['聴覚に障害のある方が途中で退席したことがあるそうです。', 'はい、それでは質問のある方はどうぞ。'], 'ja-JP'),
+  ];
+  for (const list of talks.flat()) expect(list).not.toMatch(/(Well,|Dr. Smith,|In 2019,|はい、)$/);
+});
+
 test('an abbreviation, an initial or a number with a point ends no sentence', () => {
   const lines = joint(
     cues([spoken('We thank Dr. Smith and J. Jones, e.g. for 3.5 of the many things that they did.', 0, 6000)]),
@@ -228,6 +249,21 @@ test('Japanese breaks behind particles and marks, Korean between its words, both
     'この発表では、会議の字幕を|どのように正しい順序で',
     '保存するかについてお話しします。',
   ]);
+  // The segmenter takes words apart: foreign ones, and verbs from what ends them.
+  for (const [text, whole] of [
+    [
+      'Kubernetesのクラスターを使えば解決できると言う人もいましたが、私はそうは思いません。',
+      ['クラスター', '使えば', '思いません'],
+    ],
+    [
+      '本日はアクセシブルなイベントについてのセッションにお集まりいただき、ありがとうございます。',
+      ['アクセシブル', 'イベントについて', 'お集まり'],
+    ],
+    ['難しいのは音声認識ではありませんでした。私は市立図書館で働いておりまして、', ['ではありませんでした', '働いて']],
+  ] as const) {
+    const lines = at(text, 'ja-JP').join('|');
+    for (const each of whole) expect(lines).toContain(each);
+  }
   for (const line of at(
     '네트워크가 끊겨도 단어는 사라지지 않습니다. 오늘은 자막에 대해 말씀드리겠습니다.',
     'ko-KR',

@@ -190,10 +190,11 @@ test('text has a paragraph for each pause, speaker and language, and the time ev
     spoken('Me.', 12_000, 12_500, { speaker: 'Ada' }),
     spoken('会議。', 13_000, 14_000, { speaker: 'Ada', language: 'ja-JP' }),
     spoken('字幕。', 14_000, 15_000, { speaker: 'Ada', language: 'ja-JP' }),
+    spoken('2019年、', 15_000, 16_000, { speaker: 'Ada', language: 'ja-JP' }),
     spoken('Late in the day.', 3_723_000, 3_724_000),
   ];
   expect(txt(talk)).toBe(
-    'One. two lines\n\nAfter a pause.\n\nSpeaker 1: Who is it?\n\nAda: Me.\n\n会議。字幕。\n\n[01:02:03]\nLate in the day.\n',
+    'One. two lines\n\nAfter a pause.\n\nSpeaker 1: Who is it?\n\nAda: Me.\n\n会議。字幕。2019年、\n\n[01:02:03]\nLate in the day.\n',
   );
 });
 
