@@ -133,6 +133,14 @@ describe('the level meter', () => {
       await shows((db + 60) / 60);
     }
     expect(await layouts()).toBe(before);
+    // During a talk nobody sees the meter, and nothing is drawn in it.
+    server.say('Good evening.');
+    await eventually(() => rows(page), ['Good evening.']);
+    const last = await meter(page);
+    server.level(-50);
+    server.talk(talk);
+    await eventually(() => page.page.locator('#talk-title').textContent(), talk.title);
+    expect(await meter(page)).toEqual(last);
   });
 
   test('never leaves its scale', async () => {
