@@ -4,7 +4,13 @@
 /** @import { Asked, Page, PageQuery, ReaderWindow } from './reader-window.js' */
 
 /** Retries are spread out between `minRetryMs` and a bound that doubles: a relay may have 2,000 pages to answer. */
-export const pagingLimits = Object.freeze({ minRetryMs: 500, firstRetryMs: 2000, maxRetryMs: 30_000 });
+export const pagingLimits = Object.freeze({
+  minRetryMs: 500,
+  firstRetryMs: 2000,
+  maxRetryMs: 30_000,
+  /** What all pages lack at the same moment is asked for within this time. */
+  spreadMs: 5000,
+});
 
 /**
  * @typedef {object} PagingHost
@@ -74,7 +80,7 @@ export class Paging {
       return;
     }
     this.#asked = asked;
-    void this.#fetchPage(asked.query).then(
+    void this.#fetch(asked).then(
       (page) => {
         this.#failures = 0;
         this.#end(asked);
@@ -87,6 +93,13 @@ export class Paging {
         this.#fail();
       },
     );
+  }
+
+  /** @param {Asked} asked */
+  async #fetch({ kind, query }) {
+    const waitMs = kind === 'again' ? this.#host.random() * pagingLimits.spreadMs : 0;
+    if (waitMs > 0) await new Promise((resolve) => this.#host.setTimeout(() => resolve(null), waitMs));
+    return this.#fetchPage(query);
   }
 
   /** @param {Asked} asked */

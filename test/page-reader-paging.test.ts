@@ -1,18 +1,19 @@
 import { expect, test } from 'vitest';
 import { Paging, pagingLimits } from '../display/reader-paging.js';
-import type { Page } from '../display/reader-window.js';
+import type { Page, PageQuery } from '../display/reader-window.js';
 import { seeded } from './harness/random.ts';
-import { opened, Room } from './harness/reader-room.ts';
+import { captionsOf, opened, Room } from './harness/reader-room.ts';
 
 const phones = 2000;
 const tickMs = 50;
 const end = { top: false, bottom: false };
 
-/** A room full of phones that opened at the same moment, whose relay answers none of them for a while. */
+/** A room full of phones that opened at the same moment; its relay answers none of them until it is up. */
 function crowd() {
   const random = seeded(1);
   const room = new Room();
   for (let i = 0; i < 100; i++) room.say();
+  room.amend(80, null);
   let tick = 0;
   let isUp = false;
   /** The tick of every request. */
@@ -27,16 +28,18 @@ function crowd() {
     },
     clearTimeout: () => {},
   };
-  const pagings = Array.from({ length: phones }, () => {
-    const window = opened(room);
-    const fetchPage = async (): Promise<Page> => {
+  const windows = Array.from({ length: phones }, () => opened(room));
+  const pagings = windows.map((window) => {
+    const fetchPage = async (query: PageQuery): Promise<Page> => {
       asked.push(tick);
       if (!isUp) throw new Error('busy');
-      return { captions: room.transcript().slice(-28), truncated: true };
+      return room.page({ kind: 'newest', query, since: [] });
     };
     return new Paging(window, fetchPage, host, () => {});
   });
   return {
+    room,
+    windows,
     asked,
     pagings,
     up() {
@@ -53,14 +56,32 @@ function crowd() {
   };
 }
 
+/** The most requests in one tick. @param asked the tick of each */
+const busiest = (asked: readonly number[]) =>
+  Math.max(...[...Map.groupBy(asked, (each) => each).values()].map((each) => each.length));
+
+test('two thousand phones that lack a caption which is shown again ask for it once each, spread out', async () => {
+  const { room, windows, asked, pagings, up, run } = crowd();
+  up();
+  for (const each of pagings) each.supply(end);
+  await run(1000);
+  expect(asked.length).toBe(phones);
+  const shownAgain = room.amend(80, 'Here again.');
+  for (const each of windows) each.apply(shownAgain);
+  for (const each of pagings) each.supply(end);
+  await run(10_000);
+  expect(asked.length).toBe(2 * phones);
+  expect(busiest(asked.slice(phones))).toBeLessThan(phones / 10);
+  const [window] = windows;
+  expect(window && captionsOf(window)).toContainEqual({ seq: 80, text: 'Here again.' });
+});
+
 test('two thousand phones that are refused together come back spread out, less and less often, until all have a page', async () => {
   const { asked, pagings, up, run } = crowd();
   for (const each of pagings) each.supply(end);
   await run(60_000);
   const again = asked.slice(phones);
-  const byTick = Map.groupBy(again, (each) => each);
-  const busiest = Math.max(...[...byTick.values()].map((each) => each.length));
-  expect(busiest).toBeLessThan(phones / 10);
+  expect(busiest(again)).toBeLessThan(phones / 10);
   const lastHalfMinute = again.filter((at) => at > 30_000 / tickMs).length;
   expect(lastHalfMinute).toBeGreaterThan(0);
   expect(lastHalfMinute / phones).toBeLessThan(4);
