@@ -151,6 +151,14 @@ describe('no scroll bar and no complaint', () => {
           await page.page.setViewportSize(viewport);
           expect(await scrollBars(page), `${state} at ${name}`).toEqual(none);
           if (state === 'fault') await keepScreenshot(page.page, `state fault ${stage} ${name}`);
+          if (stage === 'during') {
+            const [notice, words] = await page.page
+              .locator('#notice, #captions')
+              .evaluateAll((all) => all.map((each) => each.getBoundingClientRect().toJSON()));
+            // Where even a television that cuts off its edges shows it, and over no word.
+            expect(notice.top, name).toBeGreaterThan(viewport.height * 0.02);
+            expect(notice.bottom, name).toBeLessThanOrEqual(words.top + 0.5);
+          }
         }
       }
     }
