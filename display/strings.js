@@ -182,7 +182,7 @@ const italian = {
     controls: 'Lettura',
     pause: 'Pausa',
     resume: 'Continua',
-    live: 'Vai alla diretta',
+    live: 'Alla diretta',
     unseen: 'nuovi: {n}',
     settings: 'Opzioni',
     earlier: 'Sottotitoli precedenti',
