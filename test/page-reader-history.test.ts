@@ -101,6 +101,14 @@ describe('the history', () => {
       }, patient)
       .toBe('Earlier captions could not be loaded.');
     const button = page.page.getByRole('button', { name: 'Try again' });
+    // What it says is not covered by what the room's state says.
+    server.status('fault');
+    await eventually(() => page.page.locator('#notice').isVisible(), true);
+    await scrollBy(page, -5000);
+    const lowerEdge = await page.page.locator('#notice').evaluate((each) => each.getBoundingClientRect().bottom);
+    await expect
+      .poll(() => page.page.locator('#top p').evaluate((each) => each.getBoundingClientRect().top), patient)
+      .toBeGreaterThanOrEqual(lowerEdge);
     const before = await numbers(page);
     const asked = server.transcripts;
     await eventually(async () => server.transcripts > asked, true);
