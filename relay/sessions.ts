@@ -157,8 +157,7 @@ export class Sessions {
 
   /** Opens a session beside the present one, with its settings; null when there is no place: it is doubted again later. */
   openSecond(): Attempt | null {
-    const present = this.#present;
-    const engine = this.#engine;
+    const [present, engine] = [this.#present, this.#engine];
     if (!present || !engine) return null;
     const { quota, now, log, room } = this.#options;
     const lease = engine.paid ? quota.takeOrLeave('handover', room) : null;
@@ -176,8 +175,7 @@ export class Sessions {
 
   /** Opens the session that will take the present one's place; null when there is no place: later, again. */
   openStandby(): Attempt | null {
-    const { present } = this;
-    const engine = this.#engine;
+    const [present, engine] = [this.#present, this.#engine];
     if (!present || !engine) return null;
     const { quota, now, room } = this.#options;
     this.#standbyNotBeforeMs = now() + (engine.maxSessionMs ?? 0) * standbyRetryShare;
@@ -253,10 +251,8 @@ export class Sessions {
     this.#leaving.write(stream, position, audio);
   }
 
-  /**
-   * Silence that has no position, for all of them, as far as none comes further ahead of its own clock than `maxLeadMs`. In
-   * whole milliseconds, in which engines tell times: else words behind it would be some samples off.
-   */
+  /** Silence that has no position, as far as none comes further ahead of its own clock than `maxLeadMs`; in whole
+   * milliseconds, in which engines tell times: else words behind it would be some samples off. */
   writeSilence(samples: number, maxLeadMs: number): void {
     for (const attempt of [...this.all(), this.#second, this.#standby].filter((each) => each !== null)) {
       const leftMs = Math.max(0, maxLeadMs - attempt.leadMs(this.#options.now()));

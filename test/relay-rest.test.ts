@@ -85,6 +85,20 @@ describe('a paid session', () => {
     expect(subtract(subtract([[0, virtual.stream.edge]], virtual.settled), claimed)).toEqual([]);
   });
 
+  test('leaves the first moments of a word to be filled in, where its kit starts again in the midst of it', async () => {
+    const virtual = room({ restAfterMs: 20_000 });
+    await virtual.talk(46, speech, noise);
+    await virtual.play(60, noise);
+    const { stream } = virtual;
+    await virtual.play(0.2, speech); // too short to end a rest
+    const from = stream.edge - 2 * frameSamples;
+    virtual.restart();
+    await virtual.play(5, noise);
+    const done = union(stream.captioned, virtual.feed.claims().get(stream.id) ?? []);
+    expect(intersect(done, [[from, stream.edge]])).toEqual([]);
+    expect(intersect(done, [[0, from - 2 * 16_000]])).toEqual([[0, from - 2 * 16_000]]); // the silence is not
+  });
+
   test('comes back as any room does, and takes no place that is kept for changing over', async () => {
     const virtual = room({ restAfterMs: 20_000, maxSessions: 2, reserve: 1 });
     await virtual.talk(23, speech, noise);
