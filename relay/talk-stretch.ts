@@ -20,10 +20,13 @@ export async function stretchOf(
   const next = talks.find((each) => each.id !== talk.id && each.start > from)?.start ?? Number.POSITIVE_INFINITY;
   const limit = Math.min(next, end + maxOverrunMs);
   let to = end;
+  // With nothing said for so long before its end, it was over then.
+  let silentFrom = end - pauseMs;
   if (limit > end)
-    for (const page of spoken.pages({ from: end, to: limit })) {
+    for (const page of spoken.pages({ from: silentFrom, to: limit })) {
       for (const { caption } of page) {
-        if (caption.start - to > pauseMs) return { from, to };
+        if (caption.start - silentFrom > pauseMs) return { from, to };
+        silentFrom = Math.max(silentFrom, caption.end);
         to = Math.min(limit, Math.max(to, caption.end));
       }
       await step();

@@ -46,6 +46,12 @@ test('an overrun belongs to it, to the first pause of five minutes', async () =>
   expect(await told('talk=a')).toEqual(['m25', 'm29', 'm32', 'm36', 'm40.9']);
 });
 
+test('what is said after a talk that was over before its end is no overrun', async () => {
+  plan('a', 0, 30);
+  for (const minutes of [10, 26, 32]) say(minutes);
+  expect(await told('talk=a')).toEqual(['m10', 'm26']);
+});
+
 test('an overrun ends with the start of the next talk, or three hours later', async () => {
   plan('a', 0, 30);
   plan('b', 40, 60);
