@@ -107,8 +107,9 @@ describe.each(galleryTalks)('the talk in $room', { timeout: 90_000 }, (talk) => 
       bar: innerWidth - document.documentElement.clientWidth,
       sideways: document.documentElement.scrollWidth - innerWidth,
     }));
-    // Screens without words are moved by up to 4 px against burn-in.
-    expect([bar, sideways <= 4]).toEqual([0, true]);
+    // Who reads along scrolls. Screens without words are moved by up to 4 px against burn-in.
+    if (shape.query !== 'view=reader') expect(bar).toBe(0);
+    expect(sideways).toBeLessThanOrEqual(4);
     expect(opened.consoleErrors).toEqual([]);
   });
 });
