@@ -168,7 +168,8 @@ export class Reader {
     else if (!this.#place.isFollowing) this.#window.stand();
     const { topmost, near } = this.#place;
     this.#window.reading = (topmost && this.#paragraphs.entryOf(topmost)) ?? this.#window.reading;
-    if (this.#history.isThere) this.#paging.supply(near);
+    // While a page that came is not in the document, every end looks near.
+    if (this.#history.isThere && !this.#isDrawing) this.#paging.supply(near);
     this.#showTop();
     const reading = this.#isPaused ? 'paused' : this.#place.isFollowing ? 'following' : 'standing';
     this.#toolbar.show(reading, this.#window.unseen);
