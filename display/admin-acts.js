@@ -14,6 +14,9 @@ const movedMs = 500;
  * @typedef {{ caption: { seq: number }, text: string | null, words: string }} ActedCaption
  */
 
+/** Which captions stand where. @param {Element[]} items */
+const captionsIn = (items) => items.map((each) => each.getAttribute('data-seq')).join();
+
 /** @param {string} text @param {() => unknown} press */
 function button(text, press) {
   const made = document.createElement('button');
@@ -145,8 +148,9 @@ export class CaptionPanel {
 
   /** Items that stay are not moved: whoever types in one goes on typing. @param {Element[]} items the newest first */
   #place(items) {
+    const before = captionsIn([...this.#list.children]);
+    if (before !== '' && before !== captionsIn(items)) this.#movedAt = performance.now();
     for (const old of [...this.#list.children]) if (!items.includes(old)) old.remove();
-    if (items.length > 0 && this.#list.children.length > 0) this.#movedAt = performance.now();
     items.forEach((item, i) => {
       if (this.#list.children[i] !== item) this.#list.insertBefore(item, this.#list.children[i] ?? null);
     });
