@@ -203,6 +203,7 @@ describe('by keyboard alone', () => {
     expect([await goButton(page), await inSight(page)]).toEqual(before);
     await keyboard.press('End');
     await eventually(() => goButton(page), 'Pause');
+    await isStill(page);
     await keyboard.press('Home');
     await eventually(() => goButton(page), 'Jump to live');
     // Home goes to what is loaded; again and again, to the very first.
