@@ -159,6 +159,55 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (room, id)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Tokens of the whole relay, and tokens that end.
+  CREATE TABLE tokens_of_rooms_and_relay (
+    id TEXT PRIMARY KEY,
+    room TEXT REFERENCES rooms ON DELETE CASCADE, -- null: of every room
+    access TEXT NOT NULL CHECK (access IN ('publish', 'read', 'admin')),
+    label TEXT NOT NULL,
+    hash BLOB NOT NULL,                   -- SHA-256 of the whole token
+    created_ms INTEGER NOT NULL,
+    expires_ms INTEGER,                   -- null: never
+    successor TEXT,                       -- the token that takes its place
+    last_used_ms INTEGER,
+    CHECK (access = 'read' OR (access = 'publish') = (room IS NOT NULL))
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO tokens_of_rooms_and_relay (id, room, access, label, hash, created_ms, last_used_ms)
+    SELECT id, room, access, label, hash, created_ms, last_used_ms FROM tokens;
+  DROP TABLE tokens;
+  ALTER TABLE tokens_of_rooms_and_relay RENAME TO tokens;
+  CREATE INDEX tokens_by_room ON tokens (room);
+
+  -- Browsers that are logged in.
+  CREATE TABLE admin_sessions (
+    id TEXT PRIMARY KEY,
+    hash BLOB NOT NULL,                   -- SHA-256 of what the cookie holds
+    token TEXT,                           -- the admin token it began with; null: that of the file
+    created_ms INTEGER NOT NULL,
+    expires_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  -- What organizers did, and the relay by itself on their behalf.
+  CREATE TABLE audit (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at_ms INTEGER NOT NULL,               -- room time
+    actor TEXT NOT NULL,                  -- which token, or the schedule; never a secret
+    address TEXT NOT NULL,                -- of the client; empty: none
+    act TEXT NOT NULL,
+    room TEXT,
+    detail TEXT NOT NULL                  -- JSON, without secrets and without what was said
+  ) STRICT;
+
+  -- Where a talk comes from: set by hand, or by the schedule of that source.
+  ALTER TABLE talks ADD COLUMN source TEXT NOT NULL DEFAULT 'hand';
+
+  -- What an organizer decided about the talk that is on.
+  CREATE TABLE conducted (
+    room TEXT PRIMARY KEY REFERENCES rooms ON DELETE CASCADE,
+    state TEXT NOT NULL                   -- JSON
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /**

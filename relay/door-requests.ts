@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import { bearerToken, offeredToken, type Right } from './access.ts';
-import { audioProtocol, captionsProtocol } from './protocol.js';
+import { audioProtocol, captionsProtocol, liveProtocol } from './protocol.js';
 import { badRequest, type Refusal } from './refusal.ts';
 import { language } from './settings.ts';
 
-export type DoorName = 'audio' | 'captions' | 'legacyAudio' | 'legacyTranscript';
+export type DoorName = 'audio' | 'captions' | 'live' | 'legacyAudio' | 'legacyTranscript';
 
 export interface CaptionsQuery {
   /** The last seq the reader has; null: the newest few. */
@@ -28,14 +28,15 @@ export interface LegacyTranscriptQuery {
 
 export interface Door {
   readonly name: DoorName;
-  readonly right: Extract<Right, 'publish' | 'read'>;
+  readonly right: Right;
   /** The subprotocol it demands; null on the predecessor's doors. */
   readonly protocol: string | null;
 }
 
 export interface DoorRequest {
   readonly door: Door;
-  readonly room: string;
+  /** null: of no room. */
+  readonly room: string | null;
   readonly query: URLSearchParams;
   readonly protocols: readonly string[];
   readonly token: string | null;
@@ -44,6 +45,7 @@ export interface DoorRequest {
 const doors: Readonly<Record<DoorName, Door>> = {
   audio: { name: 'audio', right: 'publish', protocol: audioProtocol },
   captions: { name: 'captions', right: 'read', protocol: captionsProtocol },
+  live: { name: 'live', right: 'admin', protocol: liveProtocol },
   legacyAudio: { name: 'legacyAudio', right: 'publish', protocol: null },
   legacyTranscript: { name: 'legacyTranscript', right: 'read', protocol: null },
 };
@@ -53,6 +55,7 @@ const room = '([a-z0-9][a-z0-9-]{0,63})';
 const paths: readonly (readonly [RegExp, DoorName])[] = [
   [new RegExp(`^()/api/rooms/${room}/audio$`), 'audio'],
   [new RegExp(`^()/api/rooms/${room}/captions$`), 'captions'],
+  [/^\/api\/live$/, 'live'],
   [new RegExp(`^(?:/t/([A-Za-z0-9_-]{1,128}))?/ws/audio/${room}$`), 'legacyAudio'],
   [new RegExp(`^(?:/t/([A-Za-z0-9_-]{1,128}))?/ws/transcript/${room}$`), 'legacyTranscript'],
 ];
@@ -69,7 +72,7 @@ export function readDoorRequest({ url = '', headers }: IncomingMessage): DoorReq
     // Only clients that cannot do better may put a token into an address, which lands in access logs.
     const addressed = door.protocol === null ? (match[1] ?? query.get('token')) : null;
     const token = bearerToken(headers.authorization) ?? offeredToken(protocols) ?? addressed;
-    return { door, room: match[2] ?? '', query, protocols, token };
+    return { door, room: match[2] ?? null, query, protocols, token };
   }
   return null;
 }

@@ -2,7 +2,7 @@ import { type IncomingMessage, type ServerOptions, STATUS_CODES } from 'node:htt
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Logger } from '../systemd/log.ts';
-import { Access, type Admission } from './access.ts';
+import { Access, type Admission, type Right } from './access.ts';
 import {
   type CaptionsQuery,
   type Door,
@@ -23,6 +23,8 @@ import type { Tokens } from './tokens.ts';
 export interface DoorHandlers {
   audio(socket: WebSocket, room: LiveRoom, request: IncomingMessage): void;
   captions(socket: WebSocket, room: LiveRoom, query: CaptionsQuery): void;
+  /** All rooms, for organizers. */
+  live(socket: WebSocket): void;
   legacyAudio(socket: WebSocket, room: LiveRoom, query: LegacyAudioQuery): void;
   legacyTranscript(socket: WebSocket, room: LiveRoom, query: LegacyTranscriptQuery): void;
 }
@@ -32,6 +34,8 @@ export const defaultDoorLimits = {
   maxReadersPerRoom: 3000,
   /** Those that wait for their turn included; one is in charge. */
   maxAudioSocketsPerRoom: 8,
+  /** Admin pages that are open, of all organizers. */
+  maxAdminSockets: 50,
   /** A reader has nothing to say. */
   maxReaderPayloadBytes: 1024,
   maxAudioFrameBytes: 64 * 1024,
@@ -67,7 +71,8 @@ export interface DoorParts {
 
 interface Guest {
   readonly door: Door;
-  readonly room: LiveRoom;
+  /** null: of no room. */
+  readonly room: LiveRoom | null;
   readonly admission: Admission;
 }
 
@@ -78,13 +83,13 @@ export class Doors {
   readonly #log: Logger;
   readonly #handlers: DoorHandlers;
   readonly #limits: DoorLimits;
-  readonly #servers: { readonly publish: WebSocketServer; readonly read: WebSocketServer };
+  readonly #servers: Readonly<Record<Right, WebSocketServer>>;
   readonly #guests = new Map<WebSocket, Guest>();
   /** How many sockets of each right a room has, and what ends the watch for its deletion. */
   readonly #crowds = new Map<LiveRoom, { publish: number; read: number; unwatch: () => void }>();
   readonly #refusals = new Map<string, number>();
   readonly #told = new Map<string, number>();
-  #readers = 0;
+  readonly #open: Record<Right, number> = { publish: 0, read: 0, admin: 0 };
   #shut = false;
   #closing: Promise<void> | null = null;
   readonly #unlisten: () => void;
@@ -113,6 +118,7 @@ export class Doors {
       // One ws limit for both kinds of frame: the larger one; audio frames are checked below.
       publish: server(Math.max(wire.maxTextBytes, this.#limits.maxAudioFrameBytes)),
       read: server(this.#limits.maxReaderPayloadBytes),
+      admin: server(this.#limits.maxReaderPayloadBytes),
     };
     this.#unlisten = tokens.onRevoked((id) =>
       this.#closeWhere(({ admission }) => admission.tokenId === id, closeCodes.unauthorized, 'the token was revoked'),
@@ -125,8 +131,8 @@ export class Doors {
   }
 
   /** Open sockets of a right, in all rooms. */
-  count(right: 'publish' | 'read'): number {
-    return right === 'read' ? this.#readers : this.#guests.size - this.#readers;
+  count(right: Right): number {
+    return this.#open[right];
   }
 
   /** The http server's `upgrade` listener; there must be no other. */
@@ -136,7 +142,7 @@ export class Doors {
       const asked = readDoorRequest(request);
       const guest = asked ? this.#admit(asked) : noSuchDoor;
       if (!asked || 'status' in guest) this.#refuse(socket, 'status' in guest ? guest : noSuchDoor, asked);
-      else this.#open(guest, asked, request, socket, head);
+      else this.#upgrade(guest, asked, request, socket, head);
     } catch (error) {
       this.#log.error({ err: error }, 'an upgrade failed');
       this.#refuse(socket, {
@@ -169,41 +175,43 @@ export class Doors {
 
   #admit({ door, room: name, query, protocols, token }: DoorRequest): Guest | Refusal {
     if (this.#shut) return restarting(this.#limits.retryAfterSeconds);
-    const room = this.#rooms.get(name);
-    const asked = { name, public: room?.record.settings.public === true };
+    const room = name === null ? undefined : this.#rooms.get(name);
+    const asked = name === null ? null : { name, public: room?.record.settings.public === true };
     const admission = this.#access.decide(token, door.right, asked);
     if ('status' in admission) return admission;
-    if (!room) return noSuchRoom(name);
+    if (!room && name !== null) return noSuchRoom(name);
     if (door.protocol && !protocols.includes(door.protocol)) return missingProtocol(door.protocol);
     const query400 = door.name === 'captions' ? readCaptionsQuery(query) : null;
     if (query400 && 'status' in query400) return query400;
-    const { maxReaders, maxReadersPerRoom, maxAudioSocketsPerRoom, retryAfterSeconds } = this.#limits;
-    const crowd = this.#crowds.get(room);
-    const full =
-      door.right === 'read'
-        ? this.#readers >= maxReaders || (crowd?.read ?? 0) >= maxReadersPerRoom
-        : (crowd?.publish ?? 0) >= maxAudioSocketsPerRoom;
-    return full ? tooMany(door.right, retryAfterSeconds) : { door, room, admission };
+    const { maxReaders, maxReadersPerRoom, maxAudioSocketsPerRoom, maxAdminSockets, retryAfterSeconds } = this.#limits;
+    const crowd = room && this.#crowds.get(room);
+    const isFull = {
+      read: this.#open.read >= maxReaders || (crowd?.read ?? 0) >= maxReadersPerRoom,
+      publish: (crowd?.publish ?? 0) >= maxAudioSocketsPerRoom,
+      admin: this.#open.admin >= maxAdminSockets,
+    };
+    return isFull[door.right] ? tooMany(door.right, retryAfterSeconds) : { door, room: room ?? null, admission };
   }
 
-  #open(guest: Guest, asked: DoorRequest, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  #upgrade(guest: Guest, asked: DoorRequest, request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { door, room } = guest;
     this.#servers[door.right].handleUpgrade(request, socket, head, (opened) => {
       // ws closes the socket itself on a violation, with 1002, 1007 or 1009; the listener keeps that from being fatal.
-      opened.on('error', (error) => this.#log.debug({ err: error, room: room.record.name }, 'socket error'));
+      opened.on('error', (error) => this.#log.debug({ err: error, room: room?.record.name }, 'socket error'));
       this.#enter(opened, guest);
       this.#guard(opened, guest);
       try {
         this.#hand(opened, guest, asked, request);
       } catch (error) {
-        this.#log.error({ err: error, room: room.record.name, door: door.name }, 'a door failed');
+        this.#log.error({ err: error, room: room?.record.name, door: door.name }, 'a door failed');
         this.#end(opened, closeCodes.restart, 'the relay could not go on');
       }
     });
   }
 
   #hand(socket: WebSocket, { door, room }: Guest, { query }: DoorRequest, request: IncomingMessage): void {
-    if (door.name === 'audio') this.#handlers.audio(socket, room, request);
+    if (!room) this.#handlers.live(socket);
+    else if (door.name === 'audio') this.#handlers.audio(socket, room, request);
     else if (door.name === 'legacyAudio') this.#handlers.legacyAudio(socket, room, readLegacyAudioQuery(query));
     else if (door.name === 'legacyTranscript')
       this.#handlers.legacyTranscript(socket, room, readLegacyTranscriptQuery(query));
@@ -216,6 +224,15 @@ export class Doors {
   #enter(socket: WebSocket, guest: Guest): void {
     const { room, door } = guest;
     this.#guests.set(socket, guest);
+    this.#open[door.right]++;
+    socket.once('close', () => {
+      this.#guests.delete(socket);
+      this.#open[door.right]--;
+    });
+    if (room && door.right !== 'admin') this.#crowd(socket, room, door.right);
+  }
+
+  #crowd(socket: WebSocket, room: LiveRoom, right: 'publish' | 'read'): void {
     let crowd = this.#crowds.get(room);
     if (!crowd) {
       const deleted = () => this.#closeWhere((each) => each.room === room, closeCodes.roomGone, 'the room was deleted');
@@ -224,13 +241,10 @@ export class Doors {
       crowd = { publish: 0, read: 0, unwatch };
       this.#crowds.set(room, crowd);
     }
-    crowd[door.right]++;
-    if (door.right === 'read') this.#readers++;
+    crowd[right]++;
     const entered = crowd;
     socket.once('close', () => {
-      this.#guests.delete(socket);
-      entered[door.right]--;
-      if (door.right === 'read') this.#readers--;
+      entered[right]--;
       if (entered.publish + entered.read > 0) return;
       entered.unwatch();
       this.#crowds.delete(room);
@@ -250,11 +264,11 @@ export class Doors {
       return;
     }
     keepHeartbeat(socket, { intervalMs: limits.readerPingMs, deadAfterMs: limits.readerDeadAfterMs }, () => {
-      if (admission.anonymous && !room.record.settings.public)
+      if (admission.anonymous && room?.record.settings.public === false)
         this.#end(socket, closeCodes.unauthorized, 'the room needs a token now');
     });
     // The predecessor ignored what its displays sent, and some send; ours have no reason to.
-    if (door.name === 'captions')
+    if (door.name === 'captions' || door.name === 'live')
       socket.on('message', () => this.#end(socket, closeCodes.unsupportedData, 'readers send nothing'));
   }
 
@@ -318,13 +332,14 @@ const noSuchRoom = (name: string): Refusal => ({
 const missingProtocol = (protocol: string) =>
   badRequest('subprotocol', `This socket speaks ${protocol}`, `Offer the WebSocket subprotocol "${protocol}".`);
 
-const tooMany = (right: 'publish' | 'read', retryAfterSeconds: number) =>
-  unavailable(
-    right === 'read' ? 'too-many-readers' : 'too-many-sources',
-    right === 'read' ? 'The relay has as many readers as it takes' : 'The room has as many audio sockets as it takes',
-    'Try again later, or raise the limit of the relay.',
-    retryAfterSeconds,
-  );
+const fullOf: Readonly<Record<Right, readonly [code: string, message: string]>> = {
+  read: ['too-many-readers', 'The relay has as many readers as it takes'],
+  publish: ['too-many-sources', 'The room has as many audio sockets as it takes'],
+  admin: ['too-many-organizers', 'The relay has as many admin pages open as it takes'],
+};
+
+const tooMany = (right: Right, retryAfterSeconds: number) =>
+  unavailable(...fullOf[right], 'Try again later, or raise the limit of the relay.', retryAfterSeconds);
 
 const restarting = (retryAfterSeconds: number) =>
   unavailable('stopping', 'The relay is stopping', 'Connect again in a few seconds.', retryAfterSeconds);

@@ -25,6 +25,7 @@ import { RelayHealth } from './health.ts';
 import { LegacyAudio } from './legacy-audio.ts';
 import { LegacyReaders } from './legacy-readers.ts';
 import type { LiveRoom } from './live.ts';
+import { LiveFeed } from './live-feed.ts';
 import { createMetricsApp, Metrics } from './metrics.ts';
 import { type CheckingOptions, checkingOptions, checkOptions, type RelayOptions, relayOptions } from './options.ts';
 import { checkPages } from './pages.ts';
@@ -176,6 +177,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   const readers = new Readers();
   const legacyReaders = new LegacyReaders(readers);
   const health = new RelayHealth(db);
+  const liveFeed = new LiveFeed({ rooms: running, readers });
   const id = relayId(db);
   const bootId = randomUUID();
 
@@ -195,6 +197,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
       audio: (socket, live) =>
         new Uplink(socket, room(live), { relayId: id, spool, time, log: logs('uplink') }).start(),
       captions: (socket, live, query) => readers.serve(socket, live, query),
+      live: (socket) => liveFeed.serve(socket),
       legacyAudio: (socket, live, { lang }) => {
         if (lang) running.suggestLanguage(live.record.name, lang);
         new LegacyAudio(socket, room(live), { spool, time, bootId }).start();

@@ -55,7 +55,7 @@ export function addPages(app: Pick<Hono, 'get' | 'use'>, { pagesDir, protocolFil
 
   const roomPage = new RegExp(`^/rooms/${roomPattern.source.slice(1)}`);
   app.get('/rooms/:room', page(pagePolicy), tagged, only(roomPage), file(join(pagesDir, 'caption.html')));
-  app.get('/admin', page(adminPolicy), tagged, file(join(pagesDir, 'admin.html')));
+  app.get('/admin', page(adminPolicy), tagged, file(join(pagesDir, 'admin/admin.html')));
   app.get('/relay/protocol.js', page(pagePolicy), tagged, file(protocolFile));
   for (const [name, path] of packageFiles(pagesDir))
     app.get(`/display/lib/${name}`, page(pagePolicy), tagged, file(path));

@@ -9,6 +9,7 @@
 
 export const audioProtocol = 'sala.audio.v1';
 export const captionsProtocol = 'sala.captions.v1';
+export const liveProtocol = 'sala.live.v1';
 /** Browsers cannot set headers: they offer the token as a second subprotocol, which is never echoed. */
 export const bearerPrefix = 'bearer.';
 
@@ -394,4 +395,18 @@ export const parseRelayMessage = (text) => parseMessage(relayTable, text);
  * @typedef {{ type: 'level', rmsDbfs: number }} InputLevel of the room's sound, for readers that asked with `level=true`
  * @typedef {Caption | Amend | Clear | Pause | Resume} LogMessage
  * @typedef {CaptionsHello | CaptionsReset | LogMessage | Partial | Status | TalkChange | InputLevel} CaptionsMessage
+ */
+
+// ------------------------------------------------------------------------------------------------- organizers' live view
+
+/**
+ * `/api/live`, for admin pages; the page sends nothing. Rooms are the views of `GET /api/rooms`.
+ * @typedef {{ code: string, severity: 'fault' | 'warning', message: string, hint: string, since: number }} Alarm in plain
+ *   words, with what to do; `since`: room time
+ * @typedef {{ type: 'hello', version: string, at: number }} LiveHello first of all; `at`: room time now
+ * @typedef {{ type: 'rooms', at: number, rooms: object[], gone: string[] }} LiveRoomsMessage every room at first, then those
+ *   that changed; `gone` were deleted
+ * @typedef {{ type: 'levels', levels: Record<string, number> }} LiveLevels dBFS by room, about four times a second
+ * @typedef {{ type: 'alarms', alarms: Alarm[] }} LiveAlarms of the relay itself, when they change
+ * @typedef {LiveHello | LiveRoomsMessage | LiveLevels | LiveAlarms} LiveMessage
  */

@@ -18,7 +18,7 @@ test('pages come with their policy, and nothing but pages comes out of their fol
   expect(page.headers.get('content-type')).toContain('text/html');
   expect(page.headers.get('content-security-policy')).toContain("script-src 'self'");
   expect(page.headers.get('cache-control')).toBe('no-cache');
-  for (const path of ['/admin', '/', '/relay/protocol.js', '/display/admin.js', '/display/admin.css'])
+  for (const path of ['/admin', '/', '/relay/protocol.js', '/display/admin/admin.js', '/display/admin/admin.css'])
     expect({ path, status: (await ask('GET', path, undefined, null)).status }).toEqual({ path, status: 200 });
   expect((await ask('GET', '/admin', undefined, null)).headers.get('content-security-policy')).toContain(
     "frame-ancestors 'none'",
@@ -52,7 +52,7 @@ test('no path leads out of the folder of the pages', async () => {
         done(response.statusCode ?? 0);
       }).end(),
     );
-  expect(await status('/display/admin.js')).toBe(200);
+  expect(await status('/display/admin/admin.js')).toBe(200);
   for (const path of [
     '/display/../relay/protocol.js/../../package.json',
     '/display/../package.json',
@@ -61,7 +61,7 @@ test('no path leads out of the folder of the pages', async () => {
     '/display/%2e%2e%2frelay%2fprotocol.js',
     '/display/..%5crelay%5cprotocol.js',
     '/display//etc/passwd.js',
-    '/display/admin.js%00.html',
+    '/display/admin/admin.js%00.html',
     '/display/.hidden.js',
     '/display/kiosk/../../package.json',
     '/display/./../relay/doors.ts',

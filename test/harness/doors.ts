@@ -52,7 +52,8 @@ export class House {
       log: this.captured.log,
       handlers: {
         audio: () => {},
-        legacyAudio: () => {},
+        live: () => {},
+      legacyAudio: () => {},
         captions: (socket, room, query) => this.readers.serve(socket, room, query),
         legacyTranscript: (socket, room, query) => legacy.serve(socket, room, query),
         ...handlers,

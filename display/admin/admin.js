@@ -1,7 +1,7 @@
 // @ts-check
 /** The admin page: every room with its state, its language and what can be done to its captions. The token lives in this
  * module's memory only. */
-import { actButtons, CaptionPanel } from './admin-acts.js';
+import { actButtons, CaptionPanel } from './acts.js';
 
 const refreshMs = 3000;
 const requestTimeoutMs = 10_000;
