@@ -8,7 +8,7 @@ import type {
   SessionSettings,
   Word,
 } from './engines/engine.ts';
-import { quietRms, rmsOf, SpeechLevel } from './loudness.ts';
+import { quietRms, rmsOf, WordlessSpeech } from './loudness.ts';
 import { bytesPerSample, frameSamples, intersect, type RangeSet, sampleRate, subtract, union } from './protocol.js';
 import type { Lease } from './quota.ts';
 import { explainConflicts, promisesBroken } from './recognition.ts';
@@ -86,8 +86,7 @@ export class Attempt {
   readonly #said: SaidWords;
   #done = 0;
   #openSegment = false;
-  readonly #level = new SpeechLevel();
-  #unanswered = 0;
+  readonly #speech = new WordlessSpeech();
   /** Runs of frames that may hold words and are not behind us, in engine time. */
   #loud: { from: number; to: number }[] = [];
   #over = false;
@@ -111,7 +110,7 @@ export class Attempt {
     this.#session = openSession(engine, settings, {
       ready: () => {
         this.#ready = true;
-        this.#unanswered = 0;
+        this.#speech.ready();
         if (!this.#over) listener.ready();
       },
       partial: (result) => this.#partial(result),
@@ -136,7 +135,12 @@ export class Attempt {
 
   /** What sounded like speech since the engine last said anything, or was ready to; in samples. */
   get unanswered(): number {
-    return this.#unanswered;
+    return this.#speech.sinceReady;
+  }
+
+  /** The same, what it heard before it was ready included. */
+  get wordless(): number {
+    return this.#speech.inAll;
   }
 
   /** How far engine time is ahead of this session's own wall clock. */
@@ -165,7 +169,7 @@ export class Attempt {
     this.#map.add(stream, position, audio.length / bytesPerSample);
     const rms = rmsOf(audio);
     if (rms >= quietRms) this.#noteLoud(from, this.fed);
-    if (this.#level.isSpeech(rms)) this.#unanswered += this.fed - from;
+    this.#speech.hear(rms, this.fed - from);
     this.#session.write(audio, { stream, position });
   }
 
@@ -212,7 +216,7 @@ export class Attempt {
 
   #answered(): boolean {
     if (this.#over) return false;
-    this.#unanswered = 0;
+    this.#speech.answered();
     this.#listener.answered?.();
     return !this.#over;
   }

@@ -18,15 +18,36 @@ export function rmsOf(audio: Uint8Array): number {
 }
 
 /**
- * Tells what may be speech from a room's hum: what stands out of the quietest heard lately. Applause and music pass for
- * speech here; a quiet speaker counts as soon as there was one pause.
+ * How much of what a session heard may be speech that its engine has said nothing of yet; in samples. Speech is told from a
+ * room's hum: it stands out of the quietest heard lately. Applause and music pass for speech here; a quiet speaker counts as
+ * soon as there was one pause.
  */
-export class SpeechLevel {
+export class WordlessSpeech {
   #noiseRms = Number.POSITIVE_INFINITY;
+  #inAll = 0;
+  #beforeReady = 0;
 
-  /** Takes the RMS of the next 100 ms or less: whether that may be speech. */
-  isSpeech(rms: number): boolean {
+  get inAll(): number {
+    return this.#inAll;
+  }
+
+  /** Without what it heard while it was being opened: no answer to that is late yet. */
+  get sinceReady(): number {
+    return this.#inAll - this.#beforeReady;
+  }
+
+  /** Takes the RMS of the next 100 ms or less. */
+  hear(rms: number, samples: number): void {
     this.#noiseRms = Math.min(rms, Math.max(1, this.#noiseRms) * noiseRise);
-    return rms >= Math.min(loudRms, Math.max(quietRms, this.#noiseRms * aboveNoise));
+    if (rms >= Math.min(loudRms, Math.max(quietRms, this.#noiseRms * aboveNoise))) this.#inAll += samples;
+  }
+
+  ready(): void {
+    this.#beforeReady = this.#inAll;
+  }
+
+  /** The engine says something. */
+  answered(): void {
+    this.#inAll = this.#beforeReady = 0;
   }
 }

@@ -99,7 +99,10 @@ export class MuteWatch {
   }
 }
 
-/** Whether a session that is over heard so much at its end that an engine with prompt partials should have said something. */
-export function isUnanswered({ unanswered }: Hearing, engine: Engine): boolean {
-  return engine.promptPartials && unanswered >= muteLimits.firstSamples;
+/**
+ * Whether a session that is over heard so much at its end that an engine with prompt partials should have said something. One
+ * that ended well has gone through all of it, whenever it was ready.
+ */
+export function isUnanswered({ wordless }: { readonly wordless: number }, engine: Engine): boolean {
+  return engine.promptPartials && wordless >= muteLimits.firstSamples;
 }
