@@ -3,6 +3,8 @@ import { Attempt, type Heard } from './attempt.ts';
 import { toMono } from './audio.ts';
 import type { DailyBudget } from './budget.ts';
 import type { Engine, SessionSettings } from './engines/engine.ts';
+import { feedLimits } from './feed-options.ts';
+import { ownedFrom } from './feed-places.ts';
 import { type Governing, sessionSettings } from './governing.ts';
 import { isUnanswered } from './mute.ts';
 import { Pace } from './pace.ts';
@@ -24,6 +26,8 @@ export interface BackfillLimits {
   readonly patienceMs: number;
   /** Heard on either side of the stretch, so that words at its ends are whole. */
   readonly overlapMs: number;
+  /** Left for later where audio begins whose beginning is still to come: the rest of a long word. */
+  readonly cutMs: number;
   readonly maxLeadMs: number;
   readonly finishTimeoutMs: number;
   /** Stretches remembered as heard once without an answer. */
@@ -36,6 +40,7 @@ export const backfillLimits: BackfillLimits = {
   minStartMs: 10_000,
   patienceMs: 5000,
   overlapMs: 500,
+  cutMs: feedLimits.cutMs,
   maxLeadMs: 5000,
   finishTimeoutMs: 10_000,
   maxDoubted: 1000,
@@ -183,14 +188,16 @@ export class Backfill {
   #stretches(room: BackfillRoom): Stretch[] {
     if ((this.#retry.get(room.name)?.notBeforeMs ?? 0) > this.#now()) return [];
     return this.#spool.streamsOf(room.name).flatMap((stream) => {
-      return subtract(this.#missing(room, stream), this.taken(stream.id)).flatMap(([from, to]) => {
-        const begin = intersect([[from, to]], stream.received)[0]?.[0];
-        if (begin === undefined) return [];
-        const until = Math.min(to, this.#governing.at(stream, begin)?.until ?? to);
-        const here = runEnd(stream.received, begin);
-        const enough =
-          here >= until || here - begin >= samples(this.#limits.minStartMs) || (stream.ended && here > begin);
-        return enough ? [{ room, stream, from: begin, to: until }] : [];
+      return subtract(this.#missing(room, stream), this.taken(stream.id)).flatMap(([least, to]) => {
+        // The first piece that is here; where live captions have jumped to, all of it may have to wait for what comes before.
+        const [piece] = intersect([[least, to]], stream.received)
+          .map(([begin, here]) => ({ from: ownedFrom(stream, begin, samples(this.#limits.cutMs)), here }))
+          .filter(({ from, here }) => from < here);
+        if (!piece) return [];
+        const { from, here } = piece;
+        const until = Math.min(to, this.#governing.at(stream, from)?.until ?? to);
+        const isEnough = here >= until || here - from >= samples(this.#limits.minStartMs) || stream.ended;
+        return isEnough ? [{ room, stream, from, to: until }] : [];
       });
     });
   }
@@ -246,7 +253,7 @@ export class Backfill {
     const outcome = await over.promise;
     if (engine.paid) this.#budget.spend((this.#now() - startedMs) / 1000);
     if (outcome === 'failed' || this.#stopped) return;
-    if (isUnanswered(attempt, engine) && this.#doubt(stretch)) {
+    if (this.#doubt(stretch, isUnanswered(attempt, engine))) {
       this.#putOff(room.name, 'reopen', this.#now() - startedMs);
       return;
     }
@@ -295,9 +302,9 @@ export class Backfill {
   }
 
   /** Whether to ask another session: music has no words either, so the second answer counts, whatever it is. */
-  #doubt({ room, stream, to }: Stretch): boolean {
+  #doubt({ room, stream, to }: Stretch, isMute: boolean): boolean {
     const name = `${stream.id} ${to}`;
-    if (this.#doubted.delete(name)) return false;
+    if (this.#doubted.delete(name) || !isMute) return false;
     this.#doubted.add(name);
     const [oldest] = this.#doubted;
     if (oldest !== undefined && this.#doubted.size > this.#limits.maxDoubted) this.#doubted.delete(oldest);

@@ -27,6 +27,10 @@ let backfill: Backfill | undefined;
 let heard: number[];
 /** What the live feed takes care of. */
 let claimed: RangeSet;
+/** Sessions that hear and say nothing, by their index. */
+let mute: number[];
+/** After this a session says that it is ready. */
+let readyAfterMs: number;
 
 beforeEach(() => {
   vi.useFakeTimers({
@@ -45,6 +49,8 @@ beforeEach(() => {
   vi.spyOn(stream, 'read').mockImplementation(async (from, to) => Buffer.alloc((to - from) * 2, 0x20));
   heard = [];
   claimed = [];
+  mute = [];
+  readyAfterMs = 0;
 });
 
 afterEach(async () => {
@@ -69,14 +75,14 @@ const engine: Engine = {
     }
     const session = heard.push(0) - 1;
     let samples = 0;
-    queueMicrotask(() => listener.ready());
+    setTimeout(() => listener.ready(), readyAfterMs);
     return {
       write: (audio) => {
         samples += audio.length / 2;
         heard[session] = samples / sampleRate;
       },
       end: () => {
-        for (let start = 0; start < samples; start += sampleRate) {
+        for (let start = 0; start < samples && !mute.includes(session); start += sampleRate) {
           const span = { text: `w${start}`, start, end: Math.min(start + frameSamples, samples) };
           const word = { ...span, kind: 'word' as const, confidence: null, speaker: null, stable: true };
           listener.final({ id: `${session}-${start}`, ...span, words: [word], language: 'en-US' });
@@ -236,6 +242,79 @@ test('a stretch that stops arriving is captioned as far as it came, and the rest
   write(15, 40);
   await pass(60);
   expect(heard).toEqual([15, 25]);
+  expect(made.pendingMs('hall')).toBe(0);
+});
+
+test('the beginning of audio that came before what it follows is heard with that, not by itself', async () => {
+  // Live captions have jumped to 12 s and left the rest of a word that may have begun before.
+  claimed = [
+    [0, at(4)],
+    [at(12.3), at(1000)],
+  ];
+  write(0, 4);
+  write(12, 20);
+  const made = start();
+  await pass(20);
+  expect(heard).toEqual([]);
+  write(4, 12);
+  await pass(30);
+  expect(heard).toEqual([8.3]);
+  expect(made.pendingMs('hall')).toBe(0);
+});
+
+test('what lies behind such a beginning does not wait for it', async () => {
+  claimed = [[at(45), at(1000)]];
+  write(30, 45);
+  const made = start();
+  await pass(60);
+  expect(made.pendingMs('hall')).toBe(300);
+  write(0, 29);
+  spool.declareHole(stream, { from: at(29), to: at(30), reason: 'bound' });
+  await pass(60);
+  expect(heard).toEqual([14.7, 0.3, 29]);
+  expect(made.pendingMs('hall')).toBe(0);
+});
+
+test('a beginning too short to be heard by itself keeps nothing of an ended stream waiting', async () => {
+  write(10, 10.2);
+  write(20, 24);
+  spool.end(stream, at(24));
+  const made = start();
+  await pass(60);
+  expect(heard).toEqual([3.7]);
+  expect(made.pendingMs('hall')).toBe(500);
+});
+
+test('where a session hears sound and says nothing, one more is asked, and its answer counts', async () => {
+  write(0, 20);
+  claimed = [[at(6), at(12)]];
+  mute = [0, 2, 3];
+  const made = start({ limits: { maxSessions: 1 } });
+  await pass(60);
+  expect(heard).toEqual([6, 6, 8, 8]);
+  expect(made.pendingMs('hall')).toBe(0);
+});
+
+test('what it heard before it was ready counts, too', async () => {
+  write(0, 6);
+  mute = [0];
+  readyAfterMs = 1500;
+  start();
+  await pass(60);
+  expect(heard).toEqual([6, 6]);
+});
+
+test('an answer to a part of a stretch is none to its rest', async () => {
+  write(40, 41);
+  claimed = [[at(40), at(1000)]];
+  write(0, 15);
+  mute = [0, 2];
+  const made = start();
+  await pass(60);
+  expect(heard).toEqual([15, 15]);
+  write(15, 40);
+  await pass(120);
+  expect(heard).toEqual([15, 15, 25, 25]);
   expect(made.pendingMs('hall')).toBe(0);
 });
 
