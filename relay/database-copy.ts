@@ -33,7 +33,10 @@ export function updateCopy(copy: BetterSqlite.Database, file: string): CopyState
     if (copy.prepare(`DELETE FROM log WHERE room IN (${others})`).run().changes > 0)
       copy.exec('DELETE FROM main.rooms');
     const { left, seqs } = copyLogs(copy);
-    if (left > 0) for (const table of tablesOf(copy)) if (table !== 'log') copyTable(copy, table);
+    if (left > 0) {
+      copyAudit(copy);
+      for (const table of tablesOf(copy)) if (table !== 'log' && table !== 'audit') copyTable(copy, table);
+    }
     return { isComplete: left > 0, seqs };
   })();
 }
@@ -51,6 +54,14 @@ function copyLogs(copy: BetterSqlite.Database): { left: number; seqs: Map<string
     seqs.set(room, newest.get(room) ?? 0);
   }
   return { left, seqs };
+}
+
+/** By what it grew, like a log, and without what has gone at its old end: too long to be compared row by row. */
+function copyAudit(copy: BetterSqlite.Database): void {
+  copy.exec(`
+    DELETE FROM main.audit WHERE id < (SELECT coalesce(min(id), 0) FROM live.audit);
+    INSERT INTO main.audit SELECT * FROM live.audit WHERE id > (SELECT coalesce(max(id), 0) FROM main.audit);
+  `);
 }
 
 const tablesOf = (db: BetterSqlite.Database) =>

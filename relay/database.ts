@@ -190,7 +190,7 @@ export const migrations: readonly string[] = [
 
   -- What organizers did, and the relay by itself on their behalf.
   CREATE TABLE audit (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    id INTEGER PRIMARY KEY,               -- in order; only the oldest are ever deleted
     at_ms INTEGER NOT NULL,               -- room time
     actor TEXT NOT NULL,                  -- which token, or the schedule; never a secret
     address TEXT NOT NULL,                -- of the client; empty: none
