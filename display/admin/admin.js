@@ -2,17 +2,16 @@
 /** The admin page: every room with its state, its language and what can be done to its captions. The token lives in this
  * module's memory only. */
 import { actButtons, CaptionPanel } from './acts.js';
+import { makeCall } from './call.js';
+import { EventPanels } from './event-panels.js';
+import { Login } from './login.js';
+import { RoomPanels } from './room-panels.js';
 
 const refreshMs = 3000;
-const requestTimeoutMs = 10_000;
 /** The left end of the meters, dBFS. */
 const quietestDb = -75;
 
-/**
- * @typedef {{ room: string, name: string, language: string, seq: number, paused: boolean,
- *   live: { state: string, message: string, lagMs: number, engine: { message: string, hint: string },
- *     rest: { levelDb: number, thresholdDb: number | null }, spent: { seconds: number, money: number } } }} RoomView
- */
+/** @typedef {import('./live.js').RoomView} RoomView */
 
 /** @template {Element} E @param {string} selector @param {new () => E} kind @param {ParentNode} [within] @returns {E} */
 function part(selector, kind, within = document) {
@@ -22,7 +21,6 @@ function part(selector, kind, within = document) {
 }
 
 const entry = part('#entry', HTMLFormElement);
-const tokenField = part('#token', HTMLInputElement);
 const notice = part('#notice', HTMLParagraphElement);
 const table = part('#rooms', HTMLTableElement);
 const rows = part('tbody', HTMLTableSectionElement, table);
@@ -34,26 +32,36 @@ const acts = new Map();
 let token = '';
 let isAway = false;
 
-/** @template T @param {string} method @param {string} path @param {object} [body] @returns {Promise<T>} */
-async function call(method, path, body) {
-  const { answer, ok } = await fetch(path, {
-    method,
-    headers: { authorization: `Bearer ${token}`, ...(body ? { 'content-type': 'application/json' } : {}) },
-    ...(body ? { body: JSON.stringify(body) } : {}),
-    signal: AbortSignal.timeout(requestTimeoutMs),
-  })
-    .then(async (response) => ({ answer: await response.json(), ok: response.ok }))
-    .catch(() => {
-      throw new Error('The relay cannot be reached. What stands here may be old; this page keeps asking.');
-    });
-  if (!ok) throw new Error(`${answer.error.message}. ${answer.error.hint}`);
-  return answer;
-}
-
 /** @param {unknown} error */
 function tell(error) {
   notice.textContent = error instanceof Error ? error.message : String(error);
 }
+
+const call = makeCall({ signedOut: () => {}, bearer: () => token });
+const [roomSection, eventSection] = [part('#room', HTMLElement), part('#event', HTMLElement)];
+const roomPanels = new RoomPanels({ call, tell });
+const eventPanels = new EventPanels({ call, tell });
+/** The room whose panels are open. @type {string | null} */
+let openRoom = null;
+
+/** @param {RoomView} view */
+function openPanels(view) {
+  closePanels();
+  openRoom = view.room;
+  roomSection.hidden = false;
+  roomPanels.open(view, part('.panels', HTMLElement, roomSection));
+}
+function closePanels() {
+  if (openRoom !== null) roomPanels.close();
+  openRoom = null;
+  roomSection.hidden = true;
+}
+part('.close', HTMLElement, roomSection).addEventListener('click', closePanels);
+part('#show-event', HTMLElement).addEventListener('click', () => {
+  eventSection.hidden = !eventSection.hidden;
+  if (eventSection.hidden) eventPanels.close();
+  else eventPanels.open(part('.panels', HTMLElement, eventSection));
+});
 
 const section = part('#captions', HTMLElement);
 const [title, list, close] = [
@@ -132,9 +140,16 @@ function show(view) {
   const known = [...rows.rows].find((row) => row.dataset.room === room);
   const row = known ?? rowOf(view);
   if (!known) rows.append(row);
+  if (openRoom === room) roomPanels.update(view);
+  const opener = document.createElement('button');
+  opener.type = 'button';
+  opener.textContent = name;
+  opener.addEventListener('click', () => openPanels(view));
+  const nameCell = cell('', room);
+  nameCell.prepend(opener);
   const engine = [live.engine.message, live.engine.hint].filter(Boolean).join(' ');
   [
-    cell(name, room),
+    nameCell,
     cell(live.state, [live.message, engine].filter(Boolean).join(' ')),
     soundOf(view),
     cell(`${(live.lagMs / 1000).toFixed(1)} s`),
@@ -168,9 +183,12 @@ async function refresh() {
   setTimeout(refresh, refreshMs);
 }
 
-entry.addEventListener('submit', (event) => {
-  event.preventDefault();
-  token = tokenField.value.trim();
-  tokenField.value = '';
-  void refresh();
+const login = new Login({
+  form: entry,
+  tell,
+  enter: async (given) => {
+    token = given;
+    await refresh();
+  },
 });
+login.ask();

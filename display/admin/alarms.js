@@ -1,0 +1,3 @@
+// @ts-check
+/** Sound and notifications for alarms, by choice. */
+export {};

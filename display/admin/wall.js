@@ -1,0 +1,3 @@
+// @ts-check
+/** A card for every room, the one with a fault first. */
+export {};
