@@ -5,6 +5,7 @@ import { methodNotAllowed } from 'hono/method-not-allowed';
 import { SalaError } from '../systemd/errors.ts';
 import type { Logger } from '../systemd/log.ts';
 import { Access } from './access.ts';
+import type { ClientAddresses } from './addresses.ts';
 import { answerRefusal, Refused } from './api-access.ts';
 import { addActCalls } from './api-acts.ts';
 import { addCostCalls } from './api-costs.ts';
@@ -32,6 +33,8 @@ import type { Vocabularies } from './vocabularies.ts';
 export interface ApiParts {
   readonly rooms: LiveRooms;
   readonly tokens: Pick<Tokens, 'create' | 'list' | 'delete' | 'identify'>;
+  /** Where calls come from, for limits and the audit log; by default the peer. */
+  readonly addresses?: ClientAddresses;
   readonly textRules: TextRuleBook;
   readonly talks: Talks;
   readonly vocabularies: Vocabularies;

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Logger } from '../systemd/log.ts';
 import { Access, type Admission, type Right } from './access.ts';
+import { ClientAddresses } from './addresses.ts';
 import {
   type CaptionsQuery,
   type Door,
@@ -64,6 +65,8 @@ export interface DoorParts {
   readonly rooms: LiveRooms;
   readonly tokens: Pick<Tokens, 'identify' | 'onRevoked'>;
   readonly adminToken: { matches(token: string): boolean };
+  /** By default the peer's own address counts. */
+  readonly addresses?: ClientAddresses;
   readonly log: Logger;
   readonly handlers: DoorHandlers;
   readonly limits?: Partial<DoorLimits>;
@@ -80,6 +83,7 @@ interface Guest {
 export class Doors {
   readonly #rooms: LiveRooms;
   readonly #access: Access;
+  readonly #addresses: ClientAddresses;
   readonly #log: Logger;
   readonly #handlers: DoorHandlers;
   readonly #limits: DoorLimits;
@@ -94,9 +98,10 @@ export class Doors {
   #closing: Promise<void> | null = null;
   readonly #unlisten: () => void;
 
-  constructor({ rooms, tokens, adminToken, log, handlers, limits = {} }: DoorParts) {
+  constructor({ rooms, tokens, adminToken, addresses = new ClientAddresses(), log, handlers, limits = {} }: DoorParts) {
     this.#rooms = rooms;
     this.#access = new Access(tokens, adminToken);
+    this.#addresses = addresses;
     this.#log = log;
     this.#handlers = handlers;
     this.#limits = { ...defaultDoorLimits, ...limits };

@@ -10,6 +10,7 @@ import { SalaError } from '../systemd/errors.ts';
 import { createLog } from '../systemd/log.ts';
 import { SystemdNotifier } from '../systemd/notify.ts';
 import { type Program, type Running, run } from '../systemd/program.ts';
+import { ClientAddresses } from './addresses.ts';
 import { createApi } from './api.ts';
 import { Backfill } from './backfill.ts';
 import { DailyBudget } from './budget.ts';
@@ -181,6 +182,8 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   const id = relayId(db);
   const bootId = randomUUID();
 
+  const addresses = new ClientAddresses(options.trustedProxy);
+
   const room = ({ record }: LiveRoom): Room => {
     const found = running.get(record.name);
     if (!found)
@@ -190,6 +193,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   const doors = new Doors({
     rooms: running,
     tokens,
+    addresses,
     adminToken,
     log: logs('doors'),
     limits: options,
@@ -210,6 +214,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   const api = createApi({
     rooms: running,
     tokens,
+    addresses,
     textRules,
     talks,
     vocabularies,

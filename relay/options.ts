@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { address, toggle } from '../systemd/configuration.ts';
 import { ConfigurationError, messageOf, SalaError } from '../systemd/errors.ts';
+import { ClientAddresses } from './addresses.ts';
 import { type AdminToken, readAdminToken } from './admin-token.ts';
 import { defaultDoorLimits } from './doors.ts';
 import { engineName, language } from './settings.ts';
@@ -12,6 +13,16 @@ const languages = z
   .string()
   .transform((tags) => tags.split(',').map((tag) => tag.trim()))
   .pipe(z.array(language));
+const proxies = z
+  .string()
+  .transform((list) => list.split(',').map((each) => each.trim()))
+  .superRefine((list, context) => {
+    try {
+      new ClientAddresses(list);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: messageOf(error) });
+    }
+  });
 const money = z.coerce.number().min(0);
 const count = (fallback: number) => z.coerce.number().int().min(1).default(fallback);
 
@@ -29,6 +40,9 @@ export const relayOptions = z.object({
     .meta(text('engine of rooms that name none: transcribe, pocketsphinx, sherpa, script:NAME', 'NAME')),
   language: language.prefault('en-US').meta(text('language of a room nobody has assigned one [en-US]', 'TAG')),
   adminTokenFile: file.meta(adminTokenFile),
+  trustedProxy: proxies
+    .optional()
+    .meta(text('proxies whose X-Forwarded-For is believed: addresses or CIDR, by commas [none]', 'LIST')),
   metricsListen: address.optional().meta(text('serve /metrics there without a token', 'HOST:PORT')),
   retain: z
     .enum(['captioned', 'hours', 'archive'])
