@@ -2,15 +2,15 @@
 /** The caption page: reads its address, connects its parts, starts them. */
 import { Connection, connectionLimits } from './connection.js';
 import { hideIdleCursor } from './cursor.js';
-import { showInvitation } from './invitation.js';
 import { Notices } from './notices.js';
 import { readParameters } from './parameters.js';
 import { captionsSocket, fetchPlace, isRefused, placeOfAddress, watchPlace } from './place.js';
-import { Reader } from './reader.js';
-import { Screen } from './screen.js';
-import { Stage } from './stage.js';
+import { Reader } from './reader/reader.js';
+import { showInvitation } from './screen/invitation.js';
+import { Screen } from './screen/screen.js';
 import { stringsFor } from './strings.js';
-import { Welcome } from './welcome.js';
+import { Stage } from './welcome/stage.js';
+import { Welcome } from './welcome/welcome.js';
 
 /** @import { PageParameters } from './parameters.js' */
 /** @import { Place } from './place.js' */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { BurnIn, burnInLimits, offsetAt } from '../display/burn-in.js';
-import { Pace, paceLimits } from '../display/pace.js';
+import { BurnIn, burnInLimits, offsetAt } from '../display/screen/burn-in.js';
+import { Pace, paceLimits } from '../display/screen/pace.js';
 
 interface Arrival {
   readonly at: number;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { Paging, pagingLimits } from '../display/reader-paging.js';
-import type { Page, PageQuery } from '../display/reader-window.js';
+import { Paging, pagingLimits } from '../display/reader/paging.js';
+import type { Page, PageQuery } from '../display/reader/window.js';
 import { seeded } from './harness/random.ts';
 import { captionsOf, opened, Room } from './harness/reader-room.ts';
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { Settings, usualSettings } from '../display/reader-settings.js';
+import { Settings, usualSettings } from '../display/reader/settings.js';
 import type { OpenPage, OpenPageOptions } from './harness/browser.ts';
 import { captionPages, complaints, eventually } from './harness/caption-page.ts';
 import {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Asked, Page } from '../display/reader-window.js';
+import type { Asked, Page } from '../display/reader/window.js';
 import { captionsOf, deliver, isWhole, limits, opened, Room, seqs, supply } from './harness/reader-room.ts';
 
 describe('a window', () => {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { chainOf } from '../display/chain.js';
-import { LoudnessWatch } from '../display/loudness.js';
-import { Stage } from '../display/stage.js';
 import type { Loudness } from '../display/strings.js';
+import { chainOf } from '../display/welcome/chain.js';
+import { LoudnessWatch } from '../display/welcome/loudness.js';
+import { Stage } from '../display/welcome/stage.js';
 
 /** Hears levels four times a second from `fromMs` on; what is judged after each. */
 function hear(watch: LoudnessWatch, levelsDb: readonly number[], fromMs = 0): Loudness[] {

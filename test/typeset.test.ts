@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { directionOf } from '../display/direction.js';
-import { Forming } from '../display/forming.js';
-import { type Passage, type Piece, pauseMs, Typesetter, turnMark } from '../display/typeset.js';
-import { cleaned, graphemes, wordsOf } from '../display/words.js';
+import { Forming } from '../display/screen/forming.js';
+import { type Passage, type Piece, pauseMs, Typesetter, turnMark } from '../display/screen/typeset.js';
+import { cleaned, graphemes, wordsOf } from '../display/screen/words.js';
 
 /** Every letter is one wide. */
 const measure = (text: string) => graphemes(text).length;

@@ -1,8 +1,8 @@
 /** A room as a reader's window meets it, without a document: its log, its pages of history, a line that may lag. */
 import { expect } from 'vitest';
 import type { Durable, ShownCaption } from '../../display/messages.js';
-import { isBefore } from '../../display/reader-stretch.js';
-import { type Asked, type Page, ReaderWindow } from '../../display/reader-window.js';
+import { isBefore } from '../../display/reader/stretch.js';
+import { type Asked, type Page, ReaderWindow } from '../../display/reader/window.js';
 
 export const limits = { maxShown: 24, maxNewest: 6, maxDividers: 4, page: 8, maxPage: 60, few: 4, maxSince: 12 };
 

@@ -3,10 +3,10 @@
  * The words of a tail that will not change any more. They are set like a final's, once, and the final they become part
  * of goes on after them. What is only likely to stay is not among them.
  */
-import { directionOf, hasRightToLeft } from './direction.js';
+import { directionOf, hasRightToLeft } from '../direction.js';
 import { cleaned, wordsOf } from './words.js';
 
-/** @import { ShownCaption, Tail } from './messages.js' */
+/** @import { ShownCaption, Tail } from '../messages.js' */
 /** @import { Passage } from './typeset.js' */
 /** @import { Word } from './words.js' */
 

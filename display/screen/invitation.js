@@ -1,10 +1,10 @@
 // @ts-check
 /** How a room's screen invites phones: a QR code with a word or two, in a corner or as a slide before the talk. */
-import { readersAddress, spokenAddress } from './place.js';
-import { drawCode } from './qr.js';
+import { readersAddress, spokenAddress } from '../place.js';
+import { drawCode } from '../qr.js';
 
-/** @import { Place } from './place.js' */
-/** @import { Strings } from './strings.js' */
+/** @import { Place } from '../place.js' */
+/** @import { Strings } from '../strings.js' */
 
 /**
  * Shows the code, where the place can be handed on.

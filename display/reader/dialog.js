@@ -1,11 +1,11 @@
 // @ts-check
 /** The dialog in which a reader chooses how to read. Every choice shows at once behind it. */
-import { make } from './make.js';
-import { contrasts, fonts, spacings, textSizes, themes } from './reader-settings.js';
+import { make } from '../make.js';
+import { contrasts, fonts, spacings, textSizes, themes } from './settings.js';
 
-/** @import { Settings, ReaderSettings } from './reader-settings.js' */
-/** @import { ReaderStrings } from './strings.js' */
-/** @import { Wakefulness } from './wake-lock.js' */
+/** @import { Settings, ReaderSettings } from './settings.js' */
+/** @import { ReaderStrings } from '../strings.js' */
+/** @import { Wakefulness } from '../wake-lock.js' */
 
 const fontNames = { legible: 'Atkinson Hyperlegible', dyslexic: 'OpenDyslexic' };
 const rootPx = 16;

@@ -1,9 +1,9 @@
 // @ts-check
 /** Tells screen readers new captions, where the reader wants it: finals only, each whole and once, never the history. */
-import { languageTag } from './direction.js';
-import { make } from './make.js';
+import { languageTag } from '../direction.js';
+import { make } from '../make.js';
 
-/** @import { ShownCaption } from './messages.js' */
+/** @import { ShownCaption } from '../messages.js' */
 
 /** Announced once, a caption can be read again in its place; here only the last few remain. */
 const maxHeld = 4;

@@ -4,7 +4,7 @@
  * pause, a break and a cleared screen are part of a talk, and the screen stays as it is.
  */
 
-/** @import { Durable, ShownCaption } from './messages.js' */
+/** @import { Durable, ShownCaption } from '../messages.js' */
 
 export const stageLimits = Object.freeze({
   /** Longer than lunch. */

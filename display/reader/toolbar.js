@@ -1,8 +1,8 @@
 // @ts-check
 /** The reader's controls, within a thumb's reach: one button for where to read, one for how. */
-import { icon, make } from './make.js';
+import { icon, make } from '../make.js';
 
-/** @import { ReaderStrings } from './strings.js' */
+/** @import { ReaderStrings } from '../strings.js' */
 
 /** @typedef {'following' | 'standing' | 'paused'} Reading */
 

@@ -1,7 +1,7 @@
 // @ts-check
 /** Keeps a window supplied with pages of history: one at a time, tried again by itself and by the reader's hand. */
 
-/** @import { Asked, Page, PageQuery, ReaderWindow } from './reader-window.js' */
+/** @import { Asked, Page, PageQuery, ReaderWindow } from './window.js' */
 
 /** Retries are spread out between `minRetryMs` and a bound that doubles: a relay may have 2,000 pages to answer. */
 export const pagingLimits = Object.freeze({

@@ -7,8 +7,8 @@ import { Chain, chainOf } from './chain.js';
 import { LevelMeter } from './level-meter.js';
 import { LoudnessWatch, loudnessLimits } from './loudness.js';
 
-/** @import { Talk } from '../relay/protocol.js' */
-/** @import { Loudness, Strings } from './strings.js' */
+/** @import { Talk } from '../../relay/protocol.js' */
+/** @import { Loudness, Strings } from '../strings.js' */
 
 /**
  * @typedef {object} WelcomeHost

@@ -1,7 +1,7 @@
 // @ts-check
 /** The chain from the mixer to this screen, link by link, so that staff see across a room where it is broken. */
 
-/** @import { Link, Loudness, Strings } from './strings.js' */
+/** @import { Link, Loudness, Strings } from '../strings.js' */
 
 /** @typedef {'yes' | 'no' | 'unknown'} Works */
 

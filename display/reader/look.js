@@ -1,7 +1,7 @@
 // @ts-check
 /** What a reader has chosen, told to the style sheet. */
 
-/** @import { ReaderSettings } from './reader-settings.js' */
+/** @import { ReaderSettings } from './settings.js' */
 
 /** @param {HTMLElement} root @param {Readonly<ReaderSettings>} settings @param {boolean} isLightDevice the device prefers light */
 export function applyLook(root, { size, theme, contrast, font, spacing }, isLightDevice) {

@@ -3,11 +3,11 @@
  * The captions that were said before this page came, in pages, and the whole transcript as a file. Only where the page
  * belongs to the relay that served it: another relay is out of a page's reach.
  */
-import { readPage } from './messages.js';
+import { readPage } from '../messages.js';
 
-/** @import { Place } from './place.js' */
-/** @import { Page, PageQuery } from './reader-window.js' */
-/** @import { Spot } from './reader-stretch.js' */
+/** @import { Place } from '../place.js' */
+/** @import { Page, PageQuery } from './window.js' */
+/** @import { Spot } from './stretch.js' */
 
 export const historyLimits = Object.freeze({
   pageTimeoutMs: 15_000,

@@ -1,7 +1,7 @@
 // @ts-check
 /** The captions a page holds, in the order they were spoken. No document, no network: what is shown follows from it. */
 
-/** @import { Durable, ShownCaption, Tail } from './messages.js' */
+/** @import { Durable, ShownCaption, Tail } from '../messages.js' */
 
 /**
  * @typedef {ShownCaption & { hidden: boolean, breakBefore: boolean }} HeldCaption `hidden`: by an organizer, who may

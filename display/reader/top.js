@@ -1,9 +1,9 @@
 // @ts-check
 /** What is above the first caption that is loaded: more, the beginning, or what an organizer cleared; and how loading goes. */
-import { make } from './make.js';
+import { make } from '../make.js';
 
-/** @import { Top } from './reader-window.js' */
-/** @import { ReaderStrings } from './strings.js' */
+/** @import { Top } from './window.js' */
+/** @import { ReaderStrings } from '../strings.js' */
 
 /** @typedef {'none' | 'more' | 'loading' | 'failed' | 'begin' | 'cut'} TopState */
 

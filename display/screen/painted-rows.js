@@ -3,7 +3,7 @@
  * Rows in the document: one paragraph each, of which only the last ever grows, at its end. What leaves at the upper edge is
  * taken out of the document. Words enter as text only.
  */
-import { languageTag } from './direction.js';
+import { languageTag } from '../direction.js';
 import { turnMark } from './typeset.js';
 
 /** @import { Passage, Piece } from './typeset.js' */

@@ -3,23 +3,24 @@
  * The captions of whoever reads along on a phone or laptop: real paragraphs that scroll, the whole talk within reach,
  * and how they look and behave in the reader's hand. This is where its parts meet.
  */
-import { Announcer } from './announcer.js';
-import { History } from './history.js';
-import { make } from './make.js';
-import { SettingsDialog } from './reader-dialog.js';
-import { applyLook } from './reader-look.js';
-import { Paging } from './reader-paging.js';
-import { Paragraphs } from './reader-paragraphs.js';
-import { ReadingPlace } from './reader-place.js';
-import { Settings } from './reader-settings.js';
-import { Toolbar } from './reader-toolbar.js';
-import { ReaderTop } from './reader-top.js';
-import { ReaderWindow } from './reader-window.js';
-import { saveTranscript } from './transcript-file.js';
-import { ScreenWakeLock } from './wake-lock.js';
 
-/** @import { Durable, Tail } from './messages.js' */
-/** @import { View, ViewParts } from './view.js' */
+import { make } from '../make.js';
+import { ScreenWakeLock } from '../wake-lock.js';
+import { Announcer } from './announcer.js';
+import { SettingsDialog } from './dialog.js';
+import { History } from './history.js';
+import { applyLook } from './look.js';
+import { Paging } from './paging.js';
+import { Paragraphs } from './paragraphs.js';
+import { ReadingPlace } from './reading-place.js';
+import { Settings } from './settings.js';
+import { Toolbar } from './toolbar.js';
+import { ReaderTop } from './top.js';
+import { saveTranscript } from './transcript-file.js';
+import { ReaderWindow } from './window.js';
+
+/** @import { Durable, Tail } from '../messages.js' */
+/** @import { View, ViewParts } from '../view.js' */
 
 /** More than so many in one frame are not announced one by one: only the last of them is. */
 const maxAnnounced = 3;
@@ -44,7 +45,7 @@ export class Reader {
   #isDrawing = false;
   /** Whether what is drawn next was just said, rather than loaded. */
   #isLive = false;
-  /** @type {import('./messages.js').ShownCaption[]} said since the last frame, to be announced */
+  /** @type {import('../messages.js').ShownCaption[]} said since the last frame, to be announced */
   #said = [];
 
   /** @param {ViewParts} parts */

@@ -1,7 +1,7 @@
 // @ts-check
 /** What a room's level says about its sound, for whoever sets the mixer: judged over seconds, not by one word. */
 
-/** @import { Loudness } from './strings.js' */
+/** @import { Loudness } from '../strings.js' */
 
 export const loudnessLimits = Object.freeze({
   /** A mixer's own noise is below this. */

@@ -4,7 +4,7 @@
  * twice, none from elsewhere. Hidden ones stay in it unseen, so that they can be shown again.
  */
 
-/** @import { ShownCaption } from './messages.js' */
+/** @import { ShownCaption } from '../messages.js' */
 
 /**
  * A place in the order spoken.

@@ -1,11 +1,11 @@
 // @ts-check
 /** Captions to read along, in the document: one paragraph each, with who speaks, the time now and then, and organizers' acts. */
-import { directionOf, languageTag } from './direction.js';
-import { make } from './make.js';
+import { directionOf, languageTag } from '../direction.js';
+import { make } from '../make.js';
 
-/** @import { ShownCaption, Tail } from './messages.js' */
-/** @import { Divider, Entry } from './reader-window.js' */
-/** @import { ReaderStrings } from './strings.js' */
+/** @import { ShownCaption, Tail } from '../messages.js' */
+/** @import { Divider, Entry } from './window.js' */
+/** @import { ReaderStrings } from '../strings.js' */
 
 /** A time stands where the first caption of every five minutes begins. */
 const timeEveryMs = 5 * 60_000;

@@ -7,10 +7,10 @@
  * A page is a picture of one moment, while the log goes on: what the log said since it was asked for is applied to it
  * once more. So nothing is missing and nothing stands twice, whichever comes first.
  */
-import { beginning, end, isBefore, Stretch } from './reader-stretch.js';
+import { beginning, end, isBefore, Stretch } from './stretch.js';
 
-/** @import { Durable, ShownCaption } from './messages.js' */
-/** @import { HeldCaption, Spot } from './reader-stretch.js' */
+/** @import { Durable, ShownCaption } from '../messages.js' */
+/** @import { HeldCaption, Spot } from './stretch.js' */
 
 /**
  * @typedef {'clear' | 'pause' | 'resume'} Act
@@ -19,7 +19,7 @@ import { beginning, end, isBefore, Stretch } from './reader-stretch.js';
  * @typedef {'more' | 'begin' | 'cut'} Top what is above: more, nothing at all, or what was spoken before the screen was cleared
  * @typedef {'newest' | 'earlier' | 'later' | 'again'} PageKind
  * @typedef {{ limit: number, before?: Spot, after?: Spot }} PageQuery
- * @typedef {{ kind: PageKind, query: PageQuery, since: (ShownCaption | import('../relay/protocol.js').Amend)[] }} Asked
+ * @typedef {{ kind: PageKind, query: PageQuery, since: (ShownCaption | import('../../relay/protocol.js').Amend)[] }} Asked
  * @typedef {number | 'somewhere'} Lacking the `seq` of a caption that stands beside its neighbours, or what may stand anywhere
  * @typedef {{ captions: ShownCaption[], truncated: boolean }} Page in the order spoken
  */
@@ -223,7 +223,7 @@ export class ReaderWindow {
     return kind === 'again' || (after !== undefined && isSame(after, this.#shown.to));
   }
 
-  /** @param {ShownCaption | import('../relay/protocol.js').Amend} message */
+  /** @param {ShownCaption | import('../../relay/protocol.js').Amend} message */
   #remember(message) {
     const since = this.#asked?.since;
     if (since && since.length <= this.#limits.maxSince) since.push(message);
@@ -270,7 +270,7 @@ export class ReaderWindow {
     this.#lacking = isAll || captions.some(({ seq }) => seq === this.#lacking) ? null : 'somewhere';
   }
 
-  /** @param {Exclude<Durable, ShownCaption | import('../relay/protocol.js').Amend>} message */
+  /** @param {Exclude<Durable, ShownCaption | import('../../relay/protocol.js').Amend>} message */
   #act(message) {
     const at = 'at' in message && message.at !== undefined ? message.at : Number.NaN;
     if (message.type !== 'clear') {

@@ -1,8 +1,9 @@
 // @ts-check
 /** The captions of a room's screen and of a video mix: rows that never change, at a pace that can be read. */
+
+import { directionOf } from '../direction.js';
 import { BurnIn } from './burn-in.js';
 import { Captions } from './captions.js';
-import { directionOf } from './direction.js';
 import { Forming } from './forming.js';
 import { Pace, paceLimits } from './pace.js';
 import { PaintedRows } from './painted-rows.js';
@@ -12,11 +13,11 @@ import { Typesetter } from './typeset.js';
 import { cleaned, wordsOf } from './words.js';
 
 /** @import { HeldCaption } from './captions.js' */
-/** @import { Durable, Tail } from './messages.js' */
+/** @import { Durable, Tail } from '../messages.js' */
 /** @import { Painted } from './painted-rows.js' */
 /** @import { RowLayout } from './row-layout.js' */
 /** @import { Passage } from './typeset.js' */
-/** @import { View, ViewParts } from './view.js' */
+/** @import { View, ViewParts } from '../view.js' */
 
 /** Words wait for the page's own font so long; a screen without it shows them in another. */
 const fontTimeoutMs = 1500;
