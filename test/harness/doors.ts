@@ -53,7 +53,7 @@ export class House {
       handlers: {
         audio: () => {},
         live: () => {},
-      legacyAudio: () => {},
+        legacyAudio: () => {},
         captions: (socket, room, query) => this.readers.serve(socket, room, query),
         legacyTranscript: (socket, room, query) => legacy.serve(socket, room, query),
         ...handlers,
