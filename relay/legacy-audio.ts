@@ -26,6 +26,7 @@ const anchorEverySamples = 10 * sampleRate;
 export class LegacyAudio implements Publisher {
   readonly connectedAtMs = performance.now();
   heardAtMs = this.connectedAtMs;
+  readonly standIn = false;
   readonly device = `legacy-${randomUUID().slice(0, 8)}`;
   readonly #socket: WebSocket;
   readonly #room: Room;
@@ -43,8 +44,13 @@ export class LegacyAudio implements Publisher {
     this.#parts = parts;
   }
 
+  /** How loud it is, is not looked at. */
+  get soundAtMs(): number {
+    return this.heardAtMs;
+  }
+
   start(): void {
-    this.#room.charge.take(this, { takeover: true, hasAudio: true });
+    this.#room.charge.take(this, { takeover: true, hasAudio: true, hasSound: true });
     this.#room.sourceChanged();
     this.#socket.on('message', (data, isBinary) => {
       if (!isBinary || this.#over) return; // the predecessor took no text and ignored it

@@ -281,6 +281,10 @@ const health = object({
   ),
   uplink: optional(object({ state: string(64), rttMs: optional(number), reconnects: integer() })),
   clock: optional(object({ synced: boolean, driftPpm: optional(number) })),
+  /** Whether the supply is too weak at this moment, and how often it became so since the kit's program started. */
+  power: optional(object({ low: boolean, lowCount: integer() })),
+  /** Of the disk with the data folder. */
+  disk: optional(object({ freeBytes: integer() })),
 });
 
 const deviceMessages = {
@@ -290,6 +294,10 @@ const deviceMessages = {
     device: object({ id: string(128), version: string(64), bootId: uuid, monotonicMs: optional(number) }),
     /** false: only ask whether the room is free, never push another source out. */
     takeover: boolean,
+    /** A phone or laptop in the place of the room's kit: a kit that has sound goes before it. */
+    standIn: optional(boolean),
+    /** Only hands in ended streams, whoever is in charge of the room. */
+    deliver: optional(boolean),
     streams: listOf(stream, limits.maxStreams),
     health: optional(health),
   }),
@@ -299,6 +307,8 @@ const deviceMessages = {
   /** `sentMonotonicMs`: the same clock at the moment of sending; without it, the anchor counts as made right then. */
   anchor: object({ type: oneOf(['anchor']), index: streamIndex, anchor, sentMonotonicMs: optional(number) }),
   health: object({ type: oneOf(['health']), health }),
+  /** It leaves and does not come back: another source need not wait. */
+  goodbye: object({ type: oneOf(['goodbye']) }),
 };
 
 const settings = object({ language: optional(string(64)), paused: optional(boolean) });

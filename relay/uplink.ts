@@ -3,6 +3,7 @@ import type { Logger } from '../systemd/log.ts';
 import { bytesOf } from './audio.ts';
 import type { Publisher } from './charge.ts';
 import { coveredByOthers } from './coverage.ts';
+import { rmsOf } from './loudness.ts';
 import {
   closeCodes,
   type DeviceMessage,
@@ -41,6 +42,8 @@ export interface UplinkLimits {
   readonly retryAfterMs: number;
   /** The same for one that had no audio yet: once its mixer is plugged in, it shall not wait long. */
   readonly retryWithoutAudioMs: number;
+  /** The same where a stand-in is one of the two: the kit shall be back soon, and a person looks at the other. */
+  readonly retryStandInMs: number;
   /** Round trips measured as soon as a source connects, for its clock; later ones come with the heartbeat. */
   readonly firstPings: number;
   readonly firstPingsEveryMs: number;
@@ -56,6 +59,7 @@ export const uplinkLimits: UplinkLimits = {
   receivedIntervalMs: 50,
   retryAfterMs: 30_000,
   retryWithoutAudioMs: 5000,
+  retryStandInMs: 5000,
   firstPings: 8,
   firstPingsEveryMs: 100,
 };
@@ -87,6 +91,8 @@ interface Channel {
 export class Uplink implements Publisher {
   readonly connectedAtMs = performance.now();
   heardAtMs = this.connectedAtMs;
+  soundAtMs = this.connectedAtMs;
+  standIn = false;
   readonly #socket: WebSocket;
   readonly #room: Room;
   readonly #parts: UplinkParts;
@@ -102,6 +108,8 @@ export class Uplink implements Publisher {
   #closed = false;
   /** Another source is in charge; what was on its way is taken all the same. */
   #isReplaced = false;
+  /** It said goodbye: nobody waits for it to come back. */
+  #isLeavingForGood = false;
 
   constructor(socket: WebSocket, room: Room, parts: UplinkParts) {
     this.#socket = socket;
@@ -157,7 +165,14 @@ export class Uplink implements Publisher {
       'other-source',
       `Another source (${by}) is in charge of the room now`,
       'It is asked again from time to time; an organizer can pin a source.',
+      this.#retryAfterMs(),
     );
+  }
+
+  /** When to ask again for a room that another source has. */
+  #retryAfterMs(): number {
+    const { retryStandInMs, retryAfterMs } = this.#limits;
+    return this.standIn || this.#room.charge.holder?.standIn ? retryStandInMs : retryAfterMs;
   }
 
   #message(message: DeviceMessage): void {
@@ -168,12 +183,16 @@ export class Uplink implements Publisher {
     }
     if (!this.#device) throw new WireError(`"${message.type}" came before "hello"`);
     if (message.type === 'stream') {
+      if (!message.stream.ended && this.#room.charge.holder !== this)
+        throw new WireError('a stream that runs came from a source that only hands in ended ones');
       const channel = this.#open(message.stream);
       const { stored, received } = channel.stream;
       this.#say({ type: 'received', index: channel.index, ranges: newest(received) });
       this.#say({ type: 'stored', index: channel.index, ranges: newest(stored) });
       if (!message.stream.ended) this.#room.follow(channel.stream);
-    } else if (message.type === 'health') this.#room.heard(message.health);
+    } else if (message.type === 'health') {
+      if (this.#room.charge.holder === this) this.#room.heard(message.health);
+    } else if (message.type === 'goodbye') this.#isLeavingForGood = true;
     else {
       const { stream } = this.#channel(message.index);
       if (message.type === 'ended') this.#parts.spool.end(stream, message.edge);
@@ -191,8 +210,12 @@ export class Uplink implements Publisher {
   #hello(hello: Hello): void {
     if (this.#device) throw new WireError('a second "hello" came');
     this.#device = hello.device.id;
+    this.standIn = hello.standIn ?? false;
     const live = hello.streams.findLast((report) => !report.ended);
-    if (!this.#room.charge.take(this, { takeover: hello.takeover, hasAudio: live !== undefined })) {
+    const claim = { takeover: hello.takeover, hasAudio: live !== undefined, hasSound: hasSound(hello) };
+    // What only hands in what it recorded while it was in charge need not be so again.
+    const isForRoom = !hello.deliver || live !== undefined;
+    if (isForRoom && !this.#room.charge.take(this, claim)) {
       const holder = this.#room.charge.holder?.device;
       this.#refuse(
         live ? 'other-source' : 'no-audio-yet',
@@ -200,7 +223,7 @@ export class Uplink implements Publisher {
           ? `Another source (${holder}) is in charge of the room`
           : 'Another source was in charge of the room just now',
         'It is asked again from time to time; an organizer can pin a source.',
-        live ? this.#limits.retryAfterMs : this.#limits.retryWithoutAudioMs,
+        live ? this.#retryAfterMs() : this.#limits.retryWithoutAudioMs,
       );
       return;
     }
@@ -240,13 +263,13 @@ export class Uplink implements Publisher {
       unlistenSpool();
       unlistenRoom();
     };
-    if (hello.health) this.#room.heard(hello.health);
+    if (isForRoom && hello.health) this.#room.heard(hello.health);
     this.#room.sourceChanged();
     const channel = live && this.#channels.get(live.index);
     if (channel) this.#room.follow(channel.stream);
     this.#parts.log.info(
-      { event: 'source', room: name, device: this.#device, streams: channels.length },
-      'A source is in charge',
+      { event: isForRoom ? 'source' : 'source-delivers', room: name, device: this.#device, streams: channels.length },
+      isForRoom ? 'A source is in charge' : 'A source hands in what it recorded',
     );
   }
 
@@ -296,6 +319,7 @@ export class Uplink implements Publisher {
     const to = frame.position + samples;
     this.#guardRate(channel, frame.position, to);
     if (stream.ended && to > stream.edge) throw new WireError('audio came past the end of its stream');
+    if (frame.live && rmsOf(frame.audio) > silenceRms) this.soundAtMs = this.heardAtMs;
     this.#parts.spool.write(stream, frame.position, frame.audio);
     channel.received = union(channel.received, [[frame.position, to]]);
     this.#timer ??= setTimeout(() => this.#confirm(), this.#limits.receivedIntervalMs);
@@ -375,10 +399,17 @@ export class Uplink implements Publisher {
     this.#closed = true;
     clearTimeout(this.#timer);
     this.#unlisten();
-    this.#room.charge.release(this);
+    this.#room.charge.release(this, this.#isLeavingForGood);
     this.#room.sourceChanged();
   }
 }
+
+/** RMS of what counts as no sound at all, -60 dBFS. */
+const silenceRms = 32.8;
+const silenceDbfs = -60;
+
+/** By the level that a source tells of itself; one that tells none is believed to have sound. */
+const hasSound = ({ health }: Hello) => (health?.level?.rmsDbfs ?? 0) > silenceDbfs;
 
 const settingsOf = ({ settings: { language }, paused }: RoomRecord) => ({ language, paused });
 

@@ -17,12 +17,14 @@ describe('one source in charge', () => {
   let nowMs = 0;
   let charge: Charge;
   const replaced: string[] = [];
-  const takes = { takeover: true, hasAudio: true };
-  const asks = { takeover: false, hasAudio: true };
+  const takes = { takeover: true, hasAudio: true, hasSound: true };
+  const asks = { takeover: false, hasAudio: true, hasSound: true };
   const source = (device: string): Publisher => ({
     device,
+    standIn: device.startsWith('microphone-'),
     connectedAtMs: 0,
     heardAtMs: nowMs,
+    soundAtMs: nowMs,
     replaced: (by) => replaced.push(`${device} by ${by}`),
   });
 
@@ -86,9 +88,9 @@ describe('one source in charge', () => {
 
   test('is not pushed out by a kit without sound, and gives way to one with sound when it has had none for ten seconds', () => {
     charge.take(source('a'), takes);
-    expect(charge.take(source('b'), { takeover: true, hasAudio: false })).toBe(false);
+    expect(charge.take(source('b'), { ...takes, hasAudio: false })).toBe(false);
     nowMs = 10_000;
-    expect(charge.take(source('b'), { takeover: true, hasAudio: false })).toBe(false);
+    expect(charge.take(source('b'), { ...takes, hasAudio: false })).toBe(false);
     expect(charge.take(source('b'), asks)).toBe(true);
     expect(replaced).toEqual(['a by b']);
   });
@@ -99,6 +101,122 @@ describe('one source in charge', () => {
     charge.take(source('b'), takes);
     charge.release(a);
     expect(charge.holder?.device).toBe('b');
+  });
+});
+
+describe('a stand-in microphone', () => {
+  let nowMs = 0;
+  let charge: Charge;
+  const replaced: string[] = [];
+  const asks = { takeover: false, hasAudio: true, hasSound: true };
+  const takes = { ...asks, takeover: true };
+  const silently = { ...asks, hasSound: false };
+  interface Source extends Publisher {
+    heardAtMs: number;
+    soundAtMs: number;
+  }
+  const source = (device: string): Source => ({
+    device,
+    standIn: device.startsWith('microphone-'),
+    connectedAtMs: nowMs,
+    heardAtMs: nowMs,
+    soundAtMs: nowMs,
+    replaced: (by) => replaced.push(`${device} by ${by}`),
+  });
+
+  beforeEach(() => {
+    nowMs = 0;
+    replaced.length = 0;
+    charge = new Charge(() => nowMs);
+  });
+  const phone = 'microphone-1';
+
+  test('that asks does not push out a kit that has sound, also not ten seconds after the kit began to pause', () => {
+    const kit = source('kit');
+    charge.take(kit, takes);
+    expect(charge.take(source(phone), asks)).toBe(false);
+    nowMs = kit.heardAtMs = 25_000;
+    expect(charge.take(source(phone), asks)).toBe(false);
+    expect(replaced).toEqual([]);
+  });
+
+  test('that asks takes over from a kit that sends nothing for ten seconds, or nothing but silence for thirty', () => {
+    const gone = source('kit');
+    charge.take(gone, takes);
+    nowMs = 10_000;
+    expect(charge.take(source(phone), asks)).toBe(true);
+    expect(charge.take(source('kit'), asks)).toBe(true);
+    const silent = charge.holder;
+    nowMs += 30_000;
+    if (silent) Object.assign(silent, { heardAtMs: nowMs });
+    expect(charge.take(source(phone), asks)).toBe(true);
+    expect(replaced).toEqual(['kit by microphone-1', 'microphone-1 by kit', 'kit by microphone-1']);
+  });
+
+  test('gives way at once to a kit that has sound, whether the kit asks or takes, and not to one that has none', () => {
+    charge.take(source(phone), asks);
+    expect(charge.take(source('kit'), silently)).toBe(false);
+    expect(charge.take(source('kit'), { ...silently, takeover: true })).toBe(false);
+    expect(charge.take(source('kit'), { ...asks, hasAudio: false })).toBe(false);
+    expect(charge.take(source('kit'), asks)).toBe(true);
+    expect(replaced).toEqual(['microphone-1 by kit']);
+  });
+
+  test('that a person let take over from a kit with sound keeps the room from that kit until it leaves', () => {
+    charge.take(source('kit'), takes);
+    const byHand = source(phone);
+    expect(charge.take(byHand, takes)).toBe(true);
+    expect(charge.take(source('kit'), asks)).toBe(false);
+    expect(charge.take(source('kit'), takes)).toBe(false);
+    charge.release(byHand);
+    const back = source(phone);
+    expect(charge.take(back, asks)).toBe(true);
+    expect(charge.take(source('kit'), asks)).toBe(false);
+    charge.release(back, true);
+    expect(charge.take(source('kit'), asks)).toBe(true);
+    // What was decided then does not hold for the next time.
+    nowMs = 10_000;
+    expect(charge.take(source(phone), asks)).toBe(true);
+    expect(charge.take(source('kit'), asks)).toBe(true);
+  });
+
+  test('that a person let take over from a kit without sound gives way once the kit has sound', () => {
+    const kit = source('kit');
+    charge.take(kit, takes);
+    nowMs = kit.heardAtMs = 30_000;
+    expect(charge.take(source(phone), takes)).toBe(true);
+    expect(charge.take(source('kit'), asks)).toBe(true);
+  });
+
+  test('does not take the room from another one that is in charge, but by hand', () => {
+    charge.take(source(phone), asks);
+    expect(charge.take(source('microphone-2'), asks)).toBe(false);
+    expect(charge.take(source('microphone-2'), takes)).toBe(true);
+    expect(replaced).toEqual(['microphone-1 by microphone-2']);
+  });
+
+  test('that says goodbye frees the room at once; one that is cut off, for a kit with sound alone', () => {
+    const first = source(phone);
+    charge.take(first, asks);
+    charge.release(first, true);
+    const second = source('microphone-2');
+    expect(charge.take(second, asks)).toBe(true);
+    charge.release(second);
+    expect(charge.take(source('microphone-3'), asks)).toBe(false);
+    expect(charge.take(source('kit'), silently)).toBe(false);
+    expect(charge.take(source('kit'), asks)).toBe(true);
+  });
+
+  test('goes before nobody where another source is pinned', () => {
+    const kit = source('kit');
+    charge.take(kit, takes);
+    charge.pin('kit');
+    nowMs = kit.heardAtMs = 40_000;
+    expect(charge.take(source(phone), takes)).toBe(false);
+    charge.release(kit);
+    nowMs = 50_000;
+    expect(charge.take(source(phone), asks)).toBe(true);
+    expect(charge.take(source('kit'), silently)).toBe(true);
   });
 });
 
