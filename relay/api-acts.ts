@@ -1,10 +1,10 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Access } from './access.ts';
 import { existing, needs, Refused } from './api-access.ts';
-import { viewOf } from './api-rooms.ts';
 import { body, json, refused, withToken } from './api-routes.ts';
 import { captionView, roomParameters, roomView } from './api-schemas.ts';
 import type { LiveRooms } from './live.ts';
+import type { RoomViews } from './room-views.ts';
 import { unknownRoom } from './rooms.ts';
 
 const maxListed = 100;
@@ -52,7 +52,7 @@ const actedCaptions = z
   .openapi('ActedCaptions');
 
 /** What organizers do to a room's captions while they are read; every act is in the room's log. */
-export function addActCalls(app: OpenAPIHono, rooms: LiveRooms, access: Access): void {
+export function addActCalls(app: OpenAPIHono, rooms: LiveRooms, views: RoomViews, access: Access): void {
   const admin = { ...withToken, tags: ['acts'], middleware: needs('admin', access, rooms) };
   const room = { params: roomParameters };
 
@@ -69,7 +69,7 @@ export function addActCalls(app: OpenAPIHono, rooms: LiveRooms, access: Access):
       const { name } = existing(rooms, context.req.valid('param').room).record;
       const paused = rooms.pause(name, context.req.valid('json').paused);
       if (!paused) throw unknownRoom(name);
-      return context.json(viewOf(paused), 200);
+      return context.json(views.of(paused), 200);
     },
   );
 

@@ -3,36 +3,12 @@ import type { Access } from './access.ts';
 import { existing, needs } from './api-access.ts';
 import { body, json, refused, withToken } from './api-routes.ts';
 import { languageChange, roomChange, roomList, roomParameters, roomView } from './api-schemas.ts';
-import type { LiveRoom, LiveRooms } from './live.ts';
+import type { LiveRooms } from './live.ts';
+import type { RoomViews } from './room-views.ts';
 import type { RoomChange } from './rooms.ts';
 
-/** A room as organizers see it. */
-export function viewOf(room: LiveRoom) {
-  const { name, settings } = room.record;
-  const live = room.live();
-  return {
-    room: name,
-    name: settings.title,
-    language: settings.language,
-    engine: settings.engine,
-    public: settings.public,
-    recognition: settings.recognition,
-    source: settings.source,
-    restAfter: settings.restAfter ?? null,
-    paused: room.record.paused,
-    log: room.log.id,
-    seq: room.log.seq,
-    talk: room.talk && { ...room.talk, speakers: [...room.talk.speakers] },
-    live: {
-      ...live,
-      engine: { ...live.engine, withoutEffect: [...live.engine.withoutEffect] },
-      counters: { ...live.counters },
-    },
-  };
-}
-
 /** The rooms: what they are set to and how they are. */
-export function addRoomCalls(app: OpenAPIHono, rooms: LiveRooms, access: Access): void {
+export function addRoomCalls(app: OpenAPIHono, rooms: LiveRooms, views: RoomViews, access: Access): void {
   const admin = { ...withToken, tags: ['rooms'], middleware: needs('admin', access, rooms) };
   const room = { params: roomParameters };
 
@@ -44,7 +20,7 @@ export function addRoomCalls(app: OpenAPIHono, rooms: LiveRooms, access: Access)
       summary: 'All rooms and how they are',
       responses: { 200: json(roomList, 'The rooms, by name'), ...refused(401, 403) },
     }),
-    (context) => context.json({ rooms: rooms.all().map(viewOf) }, 200),
+    (context) => context.json({ rooms: rooms.all().map((each) => views.of(each)) }, 200),
   );
 
   app.openapi(
@@ -69,7 +45,7 @@ export function addRoomCalls(app: OpenAPIHono, rooms: LiveRooms, access: Access)
         ...(recognition === undefined ? {} : { recognition }),
       };
       const existed = rooms.get(name) !== undefined;
-      const view = viewOf(rooms.put(name, change));
+      const view = views.of(rooms.put(name, change));
       return existed ? context.json(view, 200) : context.json(view, 201);
     },
   );
@@ -83,7 +59,7 @@ export function addRoomCalls(app: OpenAPIHono, rooms: LiveRooms, access: Access)
       request: room,
       responses: { 200: json(roomView, 'The room'), ...refused(400, 401, 403, 404) },
     }),
-    (context) => context.json(viewOf(existing(rooms, context.req.valid('param').room)), 200),
+    (context) => context.json(views.of(existing(rooms, context.req.valid('param').room)), 200),
   );
 
   app.openapi(
@@ -113,7 +89,7 @@ export function addRoomCalls(app: OpenAPIHono, rooms: LiveRooms, access: Access)
     }),
     (context) => {
       const { name } = existing(rooms, context.req.valid('param').room).record;
-      return context.json(viewOf(rooms.put(name, { language: context.req.valid('json').language })), 200);
+      return context.json(views.of(rooms.put(name, { language: context.req.valid('json').language })), 200);
     },
   );
 }

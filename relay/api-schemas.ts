@@ -67,6 +67,15 @@ export const talkOn = z.object({
   start: z.number().describe('Room time in ms since 1970'),
   end: z.number(),
 });
+export const alarm = z
+  .object({
+    code: z.string(),
+    severity: z.enum(['fault', 'warning']),
+    message: z.string(),
+    hint: z.string().describe('What to do'),
+    since: z.number().describe('Room time in ms since 1970'),
+  })
+  .openapi('Alarm');
 export const roomView = z
   .object({
     room: z.string(),
@@ -81,6 +90,12 @@ export const roomView = z
     log: z.string().describe('Id of the caption log'),
     seq: z.number().int().describe('Newest seq of the log'),
     talk: talkOn.nullable().describe('What is on by the schedule'),
+    readers: z.number().int().describe('Screens, phones and other readers that are connected'),
+    lastWords: z
+      .object({ text: z.string(), at: z.number() })
+      .nullable()
+      .describe('The newest caption; `at`: room time'),
+    alarms: z.array(alarm).describe('What needs a person, faults first'),
     live: z.object({
       state: z.string(),
       message: z.string(),
@@ -88,6 +103,8 @@ export const roomView = z
       engine: z.object({
         name: z.string(),
         state: z.string(),
+        failure: z.string().nullable().describe('What may end it: time, capacity, or a person'),
+        code: z.string(),
         message: z.string(),
         hint: z.string(),
         withoutEffect: z.array(z.string()).describe('Recognition settings that do nothing with this engine'),

@@ -24,6 +24,7 @@ import type { RelayHealth } from './health.ts';
 import type { LiveRooms } from './live.ts';
 import { addPages } from './pages.ts';
 import { badRequest, type Refusal } from './refusal.ts';
+import { RoomViews } from './room-views.ts';
 import type { Talks } from './talks.ts';
 import type { TextRuleBook } from './text-rule-book.ts';
 import type { Tokens } from './tokens.ts';
@@ -32,6 +33,8 @@ import type { Vocabularies } from './vocabularies.ts';
 
 export interface ApiParts {
   readonly rooms: LiveRooms;
+  /** Rooms as organizers see them; by default without readers and alarms. */
+  readonly views?: RoomViews;
   readonly tokens: Pick<Tokens, 'create' | 'list' | 'delete' | 'identify'>;
   /** Where calls come from, for limits and the audit log; by default the peer. */
   readonly addresses?: ClientAddresses;
@@ -62,7 +65,7 @@ const limited = (maxSize: number) =>
 
 /** All HTTP of the relay that is no WebSocket; needs no socket to be asked (`app.request`). */
 export function createApi(parts: ApiParts): OpenAPIHono {
-  const { rooms, tokens, health, metrics, log, turns = new TranscriptTurns() } = parts;
+  const { rooms, views = new RoomViews(), tokens, health, metrics, log, turns = new TranscriptTurns() } = parts;
   const access = new Access(tokens, parts.adminToken);
   const app = new OpenAPIHono({
     defaultHook: (result, context) => {
@@ -92,8 +95,8 @@ export function createApi(parts: ApiParts): OpenAPIHono {
   const [usual, long] = [limited(maxBodyBytes), limited(maxListBytes)];
   app.use((context, next) => (lists.test(context.req.path) ? long : usual)(context, next));
 
-  addRoomCalls(app, rooms, access);
-  addActCalls(app, rooms, access);
+  addRoomCalls(app, rooms, views, access);
+  addActCalls(app, rooms, views, access);
   addTalkCalls(app, rooms, parts.talks, access);
   addTokenCalls(app, rooms, tokens, access);
   addTranscriptCalls(app, rooms, access, turns, parts.talks, log);

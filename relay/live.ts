@@ -3,6 +3,7 @@
  */
 import type { CaptionLog } from './captions.ts';
 import type { Spending } from './costs.ts';
+import type { FailureKind } from './engines/engine.ts';
 import type { Gap } from './gaps.ts';
 import type {
   Amend,
@@ -45,6 +46,10 @@ export interface RoomLive {
   readonly engine: {
     readonly name: string;
     readonly state: string;
+    /** Why there is no session; null while there is one, or none is needed. */
+    readonly failure: FailureKind | null;
+    /** Of the failure, or of what is worth knowing although nothing failed; empty where there is neither. */
+    readonly code: string;
     readonly message: string;
     readonly hint: string;
     /** Recognition settings that do nothing with the room's engine. */

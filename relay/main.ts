@@ -11,6 +11,7 @@ import { createLog } from '../systemd/log.ts';
 import { SystemdNotifier } from '../systemd/notify.ts';
 import { type Program, type Running, run } from '../systemd/program.ts';
 import { ClientAddresses } from './addresses.ts';
+import { AlarmBook } from './alarm-book.ts';
 import { createApi } from './api.ts';
 import { Backfill } from './backfill.ts';
 import { DailyBudget } from './budget.ts';
@@ -23,6 +24,7 @@ import { Engines } from './engines/registry.ts';
 import { transcribeVocabularies } from './engines/transcribe-vocabularies.ts';
 import { Governing } from './governing.ts';
 import { RelayHealth } from './health.ts';
+import { LastWords } from './last-words.ts';
 import { LegacyAudio } from './legacy-audio.ts';
 import { LegacyReaders } from './legacy-readers.ts';
 import type { LiveRoom } from './live.ts';
@@ -35,6 +37,7 @@ import { EngineQuota } from './quota.ts';
 import { Retention } from './retention.ts';
 import type { Room } from './room.ts';
 import { RoomTime } from './room-time.ts';
+import { RoomViews } from './room-views.ts';
 import { Rooms } from './rooms.ts';
 import { RunningRooms } from './running-rooms.ts';
 import { Spool } from './spool.ts';
@@ -178,7 +181,11 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   const readers = new Readers();
   const legacyReaders = new LegacyReaders(readers);
   const health = new RelayHealth(db);
-  const liveFeed = new LiveFeed({ rooms: running, readers });
+  const lastWords = new LastWords();
+  const { dataDir } = options;
+  const alarms = new AlarmBook({ rooms: running, lastWords, quota, costs, db, dataDir, log: logs('alarms') });
+  const views = new RoomViews({ readers, alarms, lastWords });
+  const liveFeed = new LiveFeed({ rooms: running, views, alarms, version: version() });
   const id = relayId(db);
   const bootId = randomUUID();
 
@@ -213,6 +220,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   const metrics = new Metrics({ rooms: running, readers, doors, turns, spoolBytes: () => spool.bytes });
   const api = createApi({
     rooms: running,
+    views,
     tokens,
     addresses,
     textRules,
@@ -234,6 +242,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   spool.start();
   time.start();
   running.start();
+  alarms.start();
   backfill.start();
   retention.start();
   db.start();
@@ -254,6 +263,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     doors.shut();
     backfill.stop();
     vocabularies.stop();
+    alarms.stop();
     // Last words first: what engines still hold is published before readers are told to come back.
     await running.stop(engineStopMs);
     await new Promise((resolve) =>

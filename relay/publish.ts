@@ -30,6 +30,10 @@ export class Readers {
     return new Map([...this.#audiences].map(([room, { size }]) => [room.record.name, size]));
   }
 
+  inRoom(room: LiveRoom): number {
+    return this.#audiences.get(room)?.size ?? 0;
+  }
+
   /** Serves an open socket until it closes: hello, what it lacks, then everything that is said. */
   serve(socket: WebSocket, room: LiveRoom, { since, log, partial, late, level }: CaptionsQuery): void {
     const dialect = late ? everything : asSpoken;

@@ -260,6 +260,8 @@ export class Room implements LiveRoom, BackfillRoom {
       engine: {
         name: this.#feed.engineName || (this.#parts.governing.present(this.name)?.engine ?? ''),
         state: this.#feed.state,
+        failure: this.#feed.failure?.kind ?? null,
+        code: told?.code ?? '',
         message: told?.message ?? '',
         hint: told?.hint ?? '',
         withoutEffect: this.#withoutEffect(),

@@ -27,6 +27,8 @@ export class FakeRoom implements LiveRoom {
   tail: PartialCaption | null = null;
   status: Status = { type: 'status', state: 'listening', message: 'Captions are on' };
   talk: Talk | null = null;
+  /** What its live state differs in from that of a room where all is well. */
+  facts: Partial<RoomLive> = {};
   readonly meters = new Set<(level: InputLevel) => void>();
   readonly inputLevel = {
     listen: (listener: (level: InputLevel) => void) => {
@@ -100,7 +102,7 @@ export class FakeRoom implements LiveRoom {
       state: this.status.state,
       message: this.status.message,
       source: null,
-      engine: { name: 'script:test', state: 'open', message: '', hint: '', withoutEffect: [] },
+      engine: { name: 'script:test', state: 'open', failure: null, code: '', message: '', hint: '', withoutEffect: [] },
       rest: { resting: false, levelDb: -40, floorDb: -60, thresholdDb: -54, silentMs: 0 },
       spent: { sessions: 0, seconds: 0, money: 0 },
       lagMs: 250,
@@ -110,6 +112,7 @@ export class FakeRoom implements LiveRoom {
       lastAudioMs: null,
       lastCaptionMs: 4000,
       counters: { captions: this.log.seq, audioSecondsStored: 12 },
+      ...this.facts,
     };
   }
 

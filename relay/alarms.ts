@@ -1,0 +1,284 @@
+import type { FailureKind } from './engines/engine.ts';
+import type { RoomLive } from './live.ts';
+import type { Alarm, Health, Talk } from './protocol.js';
+
+/** What a room's alarms follow from. */
+export interface RoomFacts {
+  readonly live: RoomLive;
+  readonly paused: boolean;
+  readonly talk: Talk | null;
+  /** When the newest words of the room were spoken, room time; null where there are none. */
+  readonly lastWordsAt: number | null;
+  /** Room time. */
+  readonly now: number;
+}
+
+/** What the relay's own alarms follow from. */
+export interface RelayFacts {
+  /** What its disk does not take, in words; empty when all is well. */
+  readonly storage: string;
+  /** Of the disk with the data folder; null while not known. */
+  readonly freeBytes: number | null;
+  /** What became of a damaged database; null where nothing did. */
+  readonly renewal: { readonly atMs: number; readonly keptAs: string } | null;
+  /** Money of today, and the amounts at which to warn and to end; null: none. */
+  readonly spent: number;
+  readonly alarmPerDay: number | null;
+  readonly maxPerDay: number | null;
+  /** Rooms that wait for a place at the captioning service. */
+  readonly waitingRooms: number;
+  /** Room time. */
+  readonly now: number;
+}
+
+export type AlarmCode =
+  | 'kit-offline'
+  | 'no-sound'
+  | 'clipping'
+  | 'weak-power'
+  | 'kit-disk'
+  | 'source-microphone'
+  | 'engine-waiting'
+  | 'engine-fault'
+  | 'no-words'
+  | 'lag'
+  | 'budget'
+  | 'relay-disk'
+  | 'relay-database'
+  | 'relay-quota';
+
+/** Something that is not as it should be at this moment. */
+export interface Trouble extends Omit<Alarm, 'since' | 'code'> {
+  readonly code: AlarmCode;
+  /** It is an alarm once it has lasted so long; left out: `defaultAfterMs`. */
+  readonly afterMs?: number;
+}
+
+/** What comes and goes within a second is nobody's work. */
+export const defaultAfterMs = 1000;
+/** An alarm stays for so long after its cause was seen last, so that it can be read and does not flap. */
+const defaultClearMs = 5000;
+const clearMs: Partial<Record<AlarmCode, number>> = {
+  // Comes with loud syllables: the second within this time raises it.
+  clipping: 15_000,
+  // A supply that gives way does so under load, again and again.
+  'weak-power': 600_000,
+  'source-microphone': 0,
+};
+export const clearAfterMs = (code: AlarmCode) => clearMs[code] ?? defaultClearMs;
+
+const limits = {
+  /** A kit that was heard or seen so long ago, and in no talk, was switched off on purpose. */
+  atWorkMs: 12 * 3_600_000,
+  noAudioMs: 3000,
+  /** Samples at full scale in a second: of a card with two channels at 48 kHz a thousandth. */
+  clippedSamples: 100,
+  lagMs: 5000,
+  badLagMs: 15_000,
+  kitFreeBytes: 500e6,
+  relayFreeBytes: 2e9,
+  relayFullBytes: 200e6,
+  renewalMs: 24 * 3_600_000,
+};
+
+/** Stand-in microphones name themselves so. */
+const standIn = /^microphone-/;
+
+/** What is wrong in a room at this moment, worst first, in words for whoever can mend it. */
+export function roomTroubles(facts: RoomFacts): Trouble[] {
+  const found = [
+    kitOffline(facts),
+    noSound(facts),
+    engineTrouble(facts),
+    lagging(facts),
+    clipping(facts),
+    weakPower(facts),
+    kitDisk(facts),
+    noWords(facts),
+    standInMicrophone(facts),
+  ].filter((each) => each !== null);
+  return found.sort((a, b) => Number(b.severity === 'fault') - Number(a.severity === 'fault'));
+}
+
+function kitOffline({ live, paused, talk, lastWordsAt, now }: RoomFacts): Trouble | null {
+  if (live.source) return null;
+  const heardMs = Math.min(live.lastAudioMs ?? Infinity, lastWordsAt === null ? Infinity : now - lastWordsAt);
+  if (!talk && heardMs > limits.atWorkMs) return null;
+  return {
+    code: 'kit-offline',
+    severity: paused ? 'warning' : 'fault',
+    message: heardMs === Infinity ? 'The kit has not connected yet.' : 'The kit is not connected.',
+    hint: 'Check its power and its network cable; it keeps what it hears. Or open the stand-in microphone in the room.',
+  };
+}
+
+function noSound({ live: { source, lastAudioMs }, paused, talk }: RoomFacts): Trouble | null {
+  if (!source) return null;
+  const { health } = source;
+  const trouble = (severity: Trouble['severity'], message: string, hint: string): Trouble => ({
+    code: 'no-sound',
+    severity: paused ? 'warning' : severity,
+    message,
+    hint,
+  });
+  const told = health && health.state !== 'ok' && health.state !== 'starting' ? health : null;
+  if (told && health?.source?.state === 'fault')
+    return trouble('fault', sentence(told.message), told.hint ?? checkMixer);
+  const quietMs = Math.min(lastAudioMs ?? Infinity, source.connectedMs);
+  if (quietMs > limits.noAudioMs)
+    return trouble('fault', sentence(told?.message ?? 'No sound comes from the room'), told?.hint ?? checkMixer);
+  // Between talks a mixer may well be turned down.
+  if (told?.state === 'silent')
+    return trouble(talk ? 'fault' : 'warning', sentence(told.message), told.hint ?? checkMixer);
+  return null;
+}
+
+const checkMixer = 'Check that the mixer is switched on and its USB cable is plugged into the kit.';
+
+const waiting: readonly FailureKind[] = ['capacity'];
+/** Those that nobody need mend unless they last. */
+const passing: readonly FailureKind[] = ['reopen', 'backoff'];
+
+function engineTrouble({ live: { engine } }: RoomFacts): Trouble | null {
+  const { failure, code, message, hint } = engine;
+  if (failure === null) return null;
+  if (code === 'engine-cost') return { code: 'budget', severity: 'fault', message, hint };
+  const isTurn = code === 'engine-turn';
+  if (waiting.includes(failure))
+    return {
+      ...{ code: 'engine-waiting', severity: isTurn ? 'warning' : 'fault', message: sentence(message), hint },
+      ...(isTurn && { afterMs: 5000 }),
+    };
+  const isPassing = passing.includes(failure);
+  return {
+    ...{ code: 'engine-fault', severity: 'fault', message: sentence(message), hint },
+    ...(isPassing && { afterMs: 4000 }),
+  };
+}
+
+/** Where the engine is in trouble itself, captions lag because of that. */
+function lagging({ live: { lagMs, engine, rest }, paused }: RoomFacts): Trouble | null {
+  if (lagMs <= limits.lagMs || paused || rest.resting || engine.failure !== null) return null;
+  return {
+    code: 'lag',
+    severity: lagMs > limits.badLagMs ? 'fault' : 'warning',
+    message: `Captions are ${Math.round(lagMs / 1000)} s behind what is said.`,
+    hint: 'They catch up by themselves. If this stays, see the relay’s own network and load; the venue’s line is the card’s backlog.',
+  };
+}
+
+function clipping({ live: { source } }: RoomFacts): Trouble | null {
+  const level = source?.health?.level;
+  if (!level || level.clipped < limits.clippedSamples) return null;
+  return {
+    code: 'clipping',
+    severity: 'warning',
+    message: 'The sound is too loud for the kit and distorts.',
+    hint: 'Turn down the mixer’s output to the kit until the meter stays clear of its right end.',
+  };
+}
+
+function weakPower({ live: { source } }: RoomFacts): Trouble | null {
+  if (!source?.health?.power?.low) return null;
+  return {
+    code: 'weak-power',
+    severity: 'warning',
+    message: 'The kit gets too little power.',
+    hint: 'Use the power supply that belongs to the Raspberry Pi, on a short cable; a weak one restarts it and ruins its card.',
+  };
+}
+
+const kitDiskStates = /^(disk|buffer)-/;
+
+function kitDisk({ live: { source } }: RoomFacts): Trouble | null {
+  const health = source?.health;
+  if (!health) return null;
+  const words = diskWords(health);
+  return words && { code: 'kit-disk', severity: health.state === 'buffer-dropping' ? 'fault' : 'warning', ...words };
+}
+
+function diskWords({ state, message, hint, buffer, disk }: Health): Pick<Trouble, 'message' | 'hint'> | null {
+  if (kitDiskStates.test(state)) return { message: sentence(message), hint: hint ?? replaceCard };
+  if (buffer && buffer.state !== 'ok') return { message: 'The kit cannot keep sound on its disk.', hint: replaceCard };
+  if (disk && disk.freeBytes < limits.kitFreeBytes)
+    return {
+      message: `The kit’s disk is nearly full: ${amount(disk.freeBytes)} are free.`,
+      hint: 'Without space it cannot keep what it hears while the network is away. Delete what does not belong to Sala, or replace the SD card.',
+    };
+  return null;
+}
+
+const replaceCard = 'It goes on from memory for a few minutes. Replace the SD card at the next break.';
+
+function noWords({ live: { engine } }: RoomFacts): Trouble | null {
+  if (engine.code !== 'engine-no-words') return null;
+  return { code: 'no-words', severity: 'warning', message: engine.message, hint: engine.hint };
+}
+
+function standInMicrophone({ live: { source } }: RoomFacts): Trouble | null {
+  if (!source || !standIn.test(source.device)) return null;
+  return {
+    code: 'source-microphone',
+    severity: 'warning',
+    message: 'A stand-in microphone is the room’s source.',
+    hint: 'Keep its page open and its screen on. The kit takes over by itself when it is back.',
+  };
+}
+
+/** What is wrong with the relay itself at this moment, worst first. */
+export function relayTroubles(facts: RelayFacts): Trouble[] {
+  return [relayDisk(facts), relayBudget(facts), relayQuota(facts), relayDatabase(facts)].filter(
+    (each) => each !== null,
+  );
+}
+
+function relayDisk({ storage, freeBytes }: RelayFacts): Trouble | null {
+  const trouble = (severity: Trouble['severity'], message: string): Trouble => ({
+    ...{ code: 'relay-disk', severity, message },
+    hint: 'Free space on the disk with the data folder, or enlarge it; lower --retain-hours. Captions go on meanwhile.',
+  });
+  if (storage !== '') return trouble('fault', sentence(storage));
+  if (freeBytes === null || freeBytes >= limits.relayFreeBytes) return null;
+  const isFull = freeBytes < limits.relayFullBytes;
+  return trouble(
+    isFull ? 'fault' : 'warning',
+    `The relay’s disk is ${isFull ? 'full' : 'nearly full'}: ${amount(freeBytes)} are free.`,
+  );
+}
+
+function relayBudget({ spent, alarmPerDay, maxPerDay }: RelayFacts): Trouble | null {
+  if (maxPerDay !== null && spent >= maxPerDay)
+    return {
+      ...{ code: 'budget', severity: 'fault' },
+      message: 'The daily limit of spending on captions is reached: no room is captioned by a paid engine.',
+      hint: 'Captions go on tomorrow (UTC), or with a higher --max-cost-per-day. Audio is kept meanwhile.',
+    };
+  if (alarmPerDay === null || spent < alarmPerDay) return null;
+  return {
+    ...{ code: 'budget', severity: 'warning' },
+    message: `Captions have cost ${spent.toFixed(2)} today, as much as --alarm-cost-per-day says.`,
+    hint:
+      maxPerDay === null ? 'Nothing ends by itself: there is no limit.' : `Captions end at ${maxPerDay.toFixed(2)}.`,
+  };
+}
+
+function relayQuota({ waitingRooms }: RelayFacts): Trouble | null {
+  if (waitingRooms === 0) return null;
+  return {
+    ...{ code: 'relay-quota', severity: 'warning', afterMs: 5000 },
+    message: `${waitingRooms} ${waitingRooms === 1 ? 'room waits' : 'rooms wait'} for a place at the captioning service.`,
+    hint: 'Pause rooms that need no captions, or have the account’s quota raised and set --max-engine-sessions.',
+  };
+}
+
+function relayDatabase({ renewal, now }: RelayFacts): Trouble | null {
+  if (!renewal || now - renewal.atMs > limits.renewalMs) return null;
+  return {
+    ...{ code: 'relay-database', severity: 'warning' },
+    message: 'The relay’s database was damaged; a copy at most half a minute old has taken its place.',
+    hint: `Captions go on. Have the disk checked after the event; the damaged file is kept as ${renewal.keptAs}.`,
+  };
+}
+
+const sentence = (words: string) => (/[.!?…]$/.test(words) ? words : `${words}.`);
+const amount = (bytes: number) => (bytes < 1e9 ? `${Math.round(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`);

@@ -1,0 +1,55 @@
+import { LastWords } from './last-words.ts';
+import type { LiveRoom } from './live.ts';
+import type { Alarm } from './protocol.js';
+
+export interface RoomViewParts {
+  readonly readers?: { inRoom(room: LiveRoom): number };
+  readonly alarms?: { of(room: LiveRoom): Alarm[] };
+  readonly lastWords?: LastWords;
+}
+
+export type RoomView = ReturnType<RoomViews['of']>;
+
+/** Rooms as organizers see them. */
+export class RoomViews {
+  readonly #readers: Required<RoomViewParts>['readers'];
+  readonly #alarms: Required<RoomViewParts>['alarms'];
+  readonly #lastWords: LastWords;
+
+  constructor({
+    readers = { inRoom: () => 0 },
+    alarms = { of: () => [] },
+    lastWords = new LastWords(),
+  }: RoomViewParts = {}) {
+    this.#readers = readers;
+    this.#alarms = alarms;
+    this.#lastWords = lastWords;
+  }
+
+  of(room: LiveRoom) {
+    const { name, settings } = room.record;
+    const live = room.live();
+    return {
+      room: name,
+      name: settings.title,
+      language: settings.language,
+      engine: settings.engine,
+      public: settings.public,
+      recognition: settings.recognition,
+      source: settings.source,
+      restAfter: settings.restAfter ?? null,
+      paused: room.record.paused,
+      log: room.log.id,
+      seq: room.log.seq,
+      talk: room.talk && { ...room.talk, speakers: [...room.talk.speakers] },
+      readers: this.#readers.inRoom(room),
+      lastWords: this.#lastWords.of(room),
+      alarms: this.#alarms.of(room),
+      live: {
+        ...live,
+        engine: { ...live.engine, withoutEffect: [...live.engine.withoutEffect] },
+        counters: { ...live.counters },
+      },
+    };
+  }
+}
