@@ -319,7 +319,7 @@ export class FakeCaptions {
     const isPage = pathname === '/' || pathname === `/rooms/${this.room}`;
     const file = isPage
       ? 'display/caption.html'
-      : /^\/(display\/[a-z-]+\.(?:js|css|svg)|relay\/protocol\.js)$/.exec(pathname)?.[1];
+      : /^\/(display\/(?:[a-z-]+\/)?[a-z-]+\.(?:js|css|svg)|relay\/protocol\.js)$/.exec(pathname)?.[1];
     const packaged = library.get(/^\/display\/lib\/([a-z0-9.-]+)$/.exec(pathname)?.[1] ?? '');
     try {
       if (!file && !packaged) throw new Error('no such file');
