@@ -23,6 +23,8 @@ export interface HealthOptions {
   readonly clockSynced: () => boolean;
   /** How much faster than this machine's clock the sound card runs; undefined where not known. */
   readonly driftPpm?: () => number | undefined;
+  /** What the machine lacks, as far as it is known. */
+  readonly machine?: () => Pick<Health, 'power' | 'disk'>;
   readonly now: () => number;
   readonly limits?: Partial<HealthLimits>;
 }
@@ -113,6 +115,7 @@ export class HealthMonitor {
         ...(uplink.rttMs !== null && { rttMs: Math.round(uplink.rttMs) }),
       },
       clock: { synced: this.#options.clockSynced(), ...(driftPpm !== undefined && { driftPpm }) },
+      ...this.#options.machine?.(),
     };
   }
 }

@@ -11,6 +11,7 @@ import { systemClocks } from './clocks.ts';
 import { WorkerDisk } from './disk.ts';
 import { Framer } from './framer.ts';
 import { HealthMonitor } from './health.ts';
+import { MachineWatch } from './machine.ts';
 import { type DeviceSettings, deviceSettings, isWorldReadable, listSettings, readToken } from './options.ts';
 import { SourceJournal } from './source-journal.ts';
 import { createSource, listSources } from './sources/index.ts';
@@ -88,6 +89,7 @@ async function start(settings: DeviceSettings, env: NodeJS.ProcessEnv): Promise<
       tell();
     },
   });
+  const machine = new MachineWatch({ dataDir: settings.dataDir });
   const health = new HealthMonitor({
     version: version(),
     now,
@@ -96,6 +98,7 @@ async function start(settings: DeviceSettings, env: NodeJS.ProcessEnv): Promise<
     takeLevel: () => framer.takeLevel(),
     clockSynced: clocks.wallSynced,
     driftPpm: () => framer.driftPpm,
+    machine: () => machine.health,
   });
   const uplink: Uplink = new Uplink({
     relay: settings.relay,
@@ -141,6 +144,7 @@ async function start(settings: DeviceSettings, env: NodeJS.ProcessEnv): Promise<
   uplink.start();
   const beat = setInterval(() => {
     health.measure();
+    void machine.look();
     journal.look();
     tell();
   }, 1000);
