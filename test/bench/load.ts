@@ -131,24 +131,32 @@ class Kit {
   }
 }
 
-/** Rooms with one kit and two readers each, one of them with partials. More rooms can join while it runs. */
+/** Whether each reader of a room wants partials. */
+export type Crowd = (room: number) => readonly boolean[];
+const twoReaders: Crowd = () => [true, false];
+/** Sockets that are being opened at once. */
+const maxOpening = 50;
+
+/** Rooms with one kit each and their readers. More rooms can join while it runs. */
 export class Load {
   heard: Heard[] = [];
   lateness: number[] = [];
   /** Messages of every kind that readers got. */
   messages = 0;
   readonly #target: Target;
+  readonly #crowd: Crowd;
   readonly #kits: Kit[] = [];
   readonly #readers: WebSocket[] = [];
 
-  constructor(target: Target) {
+  constructor(target: Target, crowd: Crowd = twoReaders) {
     this.#target = target;
+    this.#crowd = crowd;
   }
 
   /** Brings the number of rooms up to `count`; their kits start spread over a line of the script and over the frame. */
   async grow(count: number): Promise<void> {
     const first = this.#kits.length;
-    for (let i = first; i < count; i++) await this.#addRoom(`room-${i}`);
+    for (let i = first; i < count; i++) await this.#addRoom(`room-${i}`, this.#crowd(i));
     const atMs = machineMs() + 50;
     for (const [i, kit] of this.#kits.entries()) if (i >= first) kit.start(atMs + (i * 3100) / count);
   }
@@ -165,12 +173,12 @@ export class Load {
     for (const reader of this.#readers) reader.terminate();
   }
 
-  async #addRoom(room: string): Promise<void> {
+  async #addRoom(room: string, crowd: readonly boolean[]): Promise<void> {
     const { address } = this.#target;
     const { publish, read } = await this.#target.room(room);
     const kit = await Kit.open(address, room, publish, this.lateness);
     this.#kits.push(kit);
-    for (const partial of [true, false]) {
+    const open = async (partial: boolean) => {
       const socket = new WebSocket(
         `${address}/api/rooms/${room}/captions?partial=${partial}`,
         [captionsProtocol, `${bearerPrefix}${read}`],
@@ -179,7 +187,8 @@ export class Load {
       this.#readers.push(socket);
       await once(socket, 'open');
       socket.on('message', (data) => this.#hear(room, kit, String(data)));
-    }
+    };
+    for (let i = 0; i < crowd.length; i += maxOpening) await Promise.all(crowd.slice(i, i + maxOpening).map(open));
   }
 
   #hear(room: string, kit: Kit, text: string): void {

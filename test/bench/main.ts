@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type Program, run } from '../../systemd/program.ts';
+import { audience } from './audience.ts';
 import type { Aim, Bench, Report } from './bench.ts';
 import { device } from './device.ts';
 import { flash } from './flash.ts';
@@ -15,7 +16,7 @@ import { aimsTable, tableText } from './table.ts';
 import { textRules } from './text-rules.ts';
 
 /** One after the other, each with the machine to itself. */
-const alone: readonly Bench[] = [latency, relay, device, stalls, sessions, textRules];
+const alone: readonly Bench[] = [latency, relay, audience, device, stalls, sessions, textRules];
 /** On all cores: a browser, its own load and the words given to it. */
 const unbound: readonly Bench[] = [page];
 /** All at once, on all cores: they mostly wait. */
