@@ -189,7 +189,7 @@ export class LiveFeed {
   }
 
   #cutOff(page: LivePage): void {
-    if (!this.#pages.has(page)) return;
+    this.#pages.delete(page);
     this.counters.cutOff++;
     page.cutOff(closeCodes.slowReader, 'the page reads too slowly');
   }
