@@ -12,7 +12,7 @@ export interface ClientAddress {
 }
 
 /** What is said where there is no connection: a call within the process, or one whose peer is gone. */
-const unknownAddress: ClientAddress = { address: 'unknown', prefix: 'unknown' };
+export const unknownAddress: ClientAddress = { address: 'unknown', prefix: 'unknown' };
 
 const prefixBits = 64;
 

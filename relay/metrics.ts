@@ -1,6 +1,8 @@
 import { Hono } from 'hono';
 import type { Counter, Gauge, Registry } from 'prom-client';
+import type { FailedAttempts } from './attempts.ts';
 import type { ReaderCounters } from './audience.ts';
+import type { Connections } from './connections.ts';
 import type { LiveRoom, LiveRooms } from './live.ts';
 import type { TranscriptTurns } from './transcript-turns.ts';
 
@@ -9,6 +11,9 @@ export interface MetricsSources {
   readonly rooms: Pick<LiveRooms, 'all'>;
   readonly readers: { readonly counters: Readonly<ReaderCounters>; byRoom(): ReadonlyMap<string, number> };
   readonly doors: { readonly refusals: ReadonlyMap<string, number> };
+  readonly attempts?: Pick<FailedAttempts, 'failed' | 'turnedAway' | 'bans'>;
+  readonly requests?: { readonly refused: number };
+  readonly connections?: Pick<Connections, 'dropped'>;
   readonly turns: Pick<TranscriptTurns, 'taken' | 'refused' | 'cutOff'>;
   /** Bytes of audio on the relay's disk. */
   readonly spoolBytes: () => number;
@@ -67,6 +72,12 @@ class MetricsPage {
     this.#count('sala_reader_partials_dropped_total', 'Partials replaced before they were sent', partialsDropped);
     this.#count('sala_reader_levels_dropped_total', 'Levels that a slow reader missed', levelsDropped);
     this.#count('sala_readers_cut_off_total', 'Readers cut off because they were too slow', cutOff);
+    const { attempts, requests, connections } = this.#sources;
+    this.#count('sala_failed_attempts_total', 'Tokens that open nothing', attempts?.failed ?? 0);
+    this.#count('sala_bans_total', 'Addresses banned for wrong tokens', attempts?.bans ?? 0);
+    this.#count('sala_attempts_turned_away_total', 'Wrong tokens of banned addresses', attempts?.turnedAway ?? 0);
+    this.#count('sala_requests_refused_total', 'HTTP requests above the rate of an address', requests?.refused ?? 0);
+    this.#count('sala_connections_dropped_total', 'Connections beyond the limits', connections?.dropped ?? 0);
     this.#set('sala_transcripts', 'Transcripts that are being read', turns.taken);
     this.#count('sala_transcripts_refused_total', 'Transcripts refused because too many were read', turns.refused);
     this.#count(

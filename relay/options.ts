@@ -3,7 +3,10 @@ import { address, toggle } from '../systemd/configuration.ts';
 import { ConfigurationError, messageOf, SalaError } from '../systemd/errors.ts';
 import { ClientAddresses } from './addresses.ts';
 import { type AdminToken, readAdminToken } from './admin-token.ts';
-import { defaultDoorLimits } from './doors.ts';
+import { defaultAttemptLimits } from './attempts.ts';
+import { defaultConnectionLimits } from './connections.ts';
+import { defaultPlaceLimits } from './door-places.ts';
+import { defaultRequestsPerMinute } from './rate.ts';
 import { engineName, language } from './settings.ts';
 import { defaultTurnLimits } from './transcript-turns.ts';
 
@@ -23,6 +26,20 @@ const proxies = z
       context.addIssue({ code: 'custom', message: messageOf(error) });
     }
   });
+/** As a browser writes it: a scheme, a host, a port unless it is the usual one. */
+const origins = z
+  .string()
+  .transform((text) => text.split(',').map((each) => each.trim()))
+  .pipe(
+    z.array(
+      z.string().transform((text, context) => {
+        const url = URL.parse(text);
+        if (url && /^https?:$/.test(url.protocol) && [url.origin, `${url.origin}/`].includes(text)) return url.origin;
+        context.addIssue({ code: 'custom', message: `"${text}" must be like https://captions.example.org` });
+        return z.NEVER;
+      }),
+    ),
+  );
 const money = z.coerce.number().min(0);
 const count = (fallback: number) => z.coerce.number().int().min(1).default(fallback);
 
@@ -40,6 +57,9 @@ export const relayOptions = z.object({
     .meta(text('engine of rooms that name none: transcribe, pocketsphinx, sherpa, script:NAME', 'NAME')),
   language: language.prefault('en-US').meta(text('language of a room nobody has assigned one [en-US]', 'TAG')),
   adminTokenFile: file.meta(adminTokenFile),
+  origin: origins
+    .optional()
+    .meta(text("where browsers open the admin page, several by commas [--listen's own address]", 'ORIGIN')),
   trustedProxy: proxies
     .optional()
     .meta(text('proxies whose X-Forwarded-For is believed: addresses or CIDR, by commas [none]', 'LIST')),
@@ -82,10 +102,40 @@ export const relayOptions = z.object({
     .min(0)
     .default(60)
     .meta(text('a paid session rests after so much silence; 0: never', 'SECONDS')),
-  maxReaders: count(defaultDoorLimits.maxReaders).meta(text('readers of all rooms together', 'COUNT')),
-  maxReadersPerRoom: count(defaultDoorLimits.maxReadersPerRoom).meta(text('readers of one room', 'COUNT')),
-  maxAudioSocketsPerRoom: count(defaultDoorLimits.maxAudioSocketsPerRoom).meta(
+  maxReaders: count(defaultPlaceLimits.maxReaders).meta(text('readers of all rooms together', 'COUNT')),
+  maxReadersPerRoom: count(defaultPlaceLimits.maxReadersPerRoom).meta(text('readers of one room', 'COUNT')),
+  maxReadersPerAddress: count(defaultPlaceLimits.maxReadersPerAddress).meta(
+    text('readers at one address; a venue is one', 'COUNT'),
+  ),
+  maxAudioSocketsPerRoom: count(defaultPlaceLimits.maxAudioSocketsPerRoom).meta(
     text('audio sockets of one room, those that wait included', 'COUNT'),
+  ),
+  maxAudioSocketsPerAddress: count(defaultPlaceLimits.maxAudioSocketsPerAddress).meta(
+    text('audio sockets of one address', 'COUNT'),
+  ),
+  maxAdminSockets: count(defaultPlaceLimits.maxAdminSockets).meta(text('admin pages that are open', 'COUNT')),
+  maxReaderUpgradesPerMinute: count(defaultPlaceLimits.maxReaderUpgradesPerMinute).meta(
+    text('caption sockets that one address may ask for in a minute', 'COUNT'),
+  ),
+  maxUpgradesPerMinute: count(defaultPlaceLimits.maxUpgradesPerMinute).meta(
+    text('other sockets that one token may ask for in a minute, or one address without a right token', 'COUNT'),
+  ),
+  maxRequestsPerMinute: count(defaultRequestsPerMinute).meta(text('HTTP requests of one address in a minute', 'COUNT')),
+  maxFailedAttempts: count(defaultAttemptLimits.maxFailedAttempts).meta(
+    text('wrong tokens of one address in a minute before it is banned', 'COUNT'),
+  ),
+  maxFailedReads: count(defaultAttemptLimits.maxFailedReads).meta(
+    text('the same for tokens of rooms where captions are read', 'COUNT'),
+  ),
+  banMinutes: z.coerce
+    .number()
+    .positive()
+    .max(1440)
+    .default(defaultAttemptLimits.banMinutes)
+    .meta(text('how long such an address is banned; right tokens of rooms are taken all the same', 'MINUTES')),
+  maxConnections: count(defaultConnectionLimits.maxConnections).meta(text('connections of all clients', 'COUNT')),
+  maxConnectionsPerAddress: count(defaultConnectionLimits.maxConnectionsPerAddress).meta(
+    text('connections of one address that is no trusted proxy', 'COUNT'),
   ),
   maxTranscripts: count(defaultTurnLimits.maxTranscripts).meta(
     text('transcripts that are being read at once, half of them of one room', 'COUNT'),

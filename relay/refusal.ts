@@ -2,7 +2,7 @@ import type { Explained } from '../systemd/errors.ts';
 
 /** An answer of "no" over HTTP, also to an upgrade: a status and the words of the JSON error. */
 export interface Refusal extends Explained {
-  readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 426 | 500 | 503;
+  readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 426 | 429 | 500 | 503;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -47,3 +47,33 @@ export const unavailable = (code: string, message: string, hint: string, retryAf
   hint,
   headers: { 'retry-after': String(retryAfterSeconds) },
 });
+
+const tooMany = (code: string, message: string, hint: string, retryAfterSeconds: number): Refusal => ({
+  status: 429,
+  code,
+  message,
+  hint,
+  headers: { 'retry-after': String(retryAfterSeconds) },
+});
+
+export const tooManyAttempts = (retryAfterSeconds: number) =>
+  tooMany(
+    'too-many-attempts',
+    'This token opens nothing here, and too many like it came from this address',
+    'A token that was made for a room, or on the admin page, is taken at any time. The admin token of the file is not, until then.',
+    retryAfterSeconds,
+  );
+
+export const tooManyUpgrades = (retryAfterSeconds: number) =>
+  tooMany('too-many-upgrades', 'Too many connections were asked for', 'Connect again later.', retryAfterSeconds);
+
+export const tooManyRequests = (retryAfterSeconds: number) =>
+  tooMany('too-many-requests', 'Too many requests came from this address', 'Ask again later.', retryAfterSeconds);
+
+export const tooManySockets = (retryAfterSeconds: number) =>
+  tooMany(
+    'too-many-sockets',
+    'This address has as many sockets open as it may',
+    'Close some, or raise the limit of the relay.',
+    retryAfterSeconds,
+  );
