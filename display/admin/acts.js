@@ -98,7 +98,8 @@ export class CaptionPanel {
   #movedAt = Number.NEGATIVE_INFINITY;
 
   /**
-   * @param {{ section: HTMLElement, title: HTMLElement, list: HTMLElement, close: HTMLElement }} parts
+   * @param {{ list: HTMLElement, section?: HTMLElement, title?: HTMLElement, close?: HTMLElement }} parts without a section
+   *   of its own it is part of another
    * @param {Call} call @param {Tell} tell
    */
   constructor({ section, title, list, close }, call, tell) {
@@ -107,22 +108,22 @@ export class CaptionPanel {
     this.#list = list;
     this.#call = call;
     this.#tell = tell;
-    close.addEventListener('click', () => this.close());
+    close?.addEventListener('click', () => this.close());
   }
 
-  /** @param {string} room @param {string} name */
-  async open(room, name) {
+  /** @param {string} room @param {string} [name] */
+  async open(room, name = room) {
     this.#room = room;
     this.#list.replaceChildren();
-    this.#title.textContent = `Captions of ${name}`;
-    this.#section.hidden = false;
-    this.#title.focus();
+    if (this.#title) this.#title.textContent = `Captions of ${name}`;
+    if (this.#section) this.#section.hidden = false;
+    this.#title?.focus();
     await this.refresh();
   }
 
   close() {
     this.#room = null;
-    this.#section.hidden = true;
+    if (this.#section) this.#section.hidden = true;
   }
 
   /** What is being typed stays. */

@@ -1,13 +1,25 @@
 // @ts-check
 /** What can be set and seen of one room, as tabs in a section. */
+import { CaptionsTab } from './captions-panel.js';
+import { CodesPanel, microphonePage, readersPage } from './codes-panel.js';
+import { RulesPanel } from './rules-panel.js';
+import { SettingsPanel } from './settings-panel.js';
+import { Tabs } from './tabs.js';
+import { TalksPanel } from './talks-panel.js';
+import { TokensPanel } from './tokens-panel.js';
+import { TranscriptPanel } from './transcript-panel.js';
+import { VocabularyPanel } from './vocabulary-panel.js';
 
-/** @typedef {import('./live.js').RoomView} RoomView */
+/**
+ * @typedef {import('./settings-panel.js').SettingsView & { name: string, seq: number, public: boolean,
+ *   conduct?: import('./conduct.js').Conducted }} RoomView what these panels look at of a room
+ */
 
 export class RoomPanels {
   #call;
   #tell;
-  /** @type {HTMLElement | null} */
-  #host = null;
+  /** @type {Tabs<RoomView> | null} */
+  #tabs = null;
 
   /** @param {{ call: import('./call.js').Call, tell: (message: unknown) => void }} parts */
   constructor({ call, tell }) {
@@ -17,16 +29,43 @@ export class RoomPanels {
 
   /** Fills `host`. @param {RoomView} view @param {HTMLElement} host */
   open(view, host) {
-    this.#host = host;
-    this.update(view);
+    this.close();
+    const [call, tell, room] = [this.#call, this.#tell, view.room];
+    /** @type {import('./tabs.js').Tab<RoomView>[]} */
+    const all = [
+      { id: 'captions', title: 'Captions', make: () => new CaptionsTab({ call, tell, room }) },
+      { id: 'talks', title: 'Talks', make: () => new TalksPanel({ call, room }) },
+      { id: 'settings', title: 'Settings', make: () => new SettingsPanel({ call, room }) },
+      { id: 'codes', title: 'QR codes', make: () => new CodesPanel({ call, room }) },
+      { id: 'tokens', title: 'Tokens', make: () => new TokensPanel({ call, ...tokensOf(room) }) },
+      { id: 'transcript', title: 'Transcript', make: () => new TranscriptPanel({ call, room }) },
+      { id: 'rules', title: 'Text rules', make: () => new RulesPanel({ call, room }) },
+      { id: 'vocabulary', title: 'Vocabulary', make: () => new VocabularyPanel({ call, room }) },
+    ];
+    const tabs = new Tabs(`Panels of ${view.name}`, all);
+    this.#tabs = tabs;
+    host.append(tabs.element);
+    tabs.update(view);
+    tabs.choose('captions');
   }
 
-  /** The room as it is now. @param {RoomView} _view */
-  update(_view) {}
+  /** The room as it is now; what is typed stays. @param {RoomView} view */
+  update(view) {
+    this.#tabs?.update(view);
+  }
 
   /** Leaves the host empty. */
   close() {
-    this.#host?.replaceChildren();
-    this.#host = null;
+    this.#tabs?.close();
+    this.#tabs = null;
   }
 }
+
+/** @param {string} room */
+const tokensOf = (room) => ({
+  path: `/api/rooms/${room}/tokens`,
+  rights: [
+    { value: 'read', text: 'Read captions', address: (/** @type {string} */ token) => readersPage(location.origin, room, token) },
+    { value: 'publish', text: 'Send audio', address: (/** @type {string} */ token) => microphonePage(location.origin, room, token) },
+  ],
+});
