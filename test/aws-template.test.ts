@@ -1,0 +1,155 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as transcribe from '@aws-sdk/client-transcribe';
+import * as transcribeStreaming from '@aws-sdk/client-transcribe-streaming';
+import { describe, expect, test } from 'vitest';
+import { entriesOf, isObject, type Json, readTemplate } from './harness/cloudformation.ts';
+import { problemsOf } from './harness/cloudformation-check.ts';
+import { root } from './harness/programs.ts';
+
+const text = readFileSync(join(root, 'provisioning/aws/relay.yaml'), 'utf8');
+const template = readTemplate(text);
+
+/** What is found at a path through maps and lists. */
+function at(path: string, from: Json = template): Json | undefined {
+  let found: Json | undefined = from;
+  for (const step of path.split('/'))
+    found = Array.isArray(found) ? found[Number(step)] : isObject(found) ? found[step] : undefined;
+  return found;
+}
+const list = (value: Json | undefined): readonly Json[] =>
+  value === undefined ? [] : Array.isArray(value) ? value : [value];
+
+test('the template is what the official schemas of its resources ask for', () => {
+  expect(problemsOf(template)).toEqual([]);
+});
+
+// biome-ignore-start lint/suspicious/noTemplateCurlyInString: CloudFormation's own
+describe('a broken copy of the template is refused:', () => {
+  test.each<[what: string, from: string | RegExp, to: string, problem: string]>([
+    ['a misspelt property', 'HttpTokens: required', 'HttpToken: required', 'HttpToken: is not known'],
+    ['a misspelt type', 'AWS::EC2::LaunchTemplate', 'AWS::EC2::LaunchTemplates', 'no type of resource'],
+    ['a list for a text', 'VolumeType: gp3\n      Enc', 'VolumeType: [gp3]\n      Enc', 'must be of type string'],
+    ['a text for a number', 'HttpPutResponseHopLimit: 1', "HttpPutResponseHopLimit: 'one'", 'of type integer'],
+    ['a text for a truth', 'AssociatePublicIpAddress: true', 'AssociatePublicIpAddress: please', 'of type boolean'],
+    ['a text for a list', 'Roles: [!Ref Role]', 'Roles: !Ref Role', 'gives a string, wanted is array'],
+    ['a text for a map', 'IamInstanceProfile: {Arn: !GetAtt Profile.Arn}', 'IamInstanceProfile: me', 'is no map'],
+    ['nothing where something is required', "      MaxSize: '1'\n", '', 'Relay.Properties.MaxSize: is required'],
+    [
+      'nothing for sure',
+      'GroupDescription: HTTPS from everywhere, nothing else',
+      'GroupDescription: !Ref AWS::NoValue',
+      'is required',
+    ],
+    ['a reference to nothing', 'VpcId: !Ref Network', 'VpcId: !Ref Netwrok', 'there is no Netwrok'],
+    ['an attribute that is not there', '!GetAtt Profile.Arn', '!GetAtt Profile.Aarn', 'has no attribute Aarn'],
+    ['a name in a text that is not there', 'arn:${AWS::Partition}:s3', 'arn:${AWS::Partiton}:s3', 'AWS::Partiton'],
+    ['a name in the user data that is not there', "'${Data}'", "'${Disk}'", 'there is no Disk'],
+    ['a condition that is not there', 'Condition: HasZone', 'Condition: HasZones', 'no condition HasZones'],
+    [
+      'a resource that is there only sometimes',
+      '!If [HasEmail, [!Ref Alarms], !Ref AWS::NoValue]',
+      '[!Ref Alarms]',
+      'only where HasEmail',
+    ],
+    ['an order that is a circle', '  Gateway:\n', '  Gateway:\n    DependsOn: Relay\n', 'waits for itself'],
+    ['a wait for nothing', '[DefaultRoute, SubnetRoutes]', '[DefaultRoute, SubnetRoute]', 'there is no SubnetRoute'],
+    ['an unknown policy', 'DeletionPolicy: Snapshot', 'DeletionPolicy: Keep', 'DeletionPolicy: is not known'],
+    ['a misspelt update policy', 'WaitOnResourceSignals', 'WaitOnSignals', 'WaitOnSignals: is not known'],
+    ['a default that its own pattern refuses', 'Default: t4g.small', 'Default: t3.small', 'does not match the pattern'],
+    ['a parameter that nobody uses', '!Ref LogDays', '30', 'LogDays: is a parameter without use'],
+    ['a section that is not known', 'Conditions:', 'Condition:', 'template.Condition: is not known'],
+  ])('%s', (_, from, to, problem) => {
+    const broken = text.replace(from, to);
+    expect(broken).not.toBe(text);
+    expect(problemsOf(readTemplate(broken)).join('\n')).toContain(problem);
+  });
+
+  test.each([
+    ['a function that is not known', '!GetAtt Profile.Arn', '!Get Profile.Arn'],
+    ['a key that is there twice', '  Gateway:\n', '  Network:\n'],
+    ['broken YAML', 'Outputs:', 'Outputs: ['],
+  ])('%s', (_, from, to) => {
+    expect(text).toContain(from);
+    expect(() => readTemplate(text.replace(from, to))).toThrow();
+  });
+});
+// biome-ignore-end lint/suspicious/noTemplateCurlyInString: CloudFormation's own
+
+describe('what an owner may rely on', () => {
+  const statements = list(at('Resources/Role/Properties/Policies')).flatMap((policy) =>
+    list(at('PolicyDocument/Statement', policy)),
+  );
+  const actions = statements.flatMap((statement) => list(at('Action', statement)).map(String));
+
+  test('only port 443 is open, to IPv4 and IPv6, and there is no key for SSH', () => {
+    const rules = list(at('Resources/SecurityGroup/Properties/SecurityGroupIngress'));
+    expect(rules).toHaveLength(2);
+    for (const rule of rules) expect(rule).toMatchObject({ IpProtocol: 'tcp', FromPort: 443, ToPort: 443 });
+    expect(rules.map((rule) => at('CidrIp', rule) ?? at('CidrIpv6', rule))).toEqual(['0.0.0.0/0', '::/0']);
+    expect(text).not.toContain('KeyName');
+  });
+
+  test('the metadata service wants its token and answers no container', () => {
+    expect(at('Resources/Machine/Properties/LaunchTemplateData/MetadataOptions')).toMatchObject({
+      HttpTokens: 'required',
+      HttpPutResponseHopLimit: 1,
+    });
+  });
+
+  test('every disk is encrypted, and the data outlives the stack', () => {
+    expect(at('Resources/Data/Properties/Encrypted')).toBe(true);
+    expect(at('Resources/Machine/Properties/LaunchTemplateData/BlockDeviceMappings/0/Ebs/Encrypted')).toBe(true);
+    expect(at('Resources/Data/DeletionPolicy')).toBe('Snapshot');
+    expect(at('Resources/Data/UpdateReplacePolicy')).toBe('Snapshot');
+  });
+
+  test('no permission is wider than a single action, and a resource is left open only where the service knows none', () => {
+    expect(actions.filter((action) => action.includes('*'))).toEqual([]);
+    const open = statements.filter((statement) => list(at('Resource', statement)).includes('*'));
+    expect(
+      open
+        .flatMap((statement) => list(at('Action', statement)).map(String))
+        .filter((action) => !/^(transcribe|ssm|ssmmessages):/.test(action)),
+    ).toEqual([]);
+    for (const statement of statements)
+      expect(Object.keys(statement ?? {}).toSorted()).toEqual(['Action', 'Effect', 'Resource']);
+  });
+
+  test('what the relay asks of Amazon Transcribe is what it may, no more and no less', () => {
+    const sources = ['relay', 'relay/engines'].flatMap((folder) =>
+      readdirSync(join(root, folder))
+        .filter((name) => name.endsWith('.ts'))
+        .map((name) => readFileSync(join(root, folder, name), 'utf8')),
+    );
+    const known = [...Object.keys(transcribe), ...Object.keys(transcribeStreaming)].filter((name) =>
+      name.endsWith('Command'),
+    );
+    const used = new Set(
+      sources.flatMap((source) => [...source.matchAll(/new (?:\w+\.)?(\w+Command)\(/g)].map(([, name = '']) => name)),
+    );
+    expect([...used].filter((name) => !known.includes(name))).toEqual([]);
+    expect(actions.filter((action) => action.startsWith('transcribe:')).toSorted()).toEqual(
+      [...used].map((name) => `transcribe:${name.replace(/Command$/, '')}`).toSorted(),
+    );
+  });
+
+  test('no parameter can carry anything into the shell', () => {
+    for (const [name, parameter] of entriesOf(template.Parameters)) {
+      if (!isObject(parameter) || parameter.Type !== 'String') continue;
+      expect(typeof parameter.AllowedPattern, name).toBe('string');
+      const whole = new RegExp(`^(?:${String(parameter.AllowedPattern)})$`);
+      for (const evil of ["a'b", 'a"b', 'a$(b)', 'a`b`', 'a\nb', 'a b', 'a;b', 'a\\b', "Z'; reboot #"])
+        expect(whole.test(evil), `${name} lets ${evil} pass`).toBe(false);
+    }
+  });
+
+  test('the user data is short enough, and Bash understands it and what it calls', () => {
+    const script = String(at('Resources/Machine/Properties/LaunchTemplateData/UserData/Fn::Base64/Fn::Sub'));
+    expect(Buffer.byteLength(script)).toBeLessThan(12_000); // of 16,384, for what is filled in
+    execFileSync('bash', ['-n'], { input: script });
+    for (const name of ['install.sh', 'journal-to-cloudwatch.sh'])
+      execFileSync('bash', ['-n', join(root, 'provisioning/aws', name)]);
+  });
+});
