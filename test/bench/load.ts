@@ -140,7 +140,8 @@ const maxOpening = 50;
 /** Rooms with one kit each and their readers. More rooms can join while it runs. */
 export class Load {
   heard: Heard[] = [];
-  lateness: number[] = [];
+  /** How late each frame left, ms. */
+  readonly #lateness: number[] = [];
   /** Messages of every kind that readers got. */
   messages = 0;
   readonly #target: Target;
@@ -164,8 +165,12 @@ export class Load {
   /** Forgets what was heard so far: a measurement begins. */
   reset(): void {
     this.heard = [];
-    this.lateness = [];
+    this.#lateness.length = 0; // the kits hold on to it
     this.messages = 0;
+  }
+
+  get lateness(): readonly number[] {
+    return [...this.#lateness];
   }
 
   stop(): void {
@@ -176,7 +181,7 @@ export class Load {
   async #addRoom(room: string, crowd: readonly boolean[]): Promise<void> {
     const { address } = this.#target;
     const { publish, read } = await this.#target.room(room);
-    const kit = await Kit.open(address, room, publish, this.lateness);
+    const kit = await Kit.open(address, room, publish, this.#lateness);
     this.#kits.push(kit);
     const open = async (partial: boolean) => {
       const socket = new WebSocket(
