@@ -1,14 +1,51 @@
+import { type ClientAddress, ClientAddresses, unknownAddress } from './addresses.ts';
+import type { AdminSessions } from './admin-sessions.ts';
+import type { AdminToken } from './admin-token.ts';
+import type { FailedAttempts } from './attempts.ts';
+import type { Origins } from './origins.ts';
 import { bearerPrefix } from './protocol.js';
-import { type Refusal, unauthorized, wrongRight, wrongRoom } from './refusal.ts';
+import {
+  foreignOrigin,
+  notLoggedIn,
+  type Refusal,
+  tokenEnded,
+  unauthorized,
+  wrongRight,
+  wrongRoom,
+} from './refusal.ts';
+import { readSessionCookie, writeSessionCookie } from './session-cookie.ts';
 import type { TokenOwner, Tokens } from './tokens.ts';
 
 export type Right = 'publish' | 'read' | 'admin';
 
-/** A door opened: by which room token, null where the admin token or a public room opened it. */
+/** What a request shows of who it comes from. */
+export interface Credentials {
+  /** Of the header, of an offered subprotocol, or of an address that may hold one; it decides alone where there is one. */
+  readonly token: string | null;
+  /** The `Cookie` header. */
+  readonly cookie?: string | undefined;
+  /** The `Origin` header. */
+  readonly origin?: string | undefined;
+  /** Where it comes from; gives no right to anything, wrong tokens are counted by it. */
+  readonly from?: ClientAddress;
+  /** It changes something, or opens a socket: with a cookie alone it must come from a page of the relay. */
+  readonly acts?: boolean;
+}
+
+/** A door opened, and by what. It closes when that ends, see `onEnded`. */
 export interface Admission {
+  /** null where the token of the file or a public room opened it. */
   readonly tokenId: string | null;
+  /** null where there was no cookie, or it did not count. */
+  readonly sessionId: string | null;
   /** Nobody's token: the room is public. */
   readonly anonymous: boolean;
+  /** What it has: an admin's opens what readers have, too. */
+  readonly right: Right;
+  /** In words, for the audit log. */
+  readonly actor: string;
+  /** null: never. */
+  readonly expiresMs: number | null;
 }
 
 export interface RoomAsked {
@@ -16,7 +53,15 @@ export interface RoomAsked {
   readonly public: boolean;
 }
 
-const opened = (tokenId: string | null, anonymous = false): Admission => ({ tokenId, anonymous });
+const nobody: Admission = {
+  ...{ tokenId: null, sessionId: null, anonymous: true, right: 'read', actor: 'nobody', expiresMs: null },
+};
+const byFile: Admission = { ...nobody, anonymous: false, right: 'admin', actor: 'admin token of the file' };
+
+const byToken = ({ id, access: right, label, expiresMs }: TokenOwner): Admission => ({
+  ...{ tokenId: id, sessionId: null, anonymous: false, right, expiresMs },
+  actor: label === '' ? `token (${id})` : `token "${label}" (${id})`,
+});
 
 const words: Readonly<Record<Right, string>> = {
   publish: 'send audio',
@@ -34,25 +79,121 @@ export function offeredToken(protocols: readonly string[]): string | null {
   return protocols.find((each) => each.startsWith(bearerPrefix))?.slice(bearerPrefix.length) ?? null;
 }
 
-/** Who may do what: three rights, apart. Nothing depends on the peer's address. */
+export interface AccessParts {
+  readonly tokens: Pick<Tokens, 'identify' | 'hasEnded' | 'get' | 'use' | 'onEnded'>;
+  readonly adminToken: Pick<AdminToken, 'matches'>;
+  readonly sessions: Pick<AdminSessions, 'begin' | 'find' | 'use' | 'end' | 'onEnded'>;
+  readonly origins: Origins;
+  /** By default the peer's own address counts. */
+  readonly addresses?: ClientAddresses;
+  /** Wrong tokens so far, of calls and doors together. */
+  readonly attempts?: FailedAttempts;
+}
+
+/**
+ * Who may do what: three rights, apart. Nothing depends on the peer's address.
+ *
+ * Of the refusals, `token-unknown` alone is a failed attempt: somebody shows what was never a token of ours. A token that
+ * has ended (`token-ended`) or is another right's or room's was not guessed, and a browser sends an old cookie by itself.
+ */
 export class Access {
-  readonly #tokens: Pick<Tokens, 'identify'>;
-  readonly #admin: { matches(token: string): boolean };
+  readonly #parts: AccessParts;
+  /** From where requests come. */
+  readonly addresses: ClientAddresses;
 
-  constructor(tokens: Pick<Tokens, 'identify'>, admin: { matches(token: string): boolean }) {
-    this.#tokens = tokens;
-    this.#admin = admin;
+  constructor(parts: AccessParts) {
+    this.#parts = parts;
+    this.addresses = parts.addresses ?? new ClientAddresses();
   }
 
-  /** Whether `token` gives `right`, to `room` where the right is one room's. A room that does not exist is asked for like
+  /** Whether `credentials` give `right`, to `room` where the right is one room's. A room that does not exist is asked for like
    * any other, so that the answer does not tell which rooms there are. */
-  decide(token: string | null, right: Right, room: RoomAsked | null): Admission | Refusal {
-    if (right === 'read' && room?.public === true) return opened(null, true);
-    if (token === null) return unauthorized(false);
-    if (this.#admin.matches(token)) return right === 'publish' ? wrongRight(words.publish) : opened(null);
-    const owner: TokenOwner | null = this.#tokens.identify(token);
-    if (!owner) return unauthorized(true);
-    if (right !== owner.access) return wrongRight(words[right]);
-    return owner.room === room?.name ? opened(owner.id) : wrongRoom;
+  decide(credentials: Credentials, right: Right, room: RoomAsked | null): Admission | Refusal {
+    if (right === 'read' && room?.public === true) return nobody;
+    const { token, from = unknownAddress } = credentials;
+    if (token === null) return this.#decideCookie(credentials, right);
+    const { tokens, adminToken, attempts } = this.#parts;
+    const barred = attempts?.barred(from, token);
+    if (barred) return barred;
+    if (adminToken.matches(token)) return right === 'publish' ? wrongRight(words.publish) : byFile;
+    const owner = tokens.identify(token);
+    if (!owner) return tokens.hasEnded(token) ? tokenEnded : (attempts?.note(from, token, right) ?? unauthorized(true));
+    if (owner.access === 'admin' && right !== 'publish') return byToken(owner);
+    if (owner.access !== right) return wrongRight(words[right]);
+    return owner.room === null || owner.room === room?.name ? byToken(owner) : wrongRoom;
   }
+
+  /** The same of a token in an address, which is no place for one that administers. */
+  decideAddressed({ token, from }: Credentials, room: RoomAsked): Admission | Refusal {
+    const admission = this.decide({ token, ...(from ? { from } : {}) }, 'read', room);
+    return 'status' in admission || admission.right !== 'admin' ? admission : unauthorized(true);
+  }
+
+  /**
+   * Logs a browser in that shows an admin token; one that was logged in already begins anew.
+   * @returns the `Set-Cookie` to answer with
+   */
+  login(credentials: Credentials): { admission: Admission; setCookie: string } | Refusal {
+    const { cookie, origin } = credentials;
+    if (origin !== undefined && !this.#parts.origins.has(origin)) return this.#foreign();
+    const admission = this.decide({ ...credentials, cookie: undefined }, 'admin', null);
+    if ('status' in admission) return admission;
+    const { sessions, origins } = this.#parts;
+    this.#endCookie(cookie, origin);
+    const begun = sessions.begin(admission.tokenId);
+    const { id, createdMs, expiresMs } = begun.session;
+    const maxAgeSeconds = Math.floor((expiresMs - createdMs) / 1000);
+    return {
+      admission: { ...admission, sessionId: id, expiresMs },
+      setCookie: writeSessionCookie(begun.cookie, maxAgeSeconds, origins, origin),
+    };
+  }
+
+  /** Logs a browser out: its session, and every socket that it opened. @returns the `Set-Cookie` to answer with */
+  logout({ cookie, origin }: Credentials): string {
+    this.#endCookie(cookie, origin);
+    return writeSessionCookie('', 0, this.#parts.origins, origin);
+  }
+
+  /** What an admission rests on is in use. */
+  use({ tokenId, sessionId }: Admission): void {
+    if (tokenId !== null) this.#parts.tokens.use(tokenId);
+    if (sessionId !== null) this.#parts.sessions.use(sessionId);
+  }
+
+  /** Tells of the end of what opened doors: `isOver` says of each admission whether it was meant. Returns what ends the
+   * telling. */
+  onEnded(listener: (isOver: (admission: Admission) => boolean) => void): () => void {
+    const ends = [
+      this.#parts.tokens.onEnded((id) => listener(({ tokenId }) => tokenId === id)),
+      this.#parts.sessions.onEnded((id) => listener(({ sessionId }) => sessionId === id)),
+    ];
+    return () => {
+      for (const end of ends) end();
+    };
+  }
+
+  #decideCookie({ cookie, origin, acts = false }: Credentials, right: Right): Admission | Refusal {
+    const { origins, sessions, tokens } = this.#parts;
+    const shown = readSessionCookie(cookie, origins, origin);
+    if (shown === null) return unauthorized(false);
+    // Browsers send a cookie along whoever made the page that asks.
+    const isOurs = origin === undefined ? !acts : origins.has(origin);
+    if (!isOurs) return right === 'admin' ? this.#foreign() : unauthorized(false);
+    const session = sessions.find(shown);
+    if (!session) return right === 'admin' ? notLoggedIn : unauthorized(false);
+    if (right === 'publish') return wrongRight(words.publish);
+    const { id: sessionId, token, expiresMs } = session;
+    const owner = token === null ? null : tokens.get(token);
+    return { ...(owner ? byToken(owner) : byFile), sessionId, expiresMs };
+  }
+
+  #endCookie(cookie: string | undefined, origin: string | undefined): void {
+    const { origins, sessions } = this.#parts;
+    const shown = readSessionCookie(cookie, origins, origin);
+    const session = shown === null ? null : sessions.find(shown);
+    if (session) sessions.end(session.id);
+  }
+
+  #foreign = () => foreignOrigin(this.#parts.origins.all());
 }

@@ -1,4 +1,4 @@
-import { timingSafeEqual } from 'node:crypto';
+import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { messageOf, SalaError } from '../systemd/errors.ts';
 import { sha256 } from './tokens.ts';
@@ -11,6 +11,11 @@ export class AdminToken {
 
   constructor(token: string) {
     this.#hash = sha256(token);
+  }
+
+  /** Names this token to those alone who know it: what is bound to it is void with another one. */
+  get binding(): Buffer {
+    return createHash('sha256').update('sala admin session').update(this.#hash).digest();
   }
 
   matches(token: string): boolean {

@@ -1,5 +1,5 @@
 import type { Context, MiddlewareHandler } from 'hono';
-import { type Access, bearerToken, type Right } from './access.ts';
+import { type Access, type Admission, bearerToken, type Credentials, type Right } from './access.ts';
 import type { LiveRoom, LiveRooms } from './live.ts';
 import { errorBody, type Refusal } from './refusal.ts';
 
@@ -18,14 +18,34 @@ export function answerRefusal(context: Context, refusal: Refusal): Response {
   return context.json(errorBody(refusal), refusal.status, { ...refusal.headers });
 }
 
+declare module 'hono' {
+  interface ContextVariableMap {
+    /** By what the call was let through. */
+    admission: Admission;
+  }
+}
+
+/** What a call shows of who it comes from. */
+export function credentialsOf(context: Context, { addresses }: Pick<Access, 'addresses'>): Credentials {
+  const { req } = context;
+  return {
+    token: bearerToken(req.header('authorization')),
+    cookie: req.header('cookie'),
+    origin: req.header('origin'),
+    from: addresses.ofCall(context),
+    acts: req.method !== 'GET' && req.method !== 'HEAD',
+  };
+}
+
 /** Lets through who has the right, to the room named in the path where the right is one room's. */
 export function needs(right: Exclude<Right, 'publish'>, access: Access, rooms: LiveRooms): MiddlewareHandler {
   return async (context, next) => {
     const name = context.req.param('room');
     const room = name === undefined ? undefined : rooms.get(name);
     const asked = name === undefined ? null : { name, public: room?.record.settings.public === true };
-    const admission = access.decide(bearerToken(context.req.header('authorization')), right, asked);
+    const admission = access.decide(credentialsOf(context, access), right, asked);
     if ('status' in admission) throw new Refused(admission);
+    context.set('admission', admission);
     await next();
   };
 }

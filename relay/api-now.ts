@@ -2,15 +2,15 @@ import { createHash } from 'node:crypto';
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';
-import { Access, bearerToken } from './access.ts';
-import { existing, Refused } from './api-access.ts';
+import type { Access } from './access.ts';
+import { unknownAddress } from './addresses.ts';
+import { credentialsOf, existing, Refused } from './api-access.ts';
 import { json, plain, refused } from './api-routes.ts';
 import { roomParameters, talkOn } from './api-schemas.ts';
 import type { LiveRoom, LiveRooms } from './live.ts';
 import { type Now, NowBoards, type NowQuery } from './now.ts';
 import { directionOf } from './now-lines.ts';
 import { unauthorized } from './refusal.ts';
-import type { Tokens } from './tokens.ts';
 
 const whole = (min: number, max: number, usual: number) => z.coerce.number().int().min(min).max(max).default(usual);
 // Not strict: what a mistyped address holds must not stand in the answer, it may be a token.
@@ -46,14 +46,9 @@ const formats = [
 
 /** What is on a room's screens now. These calls alone take a read token in the address: who polls them can often do no
  * better. */
-export function addNowCalls(
-  app: OpenAPIHono,
-  rooms: LiveRooms,
-  access: Access,
-  tokens: Pick<Tokens, 'identify'>,
-): void {
+export function addNowCalls(app: OpenAPIHono, rooms: LiveRooms, access: Access): void {
   const boards = new NowBoards();
-  const mayRead = needsRead(rooms, access, new Access(tokens, { matches: () => false }));
+  const mayRead = needsRead(rooms, access);
   // No cookie opens anything here, so any page may ask.
   const anyPage = cors({
     origin: '*',
@@ -110,13 +105,14 @@ function tagged(context: Context, body: string, type: string): Response {
 }
 
 /** Like `needs('read')`; the token may stand in the address, but only a room's own. */
-function needsRead(rooms: LiveRooms, access: Access, addressed: Access): MiddlewareHandler {
+function needsRead(rooms: LiveRooms, access: Access): MiddlewareHandler {
   return async (context, next) => {
     const name = context.req.param('room') ?? '';
     const asked = { name, public: rooms.get(name)?.record.settings.public === true };
-    const sent = bearerToken(context.req.header('authorization'));
+    const { token: sent, from = unknownAddress } = credentialsOf(context, access);
     const token = sent ?? (context.req.query('token') || null);
-    const admission = (sent === null ? addressed : access).decide(token, 'read', asked);
+    const admission =
+      sent === null ? access.decideAddressed({ token, from }, asked) : access.decide({ token, from }, 'read', asked);
     if ('status' in admission) throw new Refused(token === null ? { ...unauthorized(false), hint } : admission);
     await next();
   };

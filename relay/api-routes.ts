@@ -4,8 +4,8 @@ import { errorSchema } from './api-schemas.ts';
 
 const refusals: Readonly<Record<number, string>> = {
   400: 'The request is not well formed; every mistake is named',
-  401: 'No token, or one that is not known or was revoked',
-  403: 'The token is for another room or another right',
+  401: 'No token, or one that is not known, was revoked or has expired; or nobody is logged in',
+  403: 'The token is for another room or another right, or the page is not one of ours',
   404: 'No such room, or nothing of that name in it',
   409: 'What is asked for does not go together with what is there',
   503: 'Too much is asked for at this moment; the answer says when to come back',
@@ -39,4 +39,4 @@ export const body = <S extends z.ZodType>(schema: S) => ({
   body: { content: { 'application/json': { schema } }, required: true },
 });
 
-export const withToken: Pick<RouteConfig, 'security'> = { security: [{ bearer: [] }] };
+export const withToken: Pick<RouteConfig, 'security'> = { security: [{ bearer: [] }, { cookie: [] }] };

@@ -15,7 +15,6 @@ export const roomParameters = z.object({
     .regex(roomPattern, 'must be 1 to 64 of a-z, 0-9 and "-", beginning with a letter or digit')
     .openapi({ example: 'sala-verdi' }),
 });
-export const tokenParameters = roomParameters.extend({ id: z.string().max(64) });
 
 export const roomChange = z
   .strictObject({
@@ -45,10 +44,6 @@ export const roomChange = z
   .openapi('RoomChange');
 
 export const languageChange = z.strictObject({ language: language.describe('BCP 47') }).openapi('LanguageChange');
-
-export const newToken = z
-  .strictObject({ right: z.enum(['publish', 'read']), label: z.string().trim().max(200).default('') })
-  .openapi('NewToken');
 
 /** As the device reported it; the wire has checked it. */
 const deviceHealth = z.custom<Health>().openapi({ type: 'object', additionalProperties: true });
@@ -122,6 +117,7 @@ export const roomView = z
       lagMs: z.number(),
       backlogMs: z.number(),
       backfillMs: z.number(),
+      backfillHeld: z.string().describe('Why that waits until tomorrow; empty when nothing stands against it'),
       storage: z.string(),
       lastAudioMs: age,
       lastCaptionMs: age,
@@ -130,20 +126,6 @@ export const roomView = z
   })
   .openapi('Room');
 export const roomList = z.object({ rooms: z.array(roomView) }).openapi('Rooms');
-
-export const createdToken = z
-  .object({ id: z.string(), token: z.string().describe('Shown this once') })
-  .openapi('CreatedToken');
-export const tokenView = z
-  .object({
-    id: z.string(),
-    right: z.enum(['publish', 'read']),
-    label: z.string(),
-    createdMs: z.number(),
-    lastUsedMs: z.number().nullable(),
-  })
-  .openapi('Token');
-export const tokenList = z.object({ tokens: z.array(tokenView) }).openapi('Tokens');
 
 /** Milliseconds since 1970, or RFC 3339. */
 export const instant = z
@@ -156,6 +138,10 @@ export const instant = z
     return z.NEVER;
   })
   .openapi({ type: 'string', example: '2026-12-01T09:30:00+01:00' });
+/** Milliseconds since 1970 as a number, or what `instant` takes. */
+export const moment = z.union([z.number().int().min(0).max(8.64e15), instant], {
+  error: 'must be RFC 3339, like 2026-12-01T09:30:00Z, or ms since 1970',
+});
 const rfc3339 = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
 
 /** The id of a talk, as the schedule's own system has it. */

@@ -2,7 +2,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Access } from './access.ts';
 import { existing, needs, Refused } from './api-access.ts';
 import { body, json, refused, withToken } from './api-routes.ts';
-import { instant, roomParameters, talkId } from './api-schemas.ts';
+import { moment, roomParameters, talkId } from './api-schemas.ts';
 import type { LiveRooms } from './live.ts';
 import { language } from './settings.ts';
 import { maxTalks, type ScheduledTalk, type Talks } from './talks.ts';
@@ -18,11 +18,6 @@ const line = (max: number) =>
     .min(1)
     .max(max)
     .regex(/^\P{Cc}*$/u, 'must be one line, without control characters');
-
-/** Milliseconds since 1970 as a number, or what `instant` takes. */
-const moment = z.union([z.number().int().min(0).max(8.64e15), instant], {
-  error: 'must be RFC 3339, like 2026-12-01T09:30:00Z, or ms since 1970',
-});
 
 /** With both times understood they can be compared, whatever else is wrong. */
 const hasTimes = ({ value }: { readonly value: unknown }) =>

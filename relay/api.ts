@@ -1,33 +1,37 @@
-import { createRoute, OpenAPIHono } from '@hono/zod-openapi';
+import { OpenAPIHono } from '@hono/zod-openapi';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { SalaError } from '../systemd/errors.ts';
 import type { Logger } from '../systemd/log.ts';
-import { Access } from './access.ts';
-import type { ClientAddresses } from './addresses.ts';
+import { type ClientAddresses, unknownAddress } from './addresses.ts';
 import { answerRefusal, Refused } from './api-access.ts';
 import { addActCalls } from './api-acts.ts';
+import { addAuditCalls } from './api-audit.ts';
 import { addCostCalls } from './api-costs.ts';
 import { addNowCalls } from './api-now.ts';
 import { addRoomCalls } from './api-rooms.ts';
 import { refused } from './api-routes.ts';
 import { errorSchema, roomParameters } from './api-schemas.ts';
+import { addSessionCalls } from './api-sessions.ts';
+import { addSockets, type ReadersFull } from './api-sockets.ts';
 import { addStateCalls, type MetricsText } from './api-state.ts';
 import { addTalkCalls } from './api-talks.ts';
 import { addTextRuleCalls } from './api-text-rules.ts';
 import { addTokenCalls } from './api-tokens.ts';
 import { addTranscriptCalls } from './api-transcripts.ts';
 import { addVocabularyCalls } from './api-vocabularies.ts';
+import { auditedCalls } from './audited-calls.ts';
 import type { Costs } from './costs.ts';
 import type { RelayHealth } from './health.ts';
 import type { LiveRooms } from './live.ts';
 import { addPages } from './pages.ts';
-import { badRequest, type Refusal } from './refusal.ts';
+import type { RateLimit } from './rate.ts';
+import { badRequest, type Refusal, tooManyRequests } from './refusal.ts';
+import type { Rights } from './rights.ts';
 import { RoomViews } from './room-views.ts';
 import type { Talks } from './talks.ts';
 import type { TextRuleBook } from './text-rule-book.ts';
-import type { Tokens } from './tokens.ts';
 import { TranscriptTurns } from './transcript-turns.ts';
 import type { Vocabularies } from './vocabularies.ts';
 
@@ -35,14 +39,15 @@ export interface ApiParts {
   readonly rooms: LiveRooms;
   /** Rooms as organizers see them; by default without readers and alarms. */
   readonly views?: RoomViews;
-  readonly tokens: Pick<Tokens, 'create' | 'list' | 'delete' | 'identify'>;
-  /** Where calls come from, for limits and the audit log; by default the peer. */
-  readonly addresses?: ClientAddresses;
+  /** Who may do what, and what they did. */
+  readonly rights: Rights;
+  /** HTTP requests by address; no limit where it is not given. */
+  readonly requests?: Pick<RateLimit, 'take'>;
+  readonly readersFull?: ReadersFull;
   readonly textRules: TextRuleBook;
   readonly talks: Talks;
   readonly vocabularies: Vocabularies;
   readonly costs: Costs;
-  readonly adminToken: { matches(token: string): boolean };
   readonly health: Pick<RelayHealth, 'live' | 'ready'>;
   readonly metrics: MetricsText;
   readonly log: Logger;
@@ -55,6 +60,16 @@ export interface ApiParts {
   readonly turns?: TranscriptTurns;
 }
 
+/** Of what the parts of the relay refuse by themselves. */
+const statuses: Readonly<Record<string, Refusal['status']>> = {
+  'token-past': 400,
+  'room-unknown': 404,
+  'settings-conflict': 409,
+  'talks-full': 409,
+  'token-rotating': 409,
+  'tokens-full': 409,
+  disk: 503,
+};
 const maxBodyBytes = 64 * 1024;
 /** Rules and phrases, in the greatest number and length that their schemas allow. */
 const maxListBytes = 512 * 1024;
@@ -65,8 +80,8 @@ const limited = (maxSize: number) =>
 
 /** All HTTP of the relay that is no WebSocket; needs no socket to be asked (`app.request`). */
 export function createApi(parts: ApiParts): OpenAPIHono {
-  const { rooms, views = new RoomViews(), tokens, health, metrics, log, turns = new TranscriptTurns() } = parts;
-  const access = new Access(tokens, parts.adminToken);
+  const { rooms, views = new RoomViews(), rights, health, metrics, log, turns = new TranscriptTurns() } = parts;
+  const { access, tokens } = rights;
   const app = new OpenAPIHono({
     defaultHook: (result, context) => {
       if (result.success) return;
@@ -86,6 +101,11 @@ export function createApi(parts: ApiParts): OpenAPIHono {
     headers.set('content-security-policy', "default-src 'none'; frame-ancestors 'none'");
     headers.set('cache-control', 'no-store');
   });
+  app.use(async (context, next) => {
+    const from = access.addresses.ofCall(context);
+    const waitMs = from === unknownAddress ? 0 : (parts.requests?.take(from.prefix) ?? 0);
+    return waitMs > 0 ? answerRefusal(context, tooManyRequests(Math.ceil(waitMs / 1000))) : next();
+  });
   app.use(
     methodNotAllowed({
       app,
@@ -95,17 +115,21 @@ export function createApi(parts: ApiParts): OpenAPIHono {
   const [usual, long] = [limited(maxBodyBytes), limited(maxListBytes)];
   app.use((context, next) => (lists.test(context.req.path) ? long : usual)(context, next));
 
+  app.use(auditedCalls(rights.audit, access));
+
+  addSessionCalls(app, rooms, access);
+  addAuditCalls(app, rights.audit, rooms, access);
   addRoomCalls(app, rooms, views, access);
   addActCalls(app, rooms, views, access);
   addTalkCalls(app, rooms, parts.talks, access);
   addTokenCalls(app, rooms, tokens, access);
   addTranscriptCalls(app, rooms, access, turns, parts.talks, log);
-  addNowCalls(app, rooms, access, tokens);
+  addNowCalls(app, rooms, access);
   addTextRuleCalls(app, rooms, parts.textRules, access);
   addVocabularyCalls(app, rooms, parts.vocabularies, access);
   addCostCalls(app, parts.costs, rooms, access);
   addStateCalls(app, rooms, access, health, metrics);
-  addSockets(app);
+  addSockets(app, rooms, access, parts.readersFull ?? (() => null));
   addPages(app, parts);
   app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
   app.doc31('/openapi.json', {
@@ -114,7 +138,7 @@ export function createApi(parts: ApiParts): OpenAPIHono {
       title: 'Sala relay',
       version: parts.version,
       description:
-        'Rooms, tokens and transcripts. The admin token opens everything but audio; a read token, the captions of its room.',
+        'Rooms, tokens and transcripts. An admin token opens everything but audio; a read token, the captions of its room or of every room.',
     },
   });
 
@@ -124,14 +148,7 @@ export function createApi(parts: ApiParts): OpenAPIHono {
     if (error instanceof HTTPException) return answerRefusal(context, ofException(error));
     if (error instanceof SalaError) {
       const { code, message, hint } = error;
-      const status =
-        code === 'settings-conflict' || code === 'talks-full'
-          ? 409
-          : code === 'room-unknown'
-            ? 404
-            : code === 'disk'
-              ? 503
-              : 500;
+      const status = statuses[code] ?? 500;
       if (status === 500) log.error({ err: error, path: context.req.path }, 'a call failed');
       return answerRefusal(context, { status, code, message, hint });
     }
@@ -140,39 +157,6 @@ export function createApi(parts: ApiParts): OpenAPIHono {
   });
   return app;
 }
-
-/** The WebSockets, for whoever comes without an upgrade, and for /openapi.json. */
-function addSockets(app: OpenAPIHono): void {
-  for (const [name, subprotocol] of [
-    ['audio', 'sala.audio.v1'],
-    ['captions', 'sala.captions.v1'],
-  ] as const)
-    app.openapi(
-      createRoute({
-        method: 'get',
-        path: `/api/rooms/{room}/${name}`,
-        tags: ['sockets'],
-        summary: `WebSocket, subprotocol ${subprotocol}`,
-        request: { params: roomParameters },
-        responses: {
-          101: { description: 'The socket is open' },
-          426: { content: { 'application/json': { schema: errorSchema } }, description: 'Not a WebSocket upgrade' },
-          ...refused(400, 401, 403, 404),
-        },
-      }),
-      () => {
-        throw new Refused(upgradeRequired(subprotocol));
-      },
-    );
-}
-
-const upgradeRequired = (subprotocol: string): Refusal => ({
-  status: 426,
-  code: 'upgrade-required',
-  message: 'This is a WebSocket',
-  hint: `Connect with ws:// or wss:// and the subprotocol "${subprotocol}".`,
-  headers: { upgrade: 'websocket', connection: 'upgrade' },
-});
 
 const notFound: Refusal = {
   status: 404,

@@ -170,6 +170,7 @@ export const migrations: readonly string[] = [
     created_ms INTEGER NOT NULL,
     expires_ms INTEGER,                   -- null: never
     successor TEXT,                       -- the token that takes its place
+    revoked INTEGER NOT NULL DEFAULT 0,   -- kept a while, so that its holder is told so
     last_used_ms INTEGER,
     CHECK (access = 'read' OR (access = 'publish') = (room IS NOT NULL))
   ) STRICT, WITHOUT ROWID;
@@ -178,6 +179,7 @@ export const migrations: readonly string[] = [
   DROP TABLE tokens;
   ALTER TABLE tokens_of_rooms_and_relay RENAME TO tokens;
   CREATE INDEX tokens_by_room ON tokens (room);
+  CREATE INDEX tokens_by_end ON tokens (expires_ms) WHERE expires_ms IS NOT NULL;
 
   -- Browsers that are logged in.
   CREATE TABLE admin_sessions (
@@ -185,7 +187,8 @@ export const migrations: readonly string[] = [
     hash BLOB NOT NULL,                   -- SHA-256 of what the cookie holds
     token TEXT,                           -- the admin token it began with; null: that of the file
     created_ms INTEGER NOT NULL,
-    expires_ms INTEGER NOT NULL
+    expires_ms INTEGER NOT NULL,          -- at the latest
+    used_ms INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
 
   -- What organizers did, and the relay by itself on their behalf.
@@ -198,6 +201,7 @@ export const migrations: readonly string[] = [
     room TEXT,
     detail TEXT NOT NULL                  -- JSON, without secrets and without what was said
   ) STRICT;
+  CREATE INDEX audit_by_room ON audit (room, id);
 
   -- Where a talk comes from: set by hand, or by the schedule of that source.
   ALTER TABLE talks ADD COLUMN source TEXT NOT NULL DEFAULT 'hand';

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { bearerToken, offeredToken, type Right } from './access.ts';
+import { bearerToken, type Credentials, offeredToken, type Right } from './access.ts';
 import { audioProtocol, captionsProtocol, liveProtocol } from './protocol.js';
 import { badRequest, type Refusal } from './refusal.ts';
 import { language } from './settings.ts';
@@ -39,7 +39,7 @@ export interface DoorRequest {
   readonly room: string | null;
   readonly query: URLSearchParams;
   readonly protocols: readonly string[];
-  readonly token: string | null;
+  readonly credentials: Credentials;
 }
 
 const doors: Readonly<Record<DoorName, Door>> = {
@@ -72,7 +72,8 @@ export function readDoorRequest({ url = '', headers }: IncomingMessage): DoorReq
     // Only clients that cannot do better may put a token into an address, which lands in access logs.
     const addressed = door.protocol === null ? (match[1] ?? query.get('token')) : null;
     const token = bearerToken(headers.authorization) ?? offeredToken(protocols) ?? addressed;
-    return { door, room: match[2] ?? null, query, protocols, token };
+    const credentials = { token, cookie: headers.cookie, origin: headers.origin };
+    return { door, room: match[2] ?? null, query, protocols, credentials };
   }
   return null;
 }

@@ -1,9 +1,10 @@
-import { type IncomingMessage, type ServerOptions, STATUS_CODES } from 'node:http';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Logger } from '../systemd/log.ts';
-import { Access, type Admission, type Right } from './access.ts';
-import { ClientAddresses } from './addresses.ts';
+import type { Access, Admission, Right } from './access.ts';
+import type { ClientAddress } from './addresses.ts';
+import { DoorPlaces, defaultPlaceLimits, type Visitor } from './door-places.ts';
 import {
   type CaptionsQuery,
   type Door,
@@ -19,7 +20,6 @@ import { keepHeartbeat } from './heartbeat.ts';
 import type { LiveRoom, LiveRooms } from './live.ts';
 import { closeCodes, headerBytes, limits as wire } from './protocol.js';
 import { badRequest, errorBody, type Refusal, unavailable } from './refusal.ts';
-import type { Tokens } from './tokens.ts';
 
 export interface DoorHandlers {
   audio(socket: WebSocket, room: LiveRoom, request: IncomingMessage): void;
@@ -31,12 +31,7 @@ export interface DoorHandlers {
 }
 
 export const defaultDoorLimits = {
-  maxReaders: 5000,
-  maxReadersPerRoom: 3000,
-  /** Those that wait for their turn included; one is in charge. */
-  maxAudioSocketsPerRoom: 8,
-  /** Admin pages that are open, of all organizers. */
-  maxAdminSockets: 50,
+  ...defaultPlaceLimits,
   /** A reader has nothing to say. */
   maxReaderPayloadBytes: 1024,
   maxAudioFrameBytes: 64 * 1024,
@@ -46,27 +41,12 @@ export const defaultDoorLimits = {
   audioDeadAfterMs: wire.deadAfterMs,
   /** How long a peer has to answer a close before it is terminated. */
   closeTimeoutMs: 2000,
-  retryAfterSeconds: 5,
 };
 export type DoorLimits = { readonly [K in keyof typeof defaultDoorLimits]: number };
 
-/** For the http server before the upgrade: by default a half-sent header would hold a connection for a minute. After it,
- * the doors' own timers count. Only WebSockets leave HTTP; another `Upgrade` is ignored, as RFC 9110 allows. */
-export const httpServerOptions: ServerOptions = {
-  headersTimeout: 5000,
-  requestTimeout: 8000,
-  connectionsCheckingInterval: 1000,
-  maxHeaderSize: 8192,
-  keepAliveTimeout: 65_000,
-  shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
-};
-
 export interface DoorParts {
   readonly rooms: LiveRooms;
-  readonly tokens: Pick<Tokens, 'identify' | 'onRevoked'>;
-  readonly adminToken: { matches(token: string): boolean };
-  /** By default the peer's own address counts. */
-  readonly addresses?: ClientAddresses;
+  readonly access: Access;
   readonly log: Logger;
   readonly handlers: DoorHandlers;
   readonly limits?: Partial<DoorLimits>;
@@ -74,6 +54,7 @@ export interface DoorParts {
 
 interface Guest {
   readonly door: Door;
+  readonly visitor: Visitor;
   /** null: of no room. */
   readonly room: LiveRoom | null;
   readonly admission: Admission;
@@ -83,28 +64,28 @@ interface Guest {
 export class Doors {
   readonly #rooms: LiveRooms;
   readonly #access: Access;
-  readonly #addresses: ClientAddresses;
   readonly #log: Logger;
   readonly #handlers: DoorHandlers;
   readonly #limits: DoorLimits;
   readonly #servers: Readonly<Record<Right, WebSocketServer>>;
   readonly #guests = new Map<WebSocket, Guest>();
-  /** How many sockets of each right a room has, and what ends the watch for its deletion. */
-  readonly #crowds = new Map<LiveRoom, { publish: number; read: number; unwatch: () => void }>();
+  readonly #places: DoorPlaces;
+  /** How many sockets a room has, and what ends the watch for its deletion. */
+  readonly #crowds = new Map<LiveRoom, { size: number; unwatch: () => void }>();
   readonly #refusals = new Map<string, number>();
   readonly #told = new Map<string, number>();
-  readonly #open: Record<Right, number> = { publish: 0, read: 0, admin: 0 };
   #shut = false;
   #closing: Promise<void> | null = null;
   readonly #unlisten: () => void;
 
-  constructor({ rooms, tokens, adminToken, addresses = new ClientAddresses(), log, handlers, limits = {} }: DoorParts) {
+  constructor(parts: DoorParts) {
+    const { rooms, access, log, handlers, limits = {} } = parts;
     this.#rooms = rooms;
-    this.#access = new Access(tokens, adminToken);
-    this.#addresses = addresses;
+    this.#access = access;
     this.#log = log;
     this.#handlers = handlers;
     this.#limits = { ...defaultDoorLimits, ...limits };
+    this.#places = new DoorPlaces(this.#limits);
     const server = (maxPayload: number) => {
       const made = new WebSocketServer({
         noServer: true,
@@ -125,8 +106,8 @@ export class Doors {
       read: server(this.#limits.maxReaderPayloadBytes),
       admin: server(this.#limits.maxReaderPayloadBytes),
     };
-    this.#unlisten = tokens.onRevoked((id) =>
-      this.#closeWhere(({ admission }) => admission.tokenId === id, closeCodes.unauthorized, 'the token was revoked'),
+    this.#unlisten = access.onEnded((isOver) =>
+      this.#closeWhere(({ admission }) => isOver(admission), closeCodes.unauthorized, 'the token or the login ended'),
     );
   }
 
@@ -135,9 +116,14 @@ export class Doors {
     return this.#refusals;
   }
 
+  /** Why a reader of that room would find no place now; null where it would. Asking takes none. */
+  full(room: string, from: ClientAddress): Refusal | null {
+    return this.#places.full({ right: 'read', room, from });
+  }
+
   /** Open sockets of a right, in all rooms. */
   count(right: Right): number {
-    return this.#open[right];
+    return this.#places.count(right);
   }
 
   /** The http server's `upgrade` listener; there must be no other. */
@@ -145,7 +131,8 @@ export class Doors {
     socket.on('error', () => socket.destroy()); // a reset in the middle of this must not end the process
     try {
       const asked = readDoorRequest(request);
-      const guest = asked ? this.#admit(asked) : noSuchDoor;
+      const from = this.#access.addresses.of(request);
+      const guest = asked ? this.#admit(asked, from) : this.#noDoor(from);
       if (!asked || 'status' in guest) this.#refuse(socket, 'status' in guest ? guest : noSuchDoor, asked);
       else this.#upgrade(guest, asked, request, socket, head);
     } catch (error) {
@@ -178,24 +165,25 @@ export class Doors {
     await Promise.all(gone);
   }
 
-  #admit({ door, room: name, query, protocols, token }: DoorRequest): Guest | Refusal {
+  #admit({ door, room: name, query, protocols, credentials }: DoorRequest, from: ClientAddress): Guest | Refusal {
     if (this.#shut) return restarting(this.#limits.retryAfterSeconds);
     const room = name === null ? undefined : this.#rooms.get(name);
     const asked = name === null ? null : { name, public: room?.record.settings.public === true };
-    const admission = this.#access.decide(token, door.right, asked);
+    const visitor: Visitor = { right: door.right, room: name, from };
+    const admission = this.#access.decide({ ...credentials, from, acts: true }, door.right, asked);
+    const opensAs = 'status' in admission ? null : (admission.tokenId ?? 'admin');
+    const hurried = this.#places.asked(visitor, opensAs);
+    if (hurried) return hurried;
     if ('status' in admission) return admission;
     if (!room && name !== null) return noSuchRoom(name);
     if (door.protocol && !protocols.includes(door.protocol)) return missingProtocol(door.protocol);
     const query400 = door.name === 'captions' ? readCaptionsQuery(query) : null;
     if (query400 && 'status' in query400) return query400;
-    const { maxReaders, maxReadersPerRoom, maxAudioSocketsPerRoom, maxAdminSockets, retryAfterSeconds } = this.#limits;
-    const crowd = room && this.#crowds.get(room);
-    const isFull = {
-      read: this.#open.read >= maxReaders || (crowd?.read ?? 0) >= maxReadersPerRoom,
-      publish: (crowd?.publish ?? 0) >= maxAudioSocketsPerRoom,
-      admin: this.#open.admin >= maxAdminSockets,
-    };
-    return isFull[door.right] ? tooMany(door.right, retryAfterSeconds) : { door, room: room ?? null, admission };
+    return this.#places.full(visitor) ?? { door, visitor, room: room ?? null, admission };
+  }
+
+  #noDoor(from: ClientAddress): Refusal {
+    return this.#places.asked({ right: 'publish', room: null, from }, null) ?? noSuchDoor;
   }
 
   #upgrade(guest: Guest, asked: DoorRequest, request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -227,30 +215,28 @@ export class Doors {
   }
 
   #enter(socket: WebSocket, guest: Guest): void {
-    const { room, door } = guest;
     this.#guests.set(socket, guest);
-    this.#open[door.right]++;
+    const leave = this.#places.take(guest.visitor);
     socket.once('close', () => {
       this.#guests.delete(socket);
-      this.#open[door.right]--;
+      leave();
     });
-    if (room && door.right !== 'admin') this.#crowd(socket, room, door.right);
+    if (guest.room) this.#crowd(socket, guest.room);
   }
 
-  #crowd(socket: WebSocket, room: LiveRoom, right: 'publish' | 'read'): void {
+  #crowd(socket: WebSocket, room: LiveRoom): void {
     let crowd = this.#crowds.get(room);
     if (!crowd) {
       const deleted = () => this.#closeWhere((each) => each.room === room, closeCodes.roomGone, 'the room was deleted');
       const ignored = () => {};
       const unwatch = room.listen({ logged: ignored, partial: ignored, status: ignored, deleted });
-      crowd = { publish: 0, read: 0, unwatch };
+      crowd = { size: 0, unwatch };
       this.#crowds.set(room, crowd);
     }
-    crowd[right]++;
+    crowd.size++;
     const entered = crowd;
     socket.once('close', () => {
-      entered[right]--;
-      if (entered.publish + entered.read > 0) return;
+      if (--entered.size > 0) return;
       entered.unwatch();
       this.#crowds.delete(room);
     });
@@ -259,7 +245,9 @@ export class Doors {
   #guard(socket: WebSocket, { door, room, admission }: Guest): void {
     const limits = this.#limits;
     if (door.right === 'publish') {
-      keepHeartbeat(socket, { intervalMs: limits.audioPingMs, deadAfterMs: limits.audioDeadAfterMs });
+      keepHeartbeat(socket, { intervalMs: limits.audioPingMs, deadAfterMs: limits.audioDeadAfterMs }, () =>
+        this.#access.use(admission),
+      );
       // The predecessor's clients send pieces of any size; what they hold is bounded by `maxPayload` alone.
       if (door.name === 'audio')
         socket.on('message', (data, isBinary) => {
@@ -269,6 +257,7 @@ export class Doors {
       return;
     }
     keepHeartbeat(socket, { intervalMs: limits.readerPingMs, deadAfterMs: limits.readerDeadAfterMs }, () => {
+      this.#access.use(admission);
       if (admission.anonymous && room?.record.settings.public === false)
         this.#end(socket, closeCodes.unauthorized, 'the room needs a token now');
     });
@@ -336,15 +325,6 @@ const noSuchRoom = (name: string): Refusal => ({
 
 const missingProtocol = (protocol: string) =>
   badRequest('subprotocol', `This socket speaks ${protocol}`, `Offer the WebSocket subprotocol "${protocol}".`);
-
-const fullOf: Readonly<Record<Right, readonly [code: string, message: string]>> = {
-  read: ['too-many-readers', 'The relay has as many readers as it takes'],
-  publish: ['too-many-sources', 'The room has as many audio sockets as it takes'],
-  admin: ['too-many-organizers', 'The relay has as many admin pages open as it takes'],
-};
-
-const tooMany = (right: Right, retryAfterSeconds: number) =>
-  unavailable(...fullOf[right], 'Try again later, or raise the limit of the relay.', retryAfterSeconds);
 
 const restarting = (retryAfterSeconds: number) =>
   unavailable('stopping', 'The relay is stopping', 'Connect again in a few seconds.', retryAfterSeconds);

@@ -13,13 +13,15 @@ import { type Program, type Running, run } from '../systemd/program.ts';
 import { ClientAddresses } from './addresses.ts';
 import { AlarmBook } from './alarm-book.ts';
 import { createApi } from './api.ts';
+import { FailedAttempts } from './attempts.ts';
 import { Backfill } from './backfill.ts';
 import { DailyBudget } from './budget.ts';
 import { Check, readSpeech } from './check.ts';
+import { Connections, httpServerOptions } from './connections.ts';
 import { Costs } from './costs.ts';
 import { openDatabase, ownerId, relayId } from './database.ts';
 import type { Renewal } from './database-handle.ts';
-import { Doors, httpServerOptions } from './doors.ts';
+import { Doors } from './doors.ts';
 import { Engines } from './engines/registry.ts';
 import { transcribeVocabularies } from './engines/transcribe-vocabularies.ts';
 import { Governing } from './governing.ts';
@@ -31,10 +33,13 @@ import type { LiveRoom } from './live.ts';
 import { LiveFeed } from './live-feed.ts';
 import { createMetricsApp, Metrics } from './metrics.ts';
 import { type CheckingOptions, checkingOptions, checkOptions, type RelayOptions, relayOptions } from './options.ts';
+import { Origins } from './origins.ts';
 import { checkPages } from './pages.ts';
 import { Readers } from './publish.ts';
 import { EngineQuota } from './quota.ts';
+import { RateLimit } from './rate.ts';
 import { Retention } from './retention.ts';
+import { Rights } from './rights.ts';
 import type { Room } from './room.ts';
 import { RoomTime } from './room-time.ts';
 import { RoomViews } from './room-views.ts';
@@ -43,7 +48,6 @@ import { RunningRooms } from './running-rooms.ts';
 import { Spool } from './spool.ts';
 import { Talks } from './talks.ts';
 import { TextRuleBook } from './text-rule-book.ts';
-import { Tokens } from './tokens.ts';
 import { TranscriptTurns } from './transcript-turns.ts';
 import { UnsavedMark } from './unsaved-mark.ts';
 import { Uplink } from './uplink.ts';
@@ -177,7 +181,6 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     unsavedMark,
   });
   const retention = new Retention(spool, options, logs('retention'));
-  const tokens = new Tokens(db);
   const readers = new Readers();
   const legacyReaders = new LegacyReaders(readers);
   const health = new RelayHealth(db);
@@ -190,6 +193,11 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   const bootId = randomUUID();
 
   const addresses = new ClientAddresses(options.trustedProxy);
+  const attempts = new FailedAttempts(options);
+  const requests = new RateLimit({ perMinute: options.maxRequestsPerMinute });
+  const connections = new Connections(options, addresses);
+  const origins = new Origins(options.origin);
+  const rights = new Rights({ db, adminToken, origins, addresses, attempts, log: logs('rights') });
 
   const room = ({ record }: LiveRoom): Room => {
     const found = running.get(record.name);
@@ -199,9 +207,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   };
   const doors = new Doors({
     rooms: running,
-    tokens,
-    addresses,
-    adminToken,
+    access: rights.access,
     log: logs('doors'),
     limits: options,
     handlers: {
@@ -217,17 +223,26 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     },
   });
   const turns = new TranscriptTurns(options);
-  const metrics = new Metrics({ rooms: running, readers, doors, turns, spoolBytes: () => spool.bytes });
+  const metrics = new Metrics({
+    rooms: running,
+    readers,
+    doors,
+    attempts,
+    requests,
+    connections,
+    turns,
+    spoolBytes: () => spool.bytes,
+  });
   const api = createApi({
     rooms: running,
     views,
-    tokens,
-    addresses,
+    rights,
+    requests,
+    readersFull: (name, from) => doors.full(name, from),
     textRules,
     talks,
     vocabularies,
     costs,
-    adminToken,
     health,
     metrics,
     log: logs('api'),
@@ -246,11 +261,14 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   backfill.start();
   retention.start();
   db.start();
+  rights.start();
   const server = createServer(httpServerOptions, getRequestListener(api.fetch));
+  connections.watch(server);
   server.on('upgrade', (request, socket, head) => doors.upgrade(request, socket, head));
   const metricsServer =
     options.metricsListen && createServer(httpServerOptions, getRequestListener(createMetricsApp(metrics).fetch));
   const url = await listen(server, options.listen);
+  origins.listening(url);
   if (metricsServer && options.metricsListen) await listen(metricsServer, options.metricsListen);
   log.info({ event: 'listening', url, engine: options.engine, version: version() }, 'The relay listens');
 
@@ -272,6 +290,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     await Promise.all([doors.closeAll(), close(server), metricsServer && close(metricsServer)]);
     await retention.stop();
     await spool.stop();
+    rights.stop();
     db.close();
     unsavedMark.close();
     log.info({ event: 'stopped' }, 'The relay has stopped');

@@ -12,11 +12,34 @@ export const errorBody = ({ code, message, hint }: Explained) => ({ error: { cod
 export const unauthorized = (tokenGiven: boolean): Refusal => ({
   status: 401,
   code: tokenGiven ? 'token-unknown' : 'token-missing',
-  message: tokenGiven ? 'This token is not known here, or it was revoked' : 'This needs a token',
+  message: tokenGiven ? 'This token is not known here' : 'This needs a token',
   hint: tokenGiven
     ? 'Ask the organizer for a new token of this room.'
     : 'Send "Authorization: Bearer TOKEN"; a browser offers the WebSocket subprotocol "bearer.TOKEN".',
   headers: { 'www-authenticate': tokenGiven ? 'Bearer realm="sala", error="invalid_token"' : 'Bearer realm="sala"' },
+});
+
+/** It was one of ours. */
+export const tokenEnded: Refusal = {
+  ...unauthorized(true),
+  code: 'token-ended',
+  message: 'This token was revoked, or has expired',
+};
+
+/** Of an admin page's cookie. */
+export const notLoggedIn: Refusal = {
+  status: 401,
+  code: 'session-ended',
+  message: 'You are not logged in any more',
+  hint: 'Log in again with the admin token.',
+};
+
+/** A cookie came from another page than ours. @param origins where ours are */
+export const foreignOrigin = (origins: readonly string[]): Refusal => ({
+  status: 403,
+  code: 'origin',
+  message: 'The browser says that this comes from a page of another site, or does not say from which',
+  hint: `Open the admin page at ${origins.join(' or ')}; if it has another address, name that with --origin.`,
 });
 
 export const wrongRoom: Refusal = {
@@ -30,7 +53,7 @@ export const wrongRight = (needed: string): Refusal => ({
   status: 403,
   code: 'token-wrong-right',
   message: `This token does not give the right to ${needed}`,
-  hint: 'A publish token opens the audio of its room, a read token its captions, the admin token everything but audio.',
+  hint: 'A publish token opens the audio of its room, a read token its captions, an admin token everything but audio.',
 });
 
 export const badRequest = (code: string, message: string, hint: string): Refusal => ({

@@ -1,111 +1,289 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { Database } from './database.ts';
+import { SalaError } from '../systemd/errors.ts';
+import { type Database, tryWrite } from './database.ts';
 
-/** What a room's token opens: its audio, which spends money, or its captions. */
-export type TokenAccess = 'publish' | 'read';
-export type TokenVerdict = 'ok' | 'unknown' | 'wrong-room' | 'wrong-right';
+/** What a token opens: a room's audio, which spends money, captions, or all that organizers may do. */
+export type TokenAccess = 'publish' | 'read' | 'admin';
 
 export interface TokenRecord {
   readonly id: string;
+  /** null: of every room. */
+  readonly room: string | null;
   readonly access: TokenAccess;
   readonly label: string;
   readonly createdMs: number;
+  /** null: never. */
+  readonly expiresMs: number | null;
   /** To the minute; null while it was never used. */
   readonly lastUsedMs: number | null;
+  /** The token that takes its place, if there is one. */
+  readonly successor: string | null;
 }
 
-export interface TokenOwner {
-  readonly id: string;
-  readonly room: string;
-  readonly access: TokenAccess;
-}
+/** Whose a token is. */
+export type TokenOwner = Pick<TokenRecord, 'id' | 'room' | 'access' | 'label' | 'expiresMs'>;
 
-interface TokenRow extends TokenOwner {
+interface TokenRow extends TokenRecord {
   readonly hash: Buffer;
-  readonly lastUsedMs: number | null;
+  readonly revoked: 0 | 1;
 }
 
-/** `pub_KEYID_SECRET` or `sub_KEYID_SECRET`: 48 bits of key id in hex, 256 bits of secret in base64url. */
-const tokenPattern = /^(pub|sub)_([0-9a-f]{12})_[A-Za-z0-9_-]{43}$/;
-const prefixes = { publish: 'pub', read: 'sub' } as const;
+export const defaultTokenLimits = {
+  /** Of a room, and of the relay. */
+  maxTokens: 500,
+  /** How long a token that has ended is remembered: its holder is told so, and it is no failed guess. */
+  rememberEndedMs: 30 * 86_400_000,
+};
+export type TokenLimits = { readonly [K in keyof typeof defaultTokenLimits]: number };
+
+/** `pub_KEYID_SECRET`, `sub_…` or `adm_…`: 48 bits of key id in hex, 256 bits of secret in base64url. */
+const tokenPattern = /^(?:adm|pub|sub)_([0-9a-f]{12})_[A-Za-z0-9_-]{43}$/;
+const prefixes = { publish: 'pub', read: 'sub', admin: 'adm' } as const;
 const lastUsedStepMs = 60_000;
 const nothing = Buffer.alloc(32);
+const columns = `id, room, access, label, hash, created_ms AS createdMs, expires_ms AS expiresMs, revoked,
+  last_used_ms AS lastUsedMs,
+  (SELECT next.id FROM tokens next WHERE next.id = tokens.successor AND next.revoked = 0) AS successor`;
 
 /** Random secrets of 256 bits need no slow hash. */
 export const sha256 = (text: string) => createHash('sha256').update(text).digest();
 
-/** The tokens of all rooms: shown once, kept as SHA-256 only, revoked at once. */
+/** The tokens of all rooms and of the relay: shown once, kept as SHA-256 only; one that is revoked or has expired opens
+ * nothing from then on, and whoever listens is told. */
 export class Tokens {
   readonly #db: Database;
   readonly #now: () => number;
-  readonly #revoked = new Set<(id: string) => void>();
+  readonly #limits: TokenLimits;
+  readonly #ended = new Set<(id: string) => void>();
+  /** Uses that are not written yet: once a minute is enough. */
+  readonly #uses = new Map<string, number>();
+  /** Revoked, and the disk does not know yet. */
+  readonly #struck = new Set<string>();
+  /** Every token that expired before has been told of. */
+  #toldMs: number;
+  #keptMs: number;
 
-  constructor(db: Database, now: () => number = Date.now) {
+  constructor(db: Database, now: () => number = Date.now, limits: Partial<TokenLimits> = {}) {
     this.#db = db;
     this.#now = now;
+    this.#limits = { ...defaultTokenLimits, ...limits };
+    this.#toldMs = now();
+    this.#keptMs = now();
   }
 
-  /** Makes a token of an existing room; the only time its secret is seen. */
-  create(room: string, access: TokenAccess, label: string): { id: string; token: string } {
+  /**
+   * Makes a token of an existing room, or of the relay (`room` null); the only time its secret is seen.
+   * @throws {SalaError} `token-past`, `tokens-full`, `disk`
+   */
+  create(
+    room: string | null,
+    access: TokenAccess,
+    label: string,
+    expiresMs: number | null = null,
+  ): { id: string; token: string } {
+    return this.#make({ room, access, label, expiresMs });
+  }
+
+  /** The tokens of a room, or of the relay, oldest first, without anything that opens a door; expired ones for a while. */
+  list(room: string | null): TokenRecord[] {
+    return this.#db
+      .prepare<[string | null], TokenRow>(
+        `SELECT ${columns} FROM tokens WHERE room IS ? AND revoked = 0 ORDER BY created_ms, id`,
+      )
+      .all(room)
+      .filter(({ id }) => !this.#struck.has(id))
+      .map(({ hash: _, revoked: __, ...record }) => ({
+        ...record,
+        lastUsedMs: this.#uses.get(record.id) ?? record.lastUsedMs,
+      }));
+  }
+
+  /**
+   * Revokes a token of this room, or of the relay; what it opened closes at once. False when there is none.
+   * @throws {SalaError} `disk` where it is revoked, but only in memory as yet
+   */
+  delete(room: string | null, id: string): boolean {
+    const row = this.#row(id);
+    if (!row || row.room !== room || !this.#isKept(row)) return false;
+    this.#struck.add(id);
+    this.#tell(id);
+    if (!this.#keepStruck()) throw noDisk('The token is revoked, but would be good again after a restart now');
+    return true;
+  }
+
+  /**
+   * A second token of the same right and label, for a change without a gap: the old one ends after `overlapMs`.
+   * @param expiresMs when the new one ends; undefined: when the old one would have
+   * @returns null when there is no such token
+   * @throws {SalaError} `token-rotating` while it is one of two already, `token-past`, `tokens-full`, `disk`
+   */
+  rotate(
+    room: string | null,
+    id: string,
+    overlapMs: number,
+    expiresMs?: number | null,
+  ): { id: string; token: string } | null {
+    const row = this.#row(id);
+    if (!row || row.room !== room || !this.#isKept(row)) return null;
+    const now = Math.round(this.#now());
+    const isOther = (each: TokenRecord) => each.id === row.successor || each.successor === id;
+    const other = this.list(room).find((each) => isOther(each) && !hasExpired(each, now));
+    if (other) throw rotating(other.id);
+    if (hasExpired(row, now)) throw past('This token has expired');
+    const { access, label } = row;
+    const endsMs = Math.min(row.expiresMs ?? Number.POSITIVE_INFINITY, now + overlapMs);
+    const next = { room, access, label, expiresMs: expiresMs === undefined ? row.expiresMs : expiresMs };
+    const made = this.#make(next, (successor) => {
+      this.#db.prepare('UPDATE tokens SET successor = ?, expires_ms = ? WHERE id = ?').run(successor, endsMs, id);
+    });
+    if (endsMs <= now) this.#tell(id);
+    return made;
+  }
+
+  /** Whose this token is; null when it opens nothing. Its use is noted, at most once a minute. */
+  identify(token: string): TokenOwner | null {
+    const row = this.#find(token);
+    if (!row || !this.#isLive(row)) return null;
+    this.use(row.id);
+    return ownerOf(row);
+  }
+
+  /** Whether it was a token of ours until it expired or was revoked: whoever shows it has not guessed. */
+  hasEnded(token: string): boolean {
+    const row = this.#find(token);
+    return row !== undefined && !this.#isLive(row);
+  }
+
+  /** The token of this id, as long as it opens anything. */
+  get(id: string): TokenOwner | null {
+    const row = this.#row(id);
+    return row && this.#isLive(row) ? ownerOf(row) : null;
+  }
+
+  /** Notes that it is in use. */
+  use(id: string): void {
+    const now = Math.round(this.#now());
+    if (Math.abs(now - (this.#uses.get(id) ?? this.#row(id)?.lastUsedMs ?? Number.NEGATIVE_INFINITY)) >= lastUsedStepMs)
+      this.#uses.set(id, now);
+  }
+
+  /** Tells of every token that is revoked or expires by its id; returns what ends the telling. */
+  onEnded(listener: (id: string) => void): () => void {
+    this.#ended.add(listener);
+    return () => this.#ended.delete(listener);
+  }
+
+  /** Tells of those that have expired since the last time, and writes what has to be kept; to be called twice a second. */
+  sweep(): void {
+    const now = Math.round(this.#now());
+    const expired = this.#db
+      .prepare<[number, number], { id: string }>('SELECT id FROM tokens WHERE expires_ms > ? AND expires_ms <= ?')
+      .all(this.#toldMs, now);
+    this.#toldMs = now; // also after the clock was set back: what expires once more is told once more
+    for (const { id } of expired) this.#tell(id);
+    if (this.#struck.size > 0) this.#keepStruck();
+    if (Math.abs(now - this.#keptMs) >= lastUsedStepMs) this.keep();
+  }
+
+  /** Writes the last uses and forgets what ended long ago. */
+  keep(): void {
+    const now = Math.round(this.#now());
+    this.#keptMs = now;
+    const isKept = tryWrite(() =>
+      this.#db.transaction(() => {
+        const write = this.#db.prepare<[number, string]>('UPDATE tokens SET last_used_ms = ? WHERE id = ?');
+        for (const [id, ms] of this.#uses) write.run(ms, id);
+        this.#db.prepare('DELETE FROM tokens WHERE expires_ms <= ?').run(now - this.#limits.rememberEndedMs);
+      })(),
+    );
+    if (isKept) this.#uses.clear();
+  }
+
+  /** `alongside` is written with it, or neither is. */
+  #make(
+    { room, access, label, expiresMs }: Pick<TokenRecord, 'room' | 'access' | 'label' | 'expiresMs'>,
+    alongside: (id: string) => void = () => {},
+  ): { id: string; token: string } {
+    const now = Math.round(this.#now());
+    if (hasExpired({ expiresMs }, now)) throw past('The token would have expired already');
+    const { maxTokens } = this.#limits;
+    if (this.list(room).filter((each) => !hasExpired(each, now)).length >= maxTokens) throw full(maxTokens);
     const id = randomBytes(6).toString('hex');
     const token = `${prefixes[access]}_${id}_${randomBytes(32).toString('base64url')}`;
-    this.#db
-      .prepare('INSERT INTO tokens (id, room, access, label, hash, created_ms) VALUES (?, ?, ?, ?, ?, ?)')
-      .run(id, room, access, label, sha256(token), this.#now());
+    const isKept = tryWrite(() =>
+      this.#db.transaction(() => {
+        this.#db
+          .prepare(
+            'INSERT INTO tokens (id, room, access, label, hash, created_ms, expires_ms) VALUES (?, ?, ?, ?, ?, ?, ?)',
+          )
+          .run(id, room, access, label, sha256(token), now, expiresMs);
+        alongside(id);
+      })(),
+    );
+    if (!isKept) throw noDisk('No token was made');
     this.#db.updateCopy();
     return { id, token };
   }
 
-  /** The tokens of a room, oldest first, without anything that opens a door. */
-  list(room: string): TokenRecord[] {
-    return this.#db
-      .prepare<[string], TokenRecord>(
-        `SELECT id, access, label, created_ms AS createdMs, last_used_ms AS lastUsedMs
-         FROM tokens WHERE room = ? ORDER BY created_ms, id`,
-      )
-      .all(room);
-  }
-
-  /** Revokes a token of this room; its sockets close at once. False when there is none. */
-  delete(room: string, id: string): boolean {
-    const gone = this.#db.prepare('DELETE FROM tokens WHERE room = ? AND id = ?').run(room, id).changes > 0;
-    this.#db.updateCopy(); // a token that was revoked must not come back with it
-    if (gone) for (const listener of [...this.#revoked]) listener(id);
-    return gone;
-  }
-
-  /** Whose token this is, null when it is none of ours. Its use is noted, at most once a minute. */
-  identify(token: string): TokenOwner | null {
-    const id = tokenPattern.exec(token)?.[2] ?? '';
-    const row = this.#db
-      .prepare<[string], TokenRow>('SELECT id, room, access, hash, last_used_ms AS lastUsedMs FROM tokens WHERE id = ?')
-      .get(id);
+  #find(token: string): TokenRow | undefined {
+    const row = this.#row(tokenPattern.exec(token)?.[1] ?? '');
     // Compared even where there is no such key id, so that the time taken does not tell the two apart.
-    if (!timingSafeEqual(sha256(token), row?.hash ?? nothing) || !row) return null;
-    const now = this.#now();
-    if (row.lastUsedMs === null || Math.abs(now - row.lastUsedMs) >= lastUsedStepMs) this.#noteUse(id, now);
-    return { id: row.id, room: row.room, access: row.access };
+    return timingSafeEqual(sha256(token), row?.hash ?? nothing) ? row : undefined;
   }
 
-  /** Whether this token gives that access to that room. */
-  check(token: string, room: string, access: TokenAccess): TokenVerdict {
-    const owner = this.identify(token);
-    if (!owner) return 'unknown';
-    if (owner.room !== room) return 'wrong-room';
-    return owner.access === access ? 'ok' : 'wrong-right';
+  #row(id: string): TokenRow | undefined {
+    return this.#db.prepare<[string], TokenRow>(`SELECT ${columns} FROM tokens WHERE id = ?`).get(id);
   }
 
-  /** Tells of every revoked token by its id; returns what ends the telling. */
-  onRevoked(listener: (id: string) => void): () => void {
-    this.#revoked.add(listener);
-    return () => this.#revoked.delete(listener);
+  #isKept = (row: TokenRow) => row.revoked === 0 && !this.#struck.has(row.id);
+  #isLive = (row: TokenRow) => this.#isKept(row) && !hasExpired(row, this.#now());
+
+  #tell(id: string): void {
+    for (const listener of [...this.#ended]) listener(id);
   }
 
-  #noteUse(id: string, now: number): void {
-    try {
-      this.#db.prepare('UPDATE tokens SET last_used_ms = ? WHERE id = ?').run(Math.round(now), id);
-    } catch {
-      // A full disk must not lock readers out: this is only for the organizer's list.
-    }
+  #keepStruck(): boolean {
+    const now = Math.round(this.#now());
+    const isKept = tryWrite(() =>
+      this.#db.transaction(() => {
+        const write = this.#db.prepare('UPDATE tokens SET revoked = 1, expires_ms = ? WHERE id = ?');
+        for (const id of this.#struck) write.run(now, id);
+      })(),
+    );
+    if (!isKept) return false;
+    this.#struck.clear();
+    this.#db.updateCopy(); // a token that was revoked must not come back with it
+    return true;
   }
 }
+
+const hasExpired = ({ expiresMs }: Pick<TokenRecord, 'expiresMs'>, now: number) =>
+  expiresMs !== null && expiresMs <= now;
+
+const ownerOf = ({ id, room, access, label, expiresMs }: TokenRow): TokenOwner => ({
+  ...{ id, room, access, label, expiresMs },
+});
+
+const past = (message: string) =>
+  new SalaError(message, {
+    code: 'token-past',
+    hint: 'Name a time to come, or none for a token that never expires.',
+  });
+
+const full = (maxTokens: number) =>
+  new SalaError(`There are ${maxTokens} tokens already`, {
+    code: 'tokens-full',
+    hint: 'Revoke those that nobody needs; one token may serve several readers.',
+  });
+
+const rotating = (other: string) =>
+  new SalaError(`This token and ${other} are the old and the new one of a rotation that is under way`, {
+    code: 'token-rotating',
+    hint: 'Wait until the old one has ended, or revoke it.',
+  });
+
+const noDisk = (what: string) =>
+  new SalaError(`${what}: the disk of the relay takes nothing at the moment`, {
+    code: 'disk',
+    hint: 'Make room on the disk of --data-dir; the relay goes on trying what it has begun.',
+  });

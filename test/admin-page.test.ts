@@ -4,9 +4,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { AdminToken } from '../relay/admin-token.ts';
 import { createApi } from '../relay/api.ts';
 import { RelayHealth } from '../relay/health.ts';
+import { Origins } from '../relay/origins.ts';
+import { Rights } from '../relay/rights.ts';
 import { Talks } from '../relay/talks.ts';
 import { TextRuleBook } from '../relay/text-rule-book.ts';
-import { Tokens } from '../relay/tokens.ts';
 import { TestBrowser } from './harness/browser.ts';
 import { adminSecret, captureLog } from './harness/doors.ts';
 import { FakeRooms, freeOfCharge } from './harness/fake-rooms.ts';
@@ -24,17 +25,19 @@ afterAll(() => browser.close());
 
 beforeEach(async () => {
   rooms = new FakeRooms();
+  const origins = new Origins();
+  const { log } = captureLog();
+  const rights = new Rights({ db: rooms.db, adminToken: new AdminToken(adminSecret), origins, log });
   const api = createApi({
     rooms,
-    tokens: new Tokens(rooms.db),
+    rights,
     textRules: new TextRuleBook(rooms.db, captureLog().log),
     talks: new Talks(rooms.db),
     vocabularies: idleVocabularies(rooms.db),
     costs: freeOfCharge(rooms.db),
-    adminToken: new AdminToken(adminSecret),
     health: new RelayHealth(rooms.db),
     metrics: { contentType: 'text/plain', text: async () => '' },
-    log: captureLog().log,
+    log,
     pagesDir: fileURLToPath(new URL('../display', import.meta.url)),
     protocolFile: fileURLToPath(new URL('../relay/protocol.js', import.meta.url)),
     version: '0.0.0',
@@ -43,6 +46,7 @@ beforeEach(async () => {
   await new Promise<void>((done) => server.once('listening', () => done()));
   const address = server.address();
   url = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}/admin`;
+  origins.listening(url);
 });
 
 afterEach(async () => {

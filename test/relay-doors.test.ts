@@ -46,7 +46,7 @@ test('every door refuses no token, a wrong, a foreign, a wrong-right and a revok
     ['publish', 'nonsense', 401, 'token-unknown'],
     ['publish', made('pub'), 401, 'token-unknown'],
     ['publish', `${publish.slice(0, -1)}${publish.endsWith('A') ? 'B' : 'A'}`, 401, 'token-unknown'],
-    ['publish', revoked.publish.token, 401, 'token-unknown'],
+    ['publish', revoked.publish.token, 401, 'token-ended'],
     ['publish', otherPublish, 403, 'token-other-room'],
     ['publish', read, 403, 'token-wrong-right'],
     ['publish', otherRead, 403, 'token-wrong-right'],
@@ -54,7 +54,7 @@ test('every door refuses no token, a wrong, a foreign, a wrong-right and a revok
     ['read', null, 401, 'token-missing'],
     ['read', 'nonsense', 401, 'token-unknown'],
     ['read', made('sub'), 401, 'token-unknown'],
-    ['read', revoked.read.token, 401, 'token-unknown'],
+    ['read', revoked.read.token, 401, 'token-ended'],
     ['read', otherRead, 403, 'token-other-room'],
     ['read', publish, 403, 'token-wrong-right'],
   ];

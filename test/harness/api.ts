@@ -3,19 +3,25 @@ import { AdminToken } from '../../relay/admin-token.ts';
 import { createApi } from '../../relay/api.ts';
 import { RelayHealth } from '../../relay/health.ts';
 import { Metrics } from '../../relay/metrics.ts';
+import { Origins } from '../../relay/origins.ts';
 import { Readers } from '../../relay/publish.ts';
+import { Rights } from '../../relay/rights.ts';
 import { Talks } from '../../relay/talks.ts';
 import { TextRuleBook } from '../../relay/text-rule-book.ts';
-import { Tokens } from '../../relay/tokens.ts';
+import type { Tokens } from '../../relay/tokens.ts';
 import { TranscriptTurns } from '../../relay/transcript-turns.ts';
 import { adminSecret, captureLog } from './doors.ts';
 import { FakeRooms, freeOfCharge } from './fake-rooms.ts';
 import { idleVocabularies } from './idle-vocabularies.ts';
 
+/** Where its admin page is. */
+export const origin = 'https://captions.example';
+
 /** The relay's HTTP calls over fake rooms, without a socket; `rooms.remove()` frees it. */
 export class TestApi {
   readonly rooms = new FakeRooms();
-  readonly tokens = new Tokens(this.rooms.db);
+  readonly rights: Rights;
+  readonly tokens: Tokens;
   readonly health = new RelayHealth(this.rooms.db);
   readonly costs = freeOfCharge(this.rooms.db);
   readonly talks = new Talks(this.rooms.db);
@@ -26,15 +32,22 @@ export class TestApi {
 
   /** @param refusals of the doors, for the metrics; @param turns who may read transcripts at once */
   constructor({ refusals = new Map<string, number>(), turns = new TranscriptTurns() } = {}) {
-    const { rooms, tokens, health, costs, talks } = this;
+    const { rooms, health, costs, talks } = this;
     const { lines, log } = captureLog();
     this.lines = lines;
+    const rights = new Rights({
+      db: rooms.db,
+      adminToken: new AdminToken(adminSecret),
+      origins: new Origins([origin]),
+      log,
+    });
+    this.rights = rights;
+    this.tokens = rights.tokens;
     this.metrics = new Metrics({ rooms, readers: new Readers(), doors: { refusals }, turns, spoolBytes: () => 4096 });
     this.app = createApi({
-      ...{ rooms, tokens, health, costs, talks, log, turns, metrics: this.metrics },
+      ...{ rooms, rights, health, costs, talks, log, turns, metrics: this.metrics },
       textRules: new TextRuleBook(rooms.db, log),
       vocabularies: idleVocabularies(rooms.db),
-      adminToken: new AdminToken(adminSecret),
       pagesDir: fileURLToPath(new URL('../../display', import.meta.url)),
       protocolFile: fileURLToPath(new URL('../../relay/protocol.js', import.meta.url)),
       version: '0.0.0',

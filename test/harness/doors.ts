@@ -4,11 +4,14 @@ import { pino } from 'pino';
 import WebSocket, { type ClientOptions } from 'ws';
 import { AdminToken } from '../../relay/admin-token.ts';
 import type { ReaderLimits } from '../../relay/audience.ts';
-import { type DoorHandlers, type DoorLimits, Doors, httpServerOptions } from '../../relay/doors.ts';
+import { httpServerOptions } from '../../relay/connections.ts';
+import { type DoorHandlers, type DoorLimits, Doors } from '../../relay/doors.ts';
 import { LegacyReaders } from '../../relay/legacy-readers.ts';
+import { Origins } from '../../relay/origins.ts';
 import { captionsProtocol } from '../../relay/protocol.js';
 import { Readers } from '../../relay/publish.ts';
-import { Tokens } from '../../relay/tokens.ts';
+import { Rights } from '../../relay/rights.ts';
+import type { Tokens } from '../../relay/tokens.ts';
 import type { Logger } from '../../systemd/log.ts';
 import { FakeRooms } from './fake-rooms.ts';
 
@@ -35,20 +38,28 @@ export interface HouseOptions {
 /** The doors and readers of a relay on a loopback port, with rooms that the test speaks in. */
 export class House {
   readonly rooms = new FakeRooms();
-  readonly tokens = new Tokens(this.rooms.db);
   readonly captured = captureLog();
+  readonly origins = new Origins();
+  readonly rights: Rights;
+  readonly tokens: Tokens;
   readonly readers: Readers;
   readonly doors: Doors;
   readonly server: Server;
   readonly #sockets = new Set<WebSocket>();
 
   constructor({ doors, readers, handlers }: HouseOptions = {}) {
+    this.rights = new Rights({
+      db: this.rooms.db,
+      adminToken: new AdminToken(adminSecret),
+      origins: this.origins,
+      log: this.captured.log,
+    });
+    this.tokens = this.rights.tokens;
     this.readers = new Readers(readers);
     const legacy = new LegacyReaders(this.readers);
     this.doors = new Doors({
       rooms: this.rooms,
-      tokens: this.tokens,
-      adminToken: new AdminToken(adminSecret),
+      access: this.rights.access,
       log: this.captured.log,
       handlers: {
         audio: () => {},
@@ -66,6 +77,8 @@ export class House {
 
   async start(): Promise<this> {
     await new Promise<void>((done) => this.server.listen(0, '127.0.0.1', done));
+    this.origins.listening(`http://127.0.0.1:${this.port}`);
+    this.rights.start();
     return this;
   }
 
@@ -90,6 +103,7 @@ export class House {
   async stop(): Promise<void> {
     for (const socket of this.#sockets) socket.terminate();
     await this.doors.closeAll();
+    this.rights.stop();
     await new Promise<void>((done) => this.server.close(() => done()));
     this.rooms.remove();
   }
