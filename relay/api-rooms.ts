@@ -20,7 +20,10 @@ export function addRoomCalls(app: OpenAPIHono, rooms: LiveRooms, views: RoomView
       summary: 'All rooms and how they are',
       responses: { 200: json(roomList, 'The rooms, by name'), ...refused(401, 403) },
     }),
-    (context) => context.json({ rooms: rooms.all().map((each) => views.of(each)) }, 200),
+    (context) => {
+      const byName = rooms.all().toSorted((a, b) => (a.record.name < b.record.name ? -1 : 1));
+      return context.json({ rooms: byName.map((each) => views.of(each)) }, 200);
+    },
   );
 
   app.openapi(
