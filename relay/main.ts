@@ -10,6 +10,7 @@ import { SalaError } from '../systemd/errors.ts';
 import { createLog } from '../systemd/log.ts';
 import { SystemdNotifier } from '../systemd/notify.ts';
 import { type Program, type Running, run } from '../systemd/program.ts';
+import { tearDown } from '../systemd/teardown.ts';
 import { ClientAddresses } from './addresses.ts';
 import { AlarmBook } from './alarm-book.ts';
 import { createApi } from './api.ts';
@@ -276,23 +277,26 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   await notifier.ready(`serving ${url}`);
 
   const stop = async () => {
-    await notifier.stopping();
+    // Before anything else: a balancer sends newcomers elsewhere. systemd is told meanwhile, however long that takes.
     health.stop();
     doors.shut();
-    backfill.stop();
-    vocabularies.stop();
-    alarms.stop();
-    // Last words first: what engines still hold is published before readers are told to come back.
-    await running.stop(engineStopMs);
-    await new Promise((resolve) =>
-      setTimeout(resolve, Math.min(readerStopMs, doors.count('read') > 0 ? readerStopMs : 0)),
-    );
-    await Promise.all([doors.closeAll(), close(server), metricsServer && close(metricsServer)]);
-    await retention.stop();
-    await spool.stop();
-    rights.stop();
-    db.close();
-    unsavedMark.close();
+    const told = notifier.stopping();
+    const lastWords = () => new Promise((resolve) => setTimeout(resolve, doors.count('read') > 0 ? readerStopMs : 0));
+    await tearDown({
+      backfill: () => backfill.stop(),
+      vocabularies: () => vocabularies.stop(),
+      alarms: () => alarms.stop(),
+      // What engines still hold is published before readers are told to come back.
+      rooms: () => running.stop(engineStopMs),
+      readers: lastWords,
+      connections: () => Promise.all([doors.closeAll(), close(server), metricsServer && close(metricsServer)]),
+      retention: () => retention.stop(),
+      spool: () => spool.stop(),
+      rights: () => rights.stop(),
+      database: () => db.close(),
+      mark: () => unsavedMark.close(),
+      systemd: () => told,
+    });
     log.info({ event: 'stopped' }, 'The relay has stopped');
   };
   let stopped: Promise<void> | undefined;

@@ -103,7 +103,7 @@ export class SystemdNotifier {
   #send(line: string): Promise<void> {
     return this.#try(
       new Promise<void>((resolve, reject) => {
-        const child = spawn('systemd-notify', [line], { stdio: 'ignore' });
+        const child = spawn('systemd-notify', [line], { stdio: 'ignore', timeout: this.#evidenceTimeoutMs });
         child.once('error', reject);
         child.once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`systemd-notify: status ${code}`))));
       }),

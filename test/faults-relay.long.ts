@@ -1,12 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { seeded } from './harness/random.ts';
+import { stopAndStart, stopWithinMs } from './harness/relay-stops.ts';
 import { judge, Talk } from './harness/talk.ts';
 import { until } from './harness/until.ts';
 import { figuresOf, finished, verdictOf, whole } from './harness/verdict.ts';
 
 const seed = Number(process.env.SALA_TEST_SEED ?? Date.now() % 1e6);
 const kills = 20;
+const stops = 20;
 /** What the device keeps of what was stored, for the day the relay is replaced. */
 const keptNumbers = 1200;
 
@@ -23,6 +25,22 @@ test(`a talk whose relay is killed at ${kills} random moments is whole, each wor
   expect(await finished(talk, 120_000)).toBe(0);
   process.stdout.write(`${figuresOf(talk, `relay killed ${kills} times, seed ${seed}`)}\n`);
   expect(await verdictOf(talk, `relay killed, seed ${seed}`)).toEqual(whole);
+});
+
+test(`a talk whose relay is stopped and started ${stops} times is whole, each word once, and every stop is in time (seed ${seed})`, async () => {
+  const talk = new Talk({ numbers: 1100 });
+  onTestFinished(() => talk.stop());
+  await talk.start();
+  await talk.said(15);
+  const ends = await stopAndStart(talk, stops, seeded(seed));
+  expect(await finished(talk, 120_000)).toBe(0);
+  const times = ends.map(({ ms }) => ms);
+  process.stdout.write(
+    `${figuresOf(talk, `relay stopped ${stops} times, seed ${seed}`)}; stops: ${times.join(', ')} ms\n`,
+  );
+  expect(await verdictOf(talk, `relay stopped, seed ${seed}`)).toEqual(whole);
+  expect(ends.map(({ status }) => status)).toEqual(Array(stops).fill(0));
+  expect(Math.max(...times)).toBeLessThan(stopWithinMs);
 });
 
 test('a relay replaced after 150 s by an empty one gets all but what was stored more than 120 s before', async () => {

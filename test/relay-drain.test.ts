@@ -6,11 +6,9 @@ import { openDatabase } from '../relay/database.ts';
 import { audioProtocol, bearerPrefix, captionsProtocol, liveProtocol } from '../relay/protocol.js';
 import { Rooms } from '../relay/rooms.ts';
 import { TestRelay, temporaryFolder } from './harness/programs.ts';
+import { stopWithinMs } from './harness/relay-stops.ts';
 import { Talk } from './harness/talk.ts';
 import { until } from './harness/until.ts';
-
-/** What a program has to end, by its contract; systemd is told of 15 s. */
-const stopWithinMs = 10_000;
 
 /** An open socket: what it was told, and how it was closed. */
 class Guest {

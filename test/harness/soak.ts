@@ -55,7 +55,9 @@ const engineTroubles: readonly Trouble[] = (['reset', 'destroy', 'end', 'excepti
   for (const session of talk.standIn.sessions) if (!session.over) session.strike(fault);
 });
 const relayTroubles: readonly Trouble[] = (['SIGKILL', 'SIGTERM'] as const).map(
-  (signal) => (talk) => talk.restartRelay(signal),
+  (signal) => async (talk) => {
+    await talk.restartRelay(signal);
+  },
 );
 
 /**

@@ -139,11 +139,15 @@ export class Talk {
     await until(all, { timeoutMs, what: 'every number' }).catch(() => {});
   }
 
-  async restartRelay(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+  /** How it ended, and how long that took. */
+  async restartRelay(signal: 'SIGKILL' | 'SIGTERM'): Promise<{ status: number | null; ms: number }> {
     const { relay, url } = this.parts;
+    const toldMs = performance.now();
     relay.program.kill(signal);
-    await relay.program.exit;
+    const { status } = await relay.program.exit;
+    const ms = Math.round(performance.now() - toldMs);
     this.parts.relay = await this.#startRelay(url, relay.port);
+    return { status, ms };
   }
 
   /** Another relay in its place: an empty disk, the same room, new tokens. The link must be down meanwhile. */
