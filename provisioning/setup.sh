@@ -88,6 +88,23 @@ prefer_browser() {
   install_missing || say 'going on with chromium, which is slower'
 }
 
+# Where servers are that the tests start themselves: installed, Debian would start them at once, on ports of the user's.
+unpacked=.cache/debian
+
+# Unpacks package and command $1 there, unless this machine has it. Needs no root.
+unpack_server() {
+  if has "$1" || [ -x "/usr/sbin/$1" ] || [ -x "$unpacked/usr/bin/$1" ] || [ -x "$unpacked/usr/sbin/$1" ]; then return 0; fi
+  say "unpacking Debian's $1 to $unpacked"
+  rm -rf "$unpacked/$1"
+  mkdir -p "$unpacked/$1"
+  if ! (cd "$unpacked/$1" && apt-get -qq download "$1" >/dev/null 2>&1); then
+    apt update || return 1
+    (cd "$unpacked/$1" && apt-get -qq download "$1" >&2) || return 1
+  fi
+  for each in "$unpacked/$1"/*.deb; do dpkg -x "$each" "$unpacked" || return 1; done
+  rm -rf "${unpacked:?}/$1"
+}
+
 install_system() {
   missing=''
   need libpocketsphinx3
@@ -100,12 +117,17 @@ install_system() {
     need_command pulseaudio-utils pactl
     need_command alsa-utils arecord
     need_command ffmpeg ffmpeg
+    need_command jq jq
+    need_command openssl openssl
     # What pages are looked at with: Arabic, Hebrew and many more scripts, Japanese.
     need fonts-noto-core
     need fonts-ipafont-gothic
   fi
   if install_missing; then
-    if [ "$mode" = test ]; then prefer_browser; fi
+    if [ "$mode" = test ]; then
+      prefer_browser
+      for each in nginx caddy; do unpack_server "$each" || stop "the tests need Debian's $each"; done
+    fi
     return 0
   fi
   if [ "$mode" = test ]; then stop 'the tests need these packages'; fi

@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -11,7 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 /** Set-up in a checkout of its own, on a machine whose Node, npm and package manager only write down what is asked of them. */
 let folder = '';
@@ -47,7 +48,7 @@ beforeEach(() => {
   writeFileSync(join(checkout, 'package.json'), '{"type":"module"}');
   writeFileSync(join(checkout, 'package-lock.json'), JSON.stringify(wanted));
 
-  for (const name of ['sh', 'env', 'dirname', 'grep', 'tr', 'cp', 'cat', 'mkdir', 'ln'])
+  for (const name of ['sh', 'env', 'dirname', 'grep', 'tr', 'cp', 'cat', 'mkdir', 'ln', 'rm'])
     symlinkSync(execFileSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).trim(), join(bin, name));
   symlinkSync(process.execPath, join(bin, 'node'));
   const lock = `'${checkout}/package-lock.json'`;
@@ -104,6 +105,57 @@ test('only what is missing is asked of Debian, after renewing its lists', () => 
   expect(apt).toHaveLength(2);
   expect(apt[0]).toMatch(/ update$/);
   expect(apt[1]).toMatch(/ install --yes --no-install-recommends pocketsphinx-en-us$/);
+});
+
+describe('servers that the tests start themselves', () => {
+  const nothingMissing = { INSTALLED: 'all' };
+  /** `apt-get download` puts a package here, `dpkg -x` a command out of it. */
+  const offer = () => {
+    command(
+      join(bin, 'apt-get'),
+      `${record('apt-get')}
+       case "$*" in *download*) [ ! -e '${folder}/offline' ] || exit 100; echo >"$3_1_all.deb" ;; esac`,
+    );
+    command(
+      join(bin, 'dpkg'),
+      `${record('dpkg')}
+       case "$2" in *nginx*) to="$3/usr/sbin"; name=nginx ;; *) to="$3/usr/bin"; name=caddy ;; esac
+       mkdir -p "$to"; echo >"$to/$name"; chmod +x "$to/$name"`,
+    );
+    for (const name of ['chromium-headless-shell', 'pulseaudio', 'pactl', 'arecord', 'ffmpeg', 'jq', 'openssl'])
+      command(join(bin, name), '');
+    symlinkSync(execFileSync('sh', ['-c', 'command -v chmod'], { encoding: 'utf8' }).trim(), join(bin, 'chmod'));
+  };
+
+  test.skipIf(existsSync('/usr/sbin/nginx'))('are unpacked, never installed, and only once', () => {
+    offer();
+    const first = setUp('test', nothingMissing);
+    expect(first.status).toBe(0);
+    expect(first.apt).toEqual(['apt-get -qq download nginx', 'apt-get -qq download caddy']);
+    expect(existsSync(join(checkout, '.cache/debian/usr/sbin/nginx'))).toBe(true);
+    expect(existsSync(join(checkout, '.cache/debian/usr/bin/caddy'))).toBe(true);
+    expect(setUp('test', nothingMissing)).toMatchObject({ status: 0, said: '', called: [] });
+  });
+
+  test('that the machine has are left alone', () => {
+    offer();
+    for (const name of ['nginx', 'caddy']) command(join(bin, name), '');
+    expect(setUp('test', nothingMissing)).toMatchObject({ status: 0, apt: [] });
+  });
+
+  test('are named where they cannot be had, after the lists were renewed', () => {
+    offer();
+    writeFileSync(join(folder, 'offline'), '');
+    const { status, said, apt } = setUp('test', { ...nothingMissing, PATH: bin });
+    expect(status).toBe(1);
+    expect(said).toMatch(/the tests need Debian's (nginx|caddy)/);
+    expect(apt.some((call) => call.endsWith(' update'))).toBe(true);
+  });
+
+  test('are nothing that the demonstration asks for', () => {
+    offer();
+    expect(setUp('start', nothingMissing).apt).toEqual([]);
+  });
 });
 
 test('packages alone never ask anything of Debian', () => {
