@@ -38,7 +38,7 @@ export function credentialsOf(context: Context, { addresses }: Pick<Access, 'add
 }
 
 /** Lets through who has the right, to the room named in the path where the right is one room's. */
-export function needs(right: Exclude<Right, 'publish'>, access: Access, rooms: LiveRooms): MiddlewareHandler {
+export function needs(right: Right, access: Access, rooms: LiveRooms): MiddlewareHandler {
   return async (context, next) => {
     const name = context.req.param('room');
     const room = name === undefined ? undefined : rooms.get(name);

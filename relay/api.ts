@@ -15,6 +15,7 @@ import { refused } from './api-routes.ts';
 import { errorSchema, roomParameters } from './api-schemas.ts';
 import { addSessionCalls } from './api-sessions.ts';
 import { addSockets, type ReadersFull } from './api-sockets.ts';
+import { addSourceCalls } from './api-source.ts';
 import { addStateCalls, type MetricsText } from './api-state.ts';
 import { addTalkCalls } from './api-talks.ts';
 import { addTextRuleCalls } from './api-text-rules.ts';
@@ -127,6 +128,7 @@ export function createApi(parts: ApiParts): OpenAPIHono {
   addNowCalls(app, rooms, access);
   addTextRuleCalls(app, rooms, parts.textRules, access);
   addVocabularyCalls(app, rooms, parts.vocabularies, access);
+  addSourceCalls(app, rooms, access);
   addCostCalls(app, parts.costs, rooms, access);
   addStateCalls(app, rooms, access, health, metrics);
   addSockets(app, rooms, access, parts.readersFull ?? (() => null));

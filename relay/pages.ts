@@ -31,6 +31,10 @@ export const pagePolicy = [
 ].join('; ');
 /** The admin page takes a secret: nobody may frame it. */
 const adminPolicy = pagePolicy.replace('frame-ancestors *', "frame-ancestors 'none'");
+/** What no page of ours needs; one of them a microphone. */
+const permissions = ['camera', 'display-capture', 'geolocation', 'midi', 'payment', 'usb'].map((each) => `${each}=()`);
+const deafPage = ['microphone=()', ...permissions].join(', ');
+const hearingPage = ['microphone=(self)', ...permissions].join(', ');
 
 /** Plain names in plain folders, of the kinds a page is made of: no dot files, nothing encoded, no program text. */
 const fileName =
@@ -40,11 +44,12 @@ const fileName =
 export function addPages(app: Pick<Hono, 'get' | 'use'>, { pagesDir, protocolFile }: PageFiles): void {
   const tagged = etag();
   const page =
-    (policy: string): MiddlewareHandler =>
+    (policy: string, permitted = deafPage): MiddlewareHandler =>
     async (context, next) => {
       await next();
       if (context.res.status >= 400) return;
       context.header('content-security-policy', policy);
+      context.header('permissions-policy', permitted);
       context.header('cache-control', 'no-cache');
     };
   const file = (path: string) => serveStatic({ path });
@@ -54,7 +59,16 @@ export function addPages(app: Pick<Hono, 'get' | 'use'>, { pagesDir, protocolFil
       pattern.test(context.req.path) ? next() : Promise.resolve(context.notFound());
 
   const roomPage = new RegExp(`^/rooms/${roomPattern.source.slice(1)}`);
+  const microphonePage = new RegExp(`^/rooms/${roomPattern.source.slice(1, -1)}/microphone$`);
   app.get('/rooms/:room', page(pagePolicy), tagged, only(roomPage), file(join(pagesDir, 'caption.html')));
+  // It holds a token that spends money, and a microphone: nobody may frame it.
+  app.get(
+    '/rooms/:room/microphone',
+    page(adminPolicy, hearingPage),
+    tagged,
+    only(microphonePage),
+    file(join(pagesDir, 'microphone/microphone.html')),
+  );
   app.get('/admin', page(adminPolicy), tagged, file(join(pagesDir, 'admin/admin.html')));
   app.get('/relay/protocol.js', page(pagePolicy), tagged, file(protocolFile));
   for (const [name, path] of packageFiles(pagesDir))

@@ -39,6 +39,17 @@ test('pages come with their policy, and nothing but pages comes out of their fol
   expect(call.headers.get('x-content-type-options')).toBe('nosniff');
 });
 
+test('the page of the stand-in microphone alone may use one, and nobody may frame it', async () => {
+  const header = async (path: string, name: string) =>
+    (await ask('GET', path, undefined, null)).headers.get(name)?.split(/[,;] */) ?? [];
+  expect(await header('/rooms/verdi/microphone', 'permissions-policy')).toContain('microphone=(self)');
+  expect(await header('/rooms/verdi/microphone', 'content-security-policy')).toContain("frame-ancestors 'none'");
+  for (const path of ['/rooms/verdi', '/admin', '/', '/display/microphone/microphone.js'])
+    expect(await header(path, 'permissions-policy')).toEqual(expect.arrayContaining(['microphone=()', 'camera=()']));
+  for (const path of ['/rooms/Verdi/microphone', '/rooms/verdi/microphone/', '/rooms/-/microphone'])
+    expect({ path, status: (await ask('GET', path, undefined, null)).status }).toEqual({ path, status: 404 });
+});
+
 test('no path leads out of the folder of the pages', async () => {
   const server = serve({ fetch: api.app.fetch, port: 0, hostname: '127.0.0.1' });
   await new Promise<void>((done) => server.once('listening', () => done()));
