@@ -236,6 +236,17 @@ export const gapsView = z
   })
   .openapi('Gaps');
 
+const sinceMs = (what: string) => z.number().int().describe(`Since ${what}, ms`);
 export const healthView = z
-  .object({ status: z.enum(['ok', 'ready', 'stopping', 'failing']), message: z.string().optional() })
+  .object({
+    status: z.enum(['ok', 'ready', 'stopping', 'failing']),
+    message: z.string().optional().describe('What is wrong, also where the relay lives with it'),
+    ages: z.object({
+      databaseReadMs: sinceMs('the database was last read'),
+      databaseWriteMs: sinceMs('the database last took something'),
+      databaseCopyMs: sinceMs('its copy was last complete').nullable(),
+      spoolSyncMs: sinceMs('audio was last stored').nullable(),
+      roomsMs: sinceMs('all rooms were last looked after, once a second').nullable(),
+    }),
+  })
   .openapi('Health');

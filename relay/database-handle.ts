@@ -37,15 +37,16 @@ export interface Renewal {
 const unopened = Object.assign(new Error('the database cannot be opened'), { code: 'SQLITE_CANTOPEN' });
 
 type Work<T> = (db: BetterSqlite.Database) => T;
+type Attempt = <T>(work: Work<T>, isWrite?: boolean) => T;
 
 /** A statement of SQL that outlives the file it was made for. */
 export class Statement<Bind extends unknown[], Row> {
-  readonly #attempt: <T>(work: Work<T>) => T;
+  readonly #attempt: Attempt;
   readonly #sql: string;
   readonly #isPlucked: boolean;
   #made: { readonly db: BetterSqlite.Database; readonly statement: BetterSqlite.Statement<Bind, Row> } | undefined;
 
-  constructor(attempt: <T>(work: Work<T>) => T, sql: string, isPlucked = false) {
+  constructor(attempt: Attempt, sql: string, isPlucked = false) {
     this.#attempt = attempt;
     this.#sql = sql;
     this.#isPlucked = isPlucked;
@@ -60,7 +61,7 @@ export class Statement<Bind extends unknown[], Row> {
   }
 
   run(...bind: Bind): BetterSqlite.RunResult {
-    return this.#attempt((db) => this.#of(db).run(...bind));
+    return this.#attempt((db) => this.#of(db).run(...bind), true);
   }
 
   /** The same, with the first column alone. */
@@ -95,6 +96,10 @@ export class Database {
   #isRenewing = false;
   /** How often the file was renewed while it was open. */
   generation = 0;
+  /** When something was last read of it and written to it, and when its copy was last complete: monotonic ms. */
+  readAtMs = performance.now();
+  wroteAtMs = performance.now();
+  copiedAtMs: number | null = null;
   /** The last time a damaged file was set aside; null when it has not happened since the start. */
   renewal: Renewal | null;
 
@@ -112,12 +117,12 @@ export class Database {
   }
 
   prepare<Bind extends unknown[] = unknown[], Row = unknown>(sql: string): Statement<Bind, Row> {
-    return new Statement<Bind, Row>((work) => this.#attempt(work), sql);
+    return new Statement<Bind, Row>((work, isWrite) => this.#attempt(work, isWrite), sql);
   }
 
   /** `work` in a transaction. It may be run twice: where the file was damaged, the second time on its copy. */
   transaction<T>(work: () => T): () => T {
-    return () => this.#attempt((db) => db.transaction(work)());
+    return () => this.#attempt((db) => db.transaction(work)(), true);
   }
 
   pragma(text: string, options?: BetterSqlite.PragmaOptions): unknown {
@@ -149,6 +154,7 @@ export class Database {
       const { isComplete, seqs } = updateCopy(copy, this.#file);
       this.#seqs = seqs;
       copy.close();
+      if (isComplete) this.copiedAtMs = performance.now();
       return isComplete;
     } catch (error) {
       const isCopyGood = copy !== undefined && isWhole(copy);
@@ -175,14 +181,19 @@ export class Database {
     this.#db.close();
   }
 
-  #attempt<T>(work: Work<T>): T {
+  #attempt<T>(work: Work<T>, isWrite = false): T {
+    let result: T;
     try {
       if (!this.#db.open) throw unopened;
-      return work(this.#db);
+      result = work(this.#db);
     } catch (error) {
       if (this.#db.inTransaction || !this.#mend(error)) throw error;
-      return work(this.#db);
+      result = work(this.#db);
     }
+    // What a transaction wrote is written once it is committed.
+    if (!isWrite) this.readAtMs = performance.now();
+    else if (!this.#db.inTransaction) this.wroteAtMs = performance.now();
+    return result;
   }
 
   /** Whether it is worth a second attempt. */

@@ -184,7 +184,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   const retention = new Retention(spool, options, logs('retention'));
   const readers = new Readers();
   const legacyReaders = new LegacyReaders(readers);
-  const health = new RelayHealth(db);
+  const health = new RelayHealth({ db, spool, rooms: running });
   const lastWords = new LastWords();
   const { dataDir } = options;
   const alarms = new AlarmBook({ rooms: running, lastWords, quota, costs, db, dataDir, log: logs('alarms') });

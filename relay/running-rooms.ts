@@ -22,6 +22,8 @@ export class RunningRooms implements LiveRooms {
   readonly #running = new Map<string, Room>();
   #timer: NodeJS.Timeout | undefined;
   #ticks = 0;
+  /** When all rooms were last looked after, monotonic ms. */
+  tickedAtMs = performance.now();
   #unlisten: () => void = () => {};
   #unlistenTalks: () => void = () => {};
 
@@ -43,6 +45,7 @@ export class RunningRooms implements LiveRooms {
     this.#timer = setInterval(() => {
       for (const room of this.#running.values()) room.tick();
       this.#mark();
+      this.tickedAtMs = performance.now();
       if (++this.#ticks % bookEveryTicks === 0) this.#parts.costs.book();
     }, tickMs);
   }

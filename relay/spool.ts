@@ -47,6 +47,8 @@ export class Spool {
   fault = '';
   /** Set by retention: nothing more is stored until there is room again; the devices keep it. */
   isFull = false;
+  /** When audio was last stored, monotonic ms; null before the first time. */
+  syncedAtMs: number | null = null;
   droppedSamples = 0;
 
   constructor(
@@ -252,6 +254,7 @@ export class Spool {
         const fresh = subtract(stream.stored, storedBefore.get(stream) ?? []);
         if (fresh.length > 0) for (const listener of this.#listeners) listener.stored(stream, fresh);
       }
+      this.syncedAtMs = performance.now();
       if (this.fault) this.#log.info({ event: 'spool-recovered' }, 'Audio is stored again');
       this.fault = '';
     } catch (error) {

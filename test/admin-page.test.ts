@@ -35,7 +35,7 @@ beforeEach(async () => {
     talks: new Talks(rooms.db),
     vocabularies: idleVocabularies(rooms.db),
     costs: freeOfCharge(rooms.db),
-    health: new RelayHealth(rooms.db),
+    health: new RelayHealth({ db: rooms.db }),
     metrics: { contentType: 'text/plain', text: async () => '' },
     log,
     pagesDir: fileURLToPath(new URL('../display', import.meta.url)),

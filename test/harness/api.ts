@@ -22,7 +22,7 @@ export class TestApi {
   readonly rooms = new FakeRooms();
   readonly rights: Rights;
   readonly tokens: Tokens;
-  readonly health = new RelayHealth(this.rooms.db);
+  readonly health = new RelayHealth({ db: this.rooms.db });
   readonly costs = freeOfCharge(this.rooms.db);
   readonly talks = new Talks(this.rooms.db);
   readonly metrics: Metrics;
