@@ -91,6 +91,7 @@ export function roomTroubles(facts: RoomFacts): Trouble[] {
     noSound(facts),
     engineTrouble(facts),
     lagging(facts),
+    heldBack(facts),
     clipping(facts),
     weakPower(facts),
     kitDisk(facts),
@@ -165,6 +166,14 @@ function lagging({ live: { lagMs, engine, rest }, paused }: RoomFacts): Trouble 
     message: `Captions are ${Math.round(lagMs / 1000)} s behind what is said.`,
     hint: 'They catch up by themselves. If this stays, see the relay’s own network and load; the venue’s line is the card’s backlog.',
   };
+}
+
+/** What is said now is captioned; what was missed waits until tomorrow. */
+function heldBack({ live: { backfillHeld, engine } }: RoomFacts): Trouble | null {
+  if (backfillHeld === '' || engine.code === 'engine-cost') return null;
+  const hint =
+    'What was missed is stored and goes on tomorrow (UTC), or after a restart of the relay with a higher limit.';
+  return { code: 'budget', severity: 'warning', message: backfillHeld, hint };
 }
 
 function clipping({ live: { source } }: RoomFacts): Trouble | null {

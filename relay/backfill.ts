@@ -137,9 +137,13 @@ export class Backfill {
     return [...this.#running].some(([{ room }, { isOpen }]) => isOpen && room.name === name);
   }
 
-  /** Why nothing is filled in at the moment; empty when nothing stands against it. */
-  get standstill(): string {
-    return this.#budget.isSpent ? 'The daily limit of filling in missed captions is reached.' : '';
+  /** Why what a room missed is not filled in by a paid engine today, in words; empty when nothing stands against it. */
+  standstill(name: string): string {
+    const spent = 'The daily limit of filling in missed captions is reached.';
+    const refusal = this.#budget.isSpent ? spent : this.#quota.overspent(name, 'backfill');
+    const engine = this.#governing.present(name)?.engine;
+    if (!refusal || engine === undefined || !this.#rooms.get(name)?.engineFor(engine).paid) return '';
+    return this.pendingMs(name) > 0 ? refusal : '';
   }
 
   /** Audio of a room that waits for its captions, in ms. */
@@ -216,7 +220,7 @@ export class Backfill {
     const governing = this.#governing.at(stream, from);
     if (!governing) return;
     const engine = room.engineFor(governing.assignment.engine);
-    const isSpent = () => engine.paid && this.#quota.overspent(room.name) !== null;
+    const isSpent = () => engine.paid && this.#quota.overspent(room.name, 'backfill') !== null;
     const lease = engine.paid && !this.#budget.isSpent && !isSpent() ? this.#quota.take('backfill', room.name) : null;
     if (engine.paid && !lease) {
       this.#putOff(room.name, 'capacity', 0);

@@ -13,6 +13,10 @@ export interface CostLimits {
   readonly maxPerDay: number | null;
   /** The same for a single room. */
   readonly maxPerRoomAndDay: number | null;
+  /** Of all this, for filling in what live captions missed; left out: no limit of its own. */
+  readonly maxBackfillPerDay?: number | null;
+  /** Paid time for filling in, of a single room. */
+  readonly maxBackfillHoursPerRoomAndDay?: number | null;
 }
 
 /** Paid time of a day (UTC). */
@@ -112,12 +116,21 @@ export class Costs {
     return isReached(this.limits.alarmPerDay, this.today().money);
   }
 
-  /** Why this room may hold no paid session any more today, in plain words; null while it may. */
-  refusal(room: string): string | null {
+  /** Why this room may hold no paid session for this any more today, in plain words; null while it may. */
+  refusal(room: string, purpose: SessionPurpose = 'live'): string | null {
     if (isReached(this.limits.maxPerDay, this.today().money))
       return 'The daily limit of spending on captions is reached.';
     if (isReached(this.limits.maxPerRoomAndDay, this.today({ room }).money))
       return 'This room has reached its daily limit of spending on captions.';
+    return purpose === 'backfill' ? this.#backfillRefusal(room) : null;
+  }
+
+  #backfillRefusal(room: string): string | null {
+    const { maxBackfillPerDay = null, maxBackfillHoursPerRoomAndDay: maxHours = null } = this.limits;
+    if (isReached(maxBackfillPerDay, this.today({ purpose: 'backfill' }).money))
+      return 'The daily limit of spending on missed captions is reached.';
+    if (isReached(maxHours, this.today({ room, purpose: 'backfill' }).seconds / 3600))
+      return 'This room has reached its daily limit of missed captions.';
     return null;
   }
 

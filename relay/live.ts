@@ -64,6 +64,8 @@ export interface RoomLive {
   /** Audio the device holds and the relay has not received, as far as it is known. */
   readonly backlogMs: number;
   readonly backfillMs: number;
+  /** Why that waits until tomorrow although its audio is stored, in words; empty when nothing stands against it. */
+  readonly backfillHeld: string;
   /** What the relay's own disk does not take at the moment, in words; empty when all is well. */
   readonly storage: string;
   /** Ages of the last success, null before the first. */

@@ -15,6 +15,7 @@ import { ClientAddresses } from './addresses.ts';
 import { AlarmBook } from './alarm-book.ts';
 import { createApi } from './api.ts';
 import { FailedAttempts } from './attempts.ts';
+import { AudioRates } from './audio-rates.ts';
 import { Backfill } from './backfill.ts';
 import { DailyBudget } from './budget.ts';
 import { Check, readSpeech } from './check.ts';
@@ -148,6 +149,8 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
       alarmPerDay: options.alarmCostPerDay ?? null,
       maxPerDay: options.maxCostPerDay ?? null,
       maxPerRoomAndDay: options.maxRoomCostPerDay ?? null,
+      maxBackfillPerDay: options.maxBackfillCostPerDay ?? null,
+      maxBackfillHoursPerRoomAndDay: options.maxRoomBackfillHours,
     },
     Date.now,
     (reached, spent) =>
@@ -197,6 +200,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   const attempts = new FailedAttempts(options);
   const requests = new RateLimit({ perMinute: options.maxRequestsPerMinute });
   const connections = new Connections(options, addresses);
+  const rates = new AudioRates(options);
   const origins = new Origins(options.origin);
   const rights = new Rights({ db, adminToken, origins, addresses, attempts, log: logs('rights') });
 
@@ -213,7 +217,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     limits: options,
     handlers: {
       audio: (socket, live) =>
-        new Uplink(socket, room(live), { relayId: id, spool, time, log: logs('uplink') }).start(),
+        new Uplink(socket, room(live), { relayId: id, spool, time, rates, log: logs('uplink') }).start(),
       captions: (socket, live, query) => readers.serve(socket, live, query),
       live: (socket) => liveFeed.serve(socket),
       legacyAudio: (socket, live, { lang }) => {

@@ -4,6 +4,7 @@ import { ConfigurationError, messageOf, SalaError } from '../systemd/errors.ts';
 import { ClientAddresses } from './addresses.ts';
 import { type AdminToken, readAdminToken } from './admin-token.ts';
 import { defaultAttemptLimits } from './attempts.ts';
+import { defaultAudioRateLimits } from './audio-rates.ts';
 import { defaultConnectionLimits } from './connections.ts';
 import { defaultPlaceLimits } from './door-places.ts';
 import { defaultRequestsPerMinute } from './rate.ts';
@@ -91,6 +92,12 @@ export const relayOptions = z.object({
   alarmCostPerDay: money.optional().meta(text('warn when paid sessions have cost so much in a day', 'MONEY')),
   maxCostPerDay: money.optional().meta(text('hold no paid session any more that day from here on', 'MONEY')),
   maxRoomCostPerDay: money.optional().meta(text('the same for each single room', 'MONEY')),
+  maxBackfillCostPerDay: money.optional().meta(text('of all this, for filling in what live captions missed', 'MONEY')),
+  maxRoomBackfillHours: z.coerce
+    .number()
+    .min(0)
+    .default(6)
+    .meta(text('paid engine time a day for filling in, of one room', 'HOURS')),
   maxSessionSeconds: z.coerce
     .number()
     .min(20)
@@ -137,6 +144,11 @@ export const relayOptions = z.object({
   maxConnectionsPerAddress: count(defaultConnectionLimits.maxConnectionsPerAddress).meta(
     text('connections of one address that is no trusted proxy', 'COUNT'),
   ),
+  maxAudioHours: z.coerce
+    .number()
+    .positive()
+    .default(defaultAudioRateLimits.maxAudioHours)
+    .meta(text('audio that the sources of one room may bring in a day', 'HOURS')),
   maxTranscripts: count(defaultTurnLimits.maxTranscripts).meta(
     text('transcripts that are being read at once, half of them of one room', 'COUNT'),
   ),

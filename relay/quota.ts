@@ -97,9 +97,9 @@ export class EngineQuota {
     return this.#open + this.ahead(purpose, room) < places;
   }
 
-  /** Why this room may hold no paid session any more today, in plain words; null while it may. */
-  overspent(room: string): string | null {
-    return this.#costs?.refusal(room) ?? null;
+  /** Why this room may hold no paid session for this any more today, in plain words; null while it may. */
+  overspent(room: string, purpose: SessionPurpose = 'live'): string | null {
+    return this.#costs?.refusal(room, purpose) ?? null;
   }
 
   /** How many go before this one. */

@@ -35,8 +35,8 @@ export class RateLimit {
     return this.#paidOffMs.size;
   }
 
-  /** Takes one; 0, or after how many ms there is one to take. */
-  take(key: string): number {
+  /** Takes one, or more than one where the last of them may be overdrawn; 0, or after how many ms there is one to take. */
+  take(key: string, amount = 1): number {
     const now = this.#now();
     const paidOffMs = Math.max(this.#paidOffMs.get(key) ?? 0, now);
     const waitMs = paidOffMs - now - this.#slackMs;
@@ -44,7 +44,7 @@ export class RateLimit {
       this.refused++;
       return waitMs;
     }
-    this.#paidOffMs.set(key, paidOffMs + this.#intervalMs);
+    this.#paidOffMs.set(key, paidOffMs + amount * this.#intervalMs);
     return 0;
   }
 }

@@ -275,6 +275,7 @@ export class Room implements LiveRoom, BackfillRoom {
           ? `${this.log.unsaved} captions wait in memory for the relay's disk.`
           : this.#parts.spool.fault,
       backfillMs: Math.round(this.#parts.backfill.pendingMs(this.name)),
+      backfillHeld: this.#parts.backfill.standstill(this.name),
       lastAudioMs: ageOf(this.#lastAudioMs),
       lastCaptionMs: ageOf(this.#lastCaptionMs),
       counters: {

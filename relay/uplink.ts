@@ -1,6 +1,7 @@
 import type { WebSocket } from 'ws';
 import type { Logger } from '../systemd/log.ts';
 import { bytesOf } from './audio.ts';
+import type { AudioRates } from './audio-rates.ts';
 import type { Publisher } from './charge.ts';
 import { coveredByOthers } from './coverage.ts';
 import { rmsOf } from './loudness.ts';
@@ -24,18 +25,9 @@ import type { RoomTime, Way } from './room-time.ts';
 import type { RoomRecord } from './rooms.ts';
 import type { Spool } from './spool.ts';
 import type { SpoolStream } from './spool-stream.ts';
+import { type LiveEdge, type RateLimits, rateLimits, UplinkRates } from './uplink-rates.ts';
 
-export interface UplinkLimits {
-  /** A live edge may advance this much faster than the relay's own clock: crystals differ, attackers more. */
-  readonly maxLiveRate: number;
-  /** Live audio that may come at once beyond that, e.g. what waited in the line. */
-  readonly liveBurstMs: number;
-  /** Backlog, in seconds of audio a second. */
-  readonly maxBacklogRate: number;
-  readonly backlogBurstMs: number;
-  /** Text messages a second, on average, and at once. */
-  readonly maxMessageRate: number;
-  readonly messageBurst: number;
+export interface UplinkLimits extends RateLimits {
   /** `received` is the clock of the device's backlog window: any longer and it cannot keep its queue short. */
   readonly receivedIntervalMs: number;
   /** When a source that was refused may ask again. */
@@ -50,12 +42,7 @@ export interface UplinkLimits {
 }
 
 export const uplinkLimits: UplinkLimits = {
-  maxLiveRate: 1.1,
-  liveBurstMs: 15_000,
-  maxBacklogRate: 20,
-  backlogBurstMs: 60_000,
-  maxMessageRate: 20,
-  messageBurst: 500,
+  ...rateLimits,
   receivedIntervalMs: 50,
   retryAfterMs: 30_000,
   retryWithoutAudioMs: 5000,
@@ -69,17 +56,15 @@ export interface UplinkParts {
   readonly spool: Spool;
   readonly time: RoomTime;
   readonly log: Logger;
+  /** Over all connections of a room. */
+  readonly rates?: AudioRates;
   readonly limits?: Partial<UplinkLimits>;
 }
 
 /** A stream as this connection numbers it. */
-interface Channel {
+interface Channel extends LiveEdge {
   readonly index: number;
   readonly stream: SpoolStream;
-  /** Where its live edge stood when we first heard of it on this connection, and when that was. */
-  readonly edgeAtStart: number;
-  readonly startedMs: number;
-  edge: number;
   /** Taken and not confirmed yet. */
   received: RangeSet;
 }
@@ -100,9 +85,7 @@ export class Uplink implements Publisher {
   readonly #channels = new Map<number, Channel>();
   #device = '';
   readonly #way: Way = { leastRttMs: 0 };
-  #backlogMs = 0;
-  #messages = 0;
-  #allowanceAtMs = performance.now();
+  readonly #rates: UplinkRates;
   #timer: NodeJS.Timeout | undefined;
   #unlisten: () => void = () => {};
   #closed = false;
@@ -116,6 +99,7 @@ export class Uplink implements Publisher {
     this.#room = room;
     this.#parts = parts;
     this.#limits = { ...uplinkLimits, ...parts.limits };
+    this.#rates = new UplinkRates(this.#limits);
   }
 
   get device(): string {
@@ -176,7 +160,7 @@ export class Uplink implements Publisher {
   }
 
   #message(message: DeviceMessage): void {
-    this.#spendMessage();
+    this.#rates.spendMessage();
     if (message.type === 'hello') {
       this.#hello(message);
       return;
@@ -317,44 +301,14 @@ export class Uplink implements Publisher {
     if (samples > wire.maxFrameSamples)
       throw new WireError('an audio frame is longer than a second', closeCodes.tooBig);
     const to = frame.position + samples;
-    this.#guardRate(channel, frame.position, to);
+    this.#rates.spendAudio(channel, frame.position, to);
+    if (this.#parts.rates?.take(this.#room.name, (samples * 1000) / sampleRate) === false)
+      throw new WireError('more audio came than a room may bring', closeCodes.tooFast);
     if (stream.ended && to > stream.edge) throw new WireError('audio came past the end of its stream');
     if (frame.live && rmsOf(frame.audio) > silenceRms) this.soundAtMs = this.heardAtMs;
     this.#parts.spool.write(stream, frame.position, frame.audio);
     channel.received = union(channel.received, [[frame.position, to]]);
     this.#timer ??= setTimeout(() => this.#confirm(), this.#limits.receivedIntervalMs);
-  }
-
-  /** @throws {WireError} when a source runs ahead of the clock or pours backlog faster than it was told */
-  #guardRate(channel: Channel, from: number, to: number): void {
-    const { maxLiveRate, liveBurstMs, maxBacklogRate, backlogBurstMs } = this.#limits;
-    const now = performance.now();
-    if (to > channel.edge) {
-      const allowedMs = (now - channel.startedMs) * maxLiveRate + liveBurstMs;
-      if (((to - channel.edgeAtStart) * 1000) / sampleRate > allowedMs)
-        throw new WireError('the live edge runs faster than time', closeCodes.tooFast);
-      channel.edge = to;
-      return;
-    }
-    this.#refill(now);
-    this.#backlogMs += ((to - from) * 1000) / sampleRate;
-    // Twice what it was told: bursts of the network are not its fault.
-    if (this.#backlogMs > backlogBurstMs + maxBacklogRate * 1000 * 2)
-      throw new WireError('backlog comes faster than the limit told in "welcome"', closeCodes.tooFast);
-  }
-
-  #spendMessage(): void {
-    this.#refill(performance.now());
-    if (++this.#messages > this.#limits.messageBurst)
-      throw new WireError('too many messages', closeCodes.tooManyMessages);
-  }
-
-  /** Lets both allowances recover with the passing of time. */
-  #refill(now: number): void {
-    const elapsedMs = now - this.#allowanceAtMs;
-    this.#allowanceAtMs = now;
-    this.#backlogMs = Math.max(0, this.#backlogMs - elapsedMs * this.#limits.maxBacklogRate);
-    this.#messages = Math.max(0, this.#messages - (elapsedMs / 1000) * this.#limits.maxMessageRate);
   }
 
   #confirm(): void {

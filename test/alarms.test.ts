@@ -114,6 +114,8 @@ describe('a room', () => {
     expect(codes(of(engine('capacity', 'engine-turn')))).toEqual(['engine-waiting warning']);
     expect(codes(of(engine('credentials', 'engine-credentials')))).toEqual(['engine-fault fault']);
     expect(codes(of(engine('configuration', 'engine-cost')))).toEqual(['budget fault']);
+    const backfillHeld = 'This room has reached its daily limit of missed captions.';
+    expect(of({ backfillHeld })).toMatchObject([{ code: 'budget', severity: 'warning', message: backfillHeld }]);
     expect(of(engine('configuration', 'engine-x', 'No such language', 'Choose another.'))).toEqual([
       { code: 'engine-fault', severity: 'fault', message: 'No such language.', hint: 'Choose another.' },
     ]);

@@ -171,7 +171,7 @@ test('at the daily limit it stops, says so, and goes on the next day, also after
   const made = start({ maxSeconds: 30, limits: { maxSessions: 1 } });
   await pass(300);
   expect(heard).toEqual([2, 3]);
-  expect(made.standstill).toContain('daily limit');
+  expect(made.standstill('hall')).toContain('daily limit');
   expect(made.pendingMs('hall')).toBe(4000);
   made.stop();
   const again = start({ maxSeconds: 30 });
@@ -346,3 +346,26 @@ test('nothing is filled in by paid sessions from the day’s limit of spending o
   await pass(dayMs / 1000 / 4); // tomorrow
   expect(made.pendingMs('hall')).toBeLessThan(pendingMs);
 });
+
+test.each([
+  ['money', { maxBackfillPerDay: 0.2 }, /spending on missed captions/],
+  ['hours of the room', { maxBackfillHoursPerRoomAndDay: 20 / 3600 }, /This room .* missed captions/],
+])(
+  'beyond its own %s nothing more is filled in that day; the audio stays, the room says why, live goes on',
+  async (_, own, words) => {
+    const limits = { pricePerMinute: 0.6, alarmPerDay: null, maxPerDay: 100, maxPerRoomAndDay: null, ...own };
+    const quota = new EngineQuota({ maxSessions: 10, reserve: 1 }, new Costs(db, limits));
+    write(0, 120);
+    const made = start({ quota });
+    expect(made.standstill('hall')).toBe('');
+    await pass(600);
+    expect(heard).toHaveLength(1);
+    expect(heard[0]).toBeLessThan(40);
+    expect(made.standstill('hall')).toMatch(words);
+    expect(quota.overspent('hall', 'live')).toBeNull();
+    const pendingMs = made.pendingMs('hall');
+    expect(pendingMs).toBeGreaterThan(80_000);
+    await pass(dayMs / 1000 / 4); // tomorrow
+    expect(made.pendingMs('hall')).toBeLessThan(pendingMs);
+  },
+);

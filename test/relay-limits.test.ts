@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ClientAddresses, readAddress, unknownAddress } from '../relay/addresses.ts';
 import { FailedAttempts } from '../relay/attempts.ts';
+import { AudioRates } from '../relay/audio-rates.ts';
 import { Connections, httpServerOptions } from '../relay/connections.ts';
 import { DoorPlaces, defaultPlaceLimits, type PlaceLimits } from '../relay/door-places.ts';
 import { RateLimit } from '../relay/rate.ts';
@@ -227,5 +228,46 @@ describe('connections', () => {
     expect(await open()).toBe(false);
     expect(connections.dropped).toBe(1);
     server.close();
+  });
+});
+
+describe('audio of a room', () => {
+  const second = 1000;
+
+  it('is taken whole where a kit brings hours as fast as it was told, beside its live edge', () => {
+    const { now, pass } = clock();
+    const rates = new AudioRates({}, now);
+    for (let s = 0; s < 3600 / 20; s++) {
+      for (let i = 0; i < 21; i++) expect(rates.take('hall', second)).toBe(true);
+      pass(1000);
+    }
+  });
+
+  it('may not come faster by closing and opening, and another room does not notice', () => {
+    const { now, pass } = clock();
+    const rates = new AudioRates({}, now);
+    let taken = 0;
+    for (let s = 0; s < 60; s++) {
+      for (let i = 0; i < 50; i++) if (rates.take('hall', second)) taken++;
+      pass(1000);
+    }
+    expect(taken).toBeLessThan(60 * 21.1 + 160);
+    expect(rates.take('attic', second)).toBe(true);
+  });
+
+  it('ends with the hours of a day, and comes back with time', () => {
+    const { now, pass } = clock();
+    const rates = new AudioRates({ maxAudioHours: 1 }, now);
+    const bring = (seconds: number) => {
+      let taken = 0;
+      for (let i = 0; i < seconds; i++) {
+        if (rates.take('hall', second)) taken++;
+        pass(50);
+      }
+      return taken;
+    };
+    expect(bring(7200)).toBeLessThan(3700);
+    pass(24 * 3_600_000);
+    expect(bring(3600)).toBe(3600);
   });
 });

@@ -108,6 +108,7 @@ export class FakeRoom implements LiveRoom {
       lagMs: 250,
       backlogMs: 0,
       backfillMs: 0,
+      backfillHeld: '',
       storage: '',
       lastAudioMs: null,
       lastCaptionMs: 4000,

@@ -1,0 +1,35 @@
+import { RateLimit } from './rate.ts';
+import { rateLimits } from './uplink-rates.ts';
+
+export interface AudioRateLimits {
+  /** Audio a room's sources may bring in a day, all that is taken counted: live, and what was kept while away. */
+  readonly maxAudioHours: number;
+}
+
+/** Three days around the clock: more than a kit has room for. */
+export const defaultAudioRateLimits: AudioRateLimits = { maxAudioHours: 72 };
+
+const maxRooms = 2000;
+
+/**
+ * How much audio a room's sources may bring, whatever they open and close: a socket's own limits begin anew with each
+ * connection. A kit that does as it was told in `welcome` stays below: its backlog and its live edge together.
+ */
+export class AudioRates {
+  readonly #perSecond: RateLimit;
+  readonly #perDay: RateLimit;
+
+  /** @param now monotonic, ms */
+  constructor({ maxAudioHours }: Partial<AudioRateLimits> = {}, now = () => performance.now()) {
+    const { maxBacklogRate, maxLiveRate, backlogBurstMs, liveBurstMs } = rateLimits;
+    const dayMs = (maxAudioHours ?? defaultAudioRateLimits.maxAudioHours) * 3_600_000;
+    const rate = { perMinute: (maxBacklogRate + maxLiveRate) * 60_000, atOnce: 2 * (backlogBurstMs + liveBurstMs) };
+    this.#perSecond = new RateLimit(rate, now, maxRooms);
+    this.#perDay = new RateLimit({ perMinute: dayMs / (24 * 60), atOnce: dayMs }, now, maxRooms);
+  }
+
+  /** Whether a room may bring so much more; it is counted. @param audioMs its length */
+  take(room: string, audioMs: number): boolean {
+    return this.#perSecond.take(room, audioMs) === 0 && this.#perDay.take(room, audioMs) === 0;
+  }
+}
