@@ -46,7 +46,9 @@ export class AdminSessions {
   readonly #limits: SessionLimits;
   readonly #ended = new Set<(id: string) => void>();
   readonly #sessions = new Map<string, KeptSession>();
+  /** The disk has other sessions than there are. */
   #isDirty = false;
+  #isUsed = false;
   #keptMs: number;
 
   constructor(
@@ -68,6 +70,9 @@ export class AdminSessions {
       )
       .all())
       if (this.#hasToken(row)) this.#sessions.set(row.id, row);
+    db.onRenewed(() => {
+      this.#isDirty = true;
+    });
     tokens.onEnded((token) => this.#endWhere((session) => session.token === token));
   }
 
@@ -104,7 +109,9 @@ export class AdminSessions {
   /** Notes that it is in use. */
   use(id: string): void {
     const session = this.#sessions.get(id);
-    if (session) session.usedMs = Math.round(this.#now());
+    if (!session) return;
+    session.usedMs = Math.round(this.#now());
+    this.#isUsed = true;
   }
 
   /** Logs a browser out; what it opened closes at once. */
@@ -122,12 +129,12 @@ export class AdminSessions {
   /** Ends what is over, and writes what has to be kept; to be called twice a second. */
   sweep(): void {
     this.#endWhere((session) => this.#isOver(session));
-    if (this.#isDirty || Math.abs(this.#now() - this.#keptMs) >= this.#limits.useStepMs) this.#keep();
+    if (this.#isDirty || Math.abs(this.#now() - this.#keptMs) >= this.#limits.useStepMs) this.keep();
   }
 
   /** Writes down when they were used last. */
   keep(): void {
-    if (this.#sessions.size > 0 || this.#isDirty) this.#keep();
+    if (this.#isUsed || this.#isDirty) this.#keep();
   }
 
   #isOver({ expiresMs, usedMs }: KeptSession): boolean {
@@ -173,5 +180,6 @@ export class AdminSessions {
       })(),
     );
     this.#isDirty = !isKept;
+    this.#isUsed &&= !isKept;
   }
 }

@@ -2,7 +2,7 @@ import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import type { Access } from './access.ts';
 import type { ClientAddress } from './addresses.ts';
 import { needs, Refused } from './api-access.ts';
-import { refused } from './api-routes.ts';
+import { refused, withToken } from './api-routes.ts';
 import { errorSchema, roomParameters } from './api-schemas.ts';
 import type { LiveRooms } from './live.ts';
 import type { Refusal } from './refusal.ts';
@@ -29,6 +29,10 @@ export function addSockets(app: OpenAPIHono, rooms: LiveRooms, access: Access, i
   });
   app.openapi(createRoute(socket('audio', 'sala.audio.v1')), () => {
     throw new Refused(upgradeRequired('sala.audio.v1'));
+  });
+  const live = { ...socket('live', 'sala.live.v1'), path: '/api/live', request: {} };
+  app.openapi(createRoute({ ...live, ...withToken, middleware: needs('admin', access, rooms) }), () => {
+    throw new Refused(upgradeRequired('sala.live.v1'));
   });
   const captions = { ...socket('captions', 'sala.captions.v1'), middleware: needs('read', access, rooms) };
   app.openapi(createRoute(captions), (context) => {

@@ -55,8 +55,10 @@ export class Tokens {
   readonly #now: () => number;
   readonly #limits: TokenLimits;
   readonly #ended = new Set<(id: string) => void>();
-  /** Uses that are not written yet: once a minute is enough. */
+  /** When each was used last, to the minute. */
   readonly #uses = new Map<string, number>();
+  /** Whose use is not written yet. */
+  readonly #unwritten = new Set<string>();
   /** Revoked, and the disk does not know yet. */
   readonly #struck = new Set<string>();
   /** Every token that expired before has been told of. */
@@ -144,7 +146,7 @@ export class Tokens {
   identify(token: string): TokenOwner | null {
     const row = this.#find(token);
     if (!row || !this.#isLive(row)) return null;
-    this.use(row.id);
+    this.#use(row.id, row.lastUsedMs);
     return ownerOf(row);
   }
 
@@ -162,9 +164,7 @@ export class Tokens {
 
   /** Notes that it is in use. */
   use(id: string): void {
-    const now = Math.round(this.#now());
-    if (Math.abs(now - (this.#uses.get(id) ?? this.#row(id)?.lastUsedMs ?? Number.NEGATIVE_INFINITY)) >= lastUsedStepMs)
-      this.#uses.set(id, now);
+    this.#use(id, null);
   }
 
   /** Tells of every token that is revoked or expires by its id; returns what ends the telling. */
@@ -192,11 +192,11 @@ export class Tokens {
     const isKept = tryWrite(() =>
       this.#db.transaction(() => {
         const write = this.#db.prepare<[number, string]>('UPDATE tokens SET last_used_ms = ? WHERE id = ?');
-        for (const [id, ms] of this.#uses) write.run(ms, id);
+        for (const id of this.#unwritten) write.run(this.#uses.get(id) ?? now, id);
         this.#db.prepare('DELETE FROM tokens WHERE expires_ms <= ?').run(now - this.#limits.rememberEndedMs);
       })(),
     );
-    if (isKept) this.#uses.clear();
+    if (isKept) this.#unwritten.clear();
   }
 
   /** `alongside` is written with it, or neither is. */
@@ -237,6 +237,14 @@ export class Tokens {
 
   #isKept = (row: TokenRow) => row.revoked === 0 && !this.#struck.has(row.id);
   #isLive = (row: TokenRow) => this.#isKept(row) && !hasExpired(row, this.#now());
+
+  #use(id: string, writtenMs: number | null): void {
+    const now = Math.round(this.#now());
+    const last = this.#uses.get(id) ?? writtenMs;
+    if (last !== null && Math.abs(now - last) < lastUsedStepMs) return;
+    this.#uses.set(id, now);
+    this.#unwritten.add(id);
+  }
 
   #tell(id: string): void {
     for (const listener of [...this.#ended]) listener(id);

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { AdminToken } from '../../relay/admin-token.ts';
 import { createApi } from '../../relay/api.ts';
+import type { Costs } from '../../relay/costs.ts';
 import { RelayHealth } from '../../relay/health.ts';
 import { Metrics } from '../../relay/metrics.ts';
 import { Origins } from '../../relay/origins.ts';
@@ -17,35 +18,57 @@ import { idleVocabularies } from './idle-vocabularies.ts';
 /** Where its admin page is. */
 export const origin = 'https://captions.example';
 
+export interface TestApiOptions {
+  readonly refusals?: Map<string, number>;
+  readonly turns?: TranscriptTurns;
+  /** Of another one, as after a restart. */
+  readonly rooms?: FakeRooms;
+  readonly rights?: Rights;
+  readonly now?: () => number;
+  /** The admin token of the file. */
+  readonly secret?: string;
+}
+
+export interface Sent {
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 /** The relay's HTTP calls over fake rooms, without a socket; `rooms.remove()` frees it. */
 export class TestApi {
-  readonly rooms = new FakeRooms();
+  readonly rooms: FakeRooms;
   readonly rights: Rights;
   readonly tokens: Tokens;
-  readonly health = new RelayHealth({ db: this.rooms.db });
-  readonly costs = freeOfCharge(this.rooms.db);
-  readonly talks = new Talks(this.rooms.db);
+  readonly health: RelayHealth;
+  readonly costs: Costs;
+  readonly talks: Talks;
   readonly metrics: Metrics;
   /** What the API logged. */
   readonly lines: string[];
   readonly app: ReturnType<typeof createApi>;
 
   /** @param refusals of the doors, for the metrics; @param turns who may read transcripts at once */
-  constructor({ refusals = new Map<string, number>(), turns = new TranscriptTurns() } = {}) {
-    const { rooms, health, costs, talks } = this;
+  constructor({
+    refusals = new Map<string, number>(),
+    turns = new TranscriptTurns(),
+    rooms = new FakeRooms(),
+    rights,
+    now = Date.now,
+    secret = adminSecret,
+  }: TestApiOptions = {}) {
+    this.rooms = rooms;
     const { lines, log } = captureLog();
     this.lines = lines;
-    const rights = new Rights({
-      db: rooms.db,
-      adminToken: new AdminToken(adminSecret),
-      origins: new Origins([origin]),
-      log,
-    });
-    this.rights = rights;
-    this.tokens = rights.tokens;
+    const origins = new Origins([origin]);
+    this.rights = rights ?? new Rights({ db: rooms.db, adminToken: new AdminToken(secret), origins, log, now });
+    this.tokens = this.rights.tokens;
+    this.health = new RelayHealth({ db: rooms.db });
+    this.costs = freeOfCharge(rooms.db);
+    this.talks = new Talks(rooms.db);
+    const { health, costs, talks } = this;
     this.metrics = new Metrics({ rooms, readers: new Readers(), doors: { refusals }, turns, spoolBytes: () => 4096 });
     this.app = createApi({
-      ...{ rooms, rights, health, costs, talks, log, turns, metrics: this.metrics },
+      ...{ rooms, rights: this.rights, health, costs, talks, log, turns, metrics: this.metrics },
       textRules: new TextRuleBook(rooms.db, log),
       vocabularies: idleVocabularies(rooms.db),
       pagesDir: fileURLToPath(new URL('../../display', import.meta.url)),
@@ -55,18 +78,19 @@ export class TestApi {
   }
 
   /** @param token null: none */
-  ask = async (method: string, path: string, body?: unknown, token: string | null = adminSecret) => {
+  ask = (method: string, path: string, body?: unknown, token: string | null = adminSecret) =>
+    this.send(method, path, { body, headers: token === null ? {} : { authorization: `Bearer ${token}` } });
+
+  /** A call with these headers alone. */
+  async send(method: string, path: string, { body, headers = {} }: Sent = {}) {
     const response = await this.app.request(path, {
       method,
-      headers: {
-        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      },
+      headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
     const text = await response.text();
     const isJson = response.headers.get('content-type')?.startsWith('application/json');
     const value: unknown = isJson ? JSON.parse(text) : text;
     return { status: response.status, headers: response.headers, body: value, text };
-  };
+  }
 }
