@@ -27,7 +27,8 @@ export const limits = Object.freeze({
   maxStreams: 256,
   maxRanges: 1024,
   maxAnchors: 1024,
-  maxPosition: 2 ** 53 - 1,
+  /** A year of one run; all bookkeeping of positions is bounded by it. */
+  maxPosition: 366 * 86_400 * sampleRate,
   helloTimeoutMs: 5000,
   pingIntervalMs: 5000,
   /** Silence of every kind for this long means a dead peer: terminate. */
@@ -151,7 +152,7 @@ export function decodeAudioFrame(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint8(0) !== wireVersion) throw new WireError(`unknown audio frame version ${view.getUint8(0)}`);
   const position = view.getBigUint64(8);
-  if (position > BigInt(limits.maxPosition)) throw new WireError('a position is beyond 2^53');
+  if (position > BigInt(limits.maxPosition)) throw new WireError('a position is beyond a year');
   const audio = bytes.subarray(headerBytes);
   if (audio.length === 0 || audio.length % bytesPerSample !== 0)
     throw new WireError('an audio frame holds no whole samples');
@@ -179,7 +180,7 @@ const boolean = (value, path) => (typeof value === 'boolean' ? value : refuse(pa
 
 /** @param {number} [min] @param {number} [max] @returns {Check<number>} */
 const integer =
-  (min = 0, max = limits.maxPosition) =>
+  (min = 0, max = Number.MAX_SAFE_INTEGER) =>
   (value, path) =>
     typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max
       ? value
@@ -222,8 +223,8 @@ const rangeSet = (value, path) => {
   let end = -1;
   return listOf((each, at) => {
     const [from, to] = Array.isArray(each) && each.length === 2 ? each : refuse(at, 'a pair [from, to]');
-    integer(end + 1)(from, at);
-    integer(from + 1)(to, at);
+    integer(end + 1, limits.maxPosition)(from, at);
+    integer(from + 1, limits.maxPosition)(to, at);
     end = to;
     return /** @type {Range} */ ([from, to]);
   }, limits.maxRanges)(value, path);
@@ -238,7 +239,7 @@ export const holeReasons = /** @type {const} */ ([
   'closed', // the relay gave the stream up
 ]);
 
-const position = integer();
+const position = integer(0, limits.maxPosition);
 const uuid = matching(uuidPattern, 'a UUID');
 const streamIndex = integer(0, 65535);
 /** @type {Check<StreamFormat>} */

@@ -94,18 +94,25 @@ export class Retention {
   #segments(stream: SpoolStream): Segment[] {
     const { audio } = stream;
     const last = Math.floor(stream.edge / segmentSamples);
-    return Array.from({ length: last + 1 }, (_, index): Segment => {
-      const range: RangeSet = [[index * segmentSamples, (index + 1) * segmentSamples]];
-      const held = intersect(audio, range);
-      const newest = held.at(-1)?.[1] ?? 0;
-      return {
-        stream,
-        index,
-        bytes: size(held) * stream.bytesPerFrame,
-        captioned: subtract(held, stream.captioned).length === 0,
-        newestMs: stream.heardMs - ((stream.edge - newest) * 1000) / sampleRate,
-      };
-    }).filter(({ index, bytes }) => bytes > 0 && (stream.ended || index < last));
+    // Only where there is audio: an edge may be anywhere.
+    const indexes = audio.flatMap(([from, to]) => {
+      const first = Math.floor(from / segmentSamples);
+      return Array.from({ length: Math.ceil(to / segmentSamples) - first }, (_, i) => first + i);
+    });
+    return [...new Set(indexes)]
+      .map((index): Segment => {
+        const range: RangeSet = [[index * segmentSamples, (index + 1) * segmentSamples]];
+        const held = intersect(audio, range);
+        const newest = held.at(-1)?.[1] ?? 0;
+        return {
+          stream,
+          index,
+          bytes: size(held) * stream.bytesPerFrame,
+          captioned: subtract(held, stream.captioned).length === 0,
+          newestMs: stream.heardMs - ((stream.edge - newest) * 1000) / sampleRate,
+        };
+      })
+      .filter(({ index, bytes }) => bytes > 0 && (stream.ended || index < last));
   }
 
   async #remove({ stream, index, captioned, bytes }: Segment): Promise<boolean> {

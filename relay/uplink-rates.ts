@@ -22,6 +22,12 @@ export const rateLimits: RateLimits = {
   messageBurst: 500,
 };
 
+/** The shortest frame that is not counted for more than it is: else there is no end of frames. */
+const minFrameMs = 20;
+
+/** For how much a frame of so many samples counts, in ms. */
+export const audioCostMs = (samples: number) => Math.max(minFrameMs, (samples * 1000) / sampleRate);
+
 /** The live edge of a stream on this connection. */
 export interface LiveEdge {
   /** Where it stood when we first heard of it on this connection, and when that was. */
@@ -60,7 +66,7 @@ export class UplinkRates {
       return;
     }
     this.#refill(now);
-    this.#backlogMs += ((to - from) * 1000) / sampleRate;
+    this.#backlogMs += audioCostMs(to - from);
     // Twice what it was told: bursts of the network are not its fault.
     if (this.#backlogMs > backlogBurstMs + maxBacklogRate * 1000 * 2)
       throw new WireError('backlog comes faster than the limit told in "welcome"', closeCodes.tooFast);

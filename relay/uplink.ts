@@ -25,9 +25,13 @@ import type { RoomTime, Way } from './room-time.ts';
 import type { RoomRecord } from './rooms.ts';
 import type { Spool } from './spool.ts';
 import type { SpoolStream } from './spool-stream.ts';
-import { type LiveEdge, type RateLimits, rateLimits, UplinkRates } from './uplink-rates.ts';
+import { audioCostMs, type LiveEdge, type RateLimits, rateLimits, UplinkRates } from './uplink-rates.ts';
 
 export interface UplinkLimits extends RateLimits {
+  /** A kit begins one with each start and each new source; they are forgotten when they are a day old. */
+  readonly maxStreamsPerRoom: number;
+  /** Of the audio of a stream, between which there is nothing yet. */
+  readonly maxPieces: number;
   /** `received` is the clock of the device's backlog window: any longer and it cannot keep its queue short. */
   readonly receivedIntervalMs: number;
   /** When a source that was refused may ask again. */
@@ -43,6 +47,8 @@ export interface UplinkLimits extends RateLimits {
 
 export const uplinkLimits: UplinkLimits = {
   ...rateLimits,
+  maxStreamsPerRoom: 5000,
+  maxPieces: 2048,
   receivedIntervalMs: 50,
   retryAfterMs: 30_000,
   retryWithoutAudioMs: 5000,
@@ -263,6 +269,8 @@ export class Uplink implements Publisher {
     if (this.#channels.size >= wire.maxStreams * 4)
       throw new WireError('too many streams on one connection', closeCodes.policy);
     const { spool, time } = this.#parts;
+    if (!spool.get(report.id) && spool.streamsOf(this.#room.name).length >= this.#limits.maxStreamsPerRoom)
+      throw new WireError('the room has more streams than a relay keeps', closeCodes.policy);
     const stream = spool.open(report.id, this.#room.name, this.#device, report.format.channels);
     if (!stream) throw new WireError(`stream ${report.id} belongs to another room or has another format`);
     for (const anchor of report.anchors) time.anchor(report.id, anchor, null);
@@ -302,10 +310,12 @@ export class Uplink implements Publisher {
       throw new WireError('an audio frame is longer than a second', closeCodes.tooBig);
     const to = frame.position + samples;
     this.#rates.spendAudio(channel, frame.position, to);
-    if (this.#parts.rates?.take(this.#room.name, (samples * 1000) / sampleRate) === false)
+    if (this.#parts.rates?.take(this.#room.name, audioCostMs(samples)) === false)
       throw new WireError('more audio came than a room may bring', closeCodes.tooFast);
     if (stream.ended && to > stream.edge) throw new WireError('audio came past the end of its stream');
     if (frame.live && rmsOf(frame.audio) > silenceRms) this.soundAtMs = this.heardAtMs;
+    if (stream.received.length > this.#limits.maxPieces)
+      throw new WireError('the audio of a stream is in too many pieces', closeCodes.policy);
     this.#parts.spool.write(stream, frame.position, frame.audio);
     channel.received = union(channel.received, [[frame.position, to]]);
     this.#timer ??= setTimeout(() => this.#confirm(), this.#limits.receivedIntervalMs);
