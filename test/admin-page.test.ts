@@ -1,22 +1,13 @@
-import { fileURLToPath } from 'node:url';
-import { serve } from '@hono/node-server';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { AdminToken } from '../relay/admin-token.ts';
-import { createApi } from '../relay/api.ts';
-import { RelayHealth } from '../relay/health.ts';
-import { Origins } from '../relay/origins.ts';
-import { Rights } from '../relay/rights.ts';
-import { Talks } from '../relay/talks.ts';
-import { TextRuleBook } from '../relay/text-rule-book.ts';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { AdminHouse } from './harness/admin-house.ts';
 import { TestBrowser } from './harness/browser.ts';
-import { adminSecret, captureLog } from './harness/doors.ts';
-import { FakeRooms, freeOfCharge } from './harness/fake-rooms.ts';
-import { idleVocabularies } from './harness/idle-vocabularies.ts';
+import { adminSecret } from './harness/doors.ts';
+import type { FakeRooms } from './harness/fake-rooms.ts';
+import { FaultyProxy } from './harness/proxy.ts';
 
 let browser: TestBrowser;
+let house: AdminHouse;
 let rooms: FakeRooms;
-let server: ReturnType<typeof serve>;
-let url = '';
 
 beforeAll(async () => {
   browser = await TestBrowser.launch();
@@ -24,45 +15,20 @@ beforeAll(async () => {
 afterAll(() => browser.close());
 
 beforeEach(async () => {
-  rooms = new FakeRooms();
-  const origins = new Origins();
-  const { log } = captureLog();
-  const rights = new Rights({ db: rooms.db, adminToken: new AdminToken(adminSecret), origins, log });
-  const api = createApi({
-    rooms,
-    rights,
-    textRules: new TextRuleBook(rooms.db, captureLog().log),
-    talks: new Talks(rooms.db),
-    vocabularies: idleVocabularies(rooms.db),
-    costs: freeOfCharge(rooms.db),
-    health: new RelayHealth({ db: rooms.db }),
-    metrics: { contentType: 'text/plain', text: async () => '' },
-    log,
-    pagesDir: fileURLToPath(new URL('../display', import.meta.url)),
-    protocolFile: fileURLToPath(new URL('../relay/protocol.js', import.meta.url)),
-    version: '0.0.0',
-  });
-  server = serve({ fetch: api.fetch, port: 0, hostname: '127.0.0.1' });
-  await new Promise<void>((done) => server.once('listening', () => done()));
-  const address = server.address();
-  url = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}/admin`;
-  origins.listening(url);
+  house = await new AdminHouse().start();
+  rooms = house.rooms;
 });
-
-afterEach(async () => {
-  await new Promise<void>((done) => server.close(() => done()));
-  rooms.remove();
-});
+afterEach(() => house.stop());
 
 test('an organizer sees every room and assigns a language', async () => {
   rooms.put('verdi', { title: 'Sala <b>Verdi</b>' });
   rooms.put('rossini').become('offline', 'The room is not connected at the moment.');
-  const { page, consoleErrors, close } = await browser.openPage(url);
-  await page.fill('#token', adminSecret);
-  await page.click('#entry button');
-  const verdi = page.locator('tr[data-room="verdi"]');
+  const { page, consoleErrors, close } = await house.enter(browser);
+  const verdi = page.locator('.card[data-room="verdi"]');
   await verdi.getByText('Sala <b>Verdi</b>').waitFor();
-  await page.locator('tr[data-room="rossini"]').getByText('The room is not connected at the moment.').waitFor();
+  const rossini = page.locator('.card[data-room="rossini"] .state');
+  expect(await rossini.textContent()).toBe('Offline');
+  expect(await rossini.getAttribute('title')).toBe('The room is not connected at the moment.');
   expect(await verdi.locator('meter').evaluate((meter: HTMLMeterElement) => [meter.value, meter.low])).toEqual([
     -40, -54,
   ]);
@@ -78,13 +44,13 @@ test('an organizer sees every room and assigns a language', async () => {
 
 test('a wrong token and a wrong language are told in words', async () => {
   rooms.put('verdi');
-  const { page, close } = await browser.openPage(url);
+  const { page, close } = await house.open(browser);
   await page.fill('#token', 'not-the-token-at-all');
   await page.click('#entry button');
   await page.locator('#notice').getByText('not known here').waitFor();
   await page.fill('#token', adminSecret);
   await page.click('#entry button');
-  const row = page.locator('tr[data-room="verdi"]');
+  const row = page.locator('.card[data-room="verdi"]');
   await row.locator('input').fill('italiano?');
   await row.getByRole('button', { name: 'Assign' }).click();
   await page.locator('#notice').getByText('BCP 47').waitFor();
@@ -94,11 +60,9 @@ test('a wrong token and a wrong language are told in words', async () => {
 
 /** The page with the organizer's token in it. */
 async function enter(viewport = { width: 1280, height: 800 }) {
-  const opened = await browser.openPage(url, { viewport });
-  await opened.page.fill('#token', adminSecret);
-  await opened.page.click('#entry button');
-  await opened.page.locator('tr[data-room="verdi"]').waitFor();
-  return { ...opened, row: opened.page.locator('tr[data-room="verdi"]'), notice: opened.page.locator('#notice') };
+  const opened = await house.enter(browser, { viewport });
+  await opened.page.locator('.card[data-room="verdi"]').waitFor();
+  return { ...opened, row: opened.page.locator('.card[data-room="verdi"]'), notice: opened.page.locator('#notice') };
 }
 const actsOf = () =>
   rooms
@@ -142,13 +106,13 @@ test('captions are corrected, hidden and shown again; what is being typed stays 
   for (let i = 1; i <= 25; i++) verdi.say(i === 24 ? '<b>teh</b> words' : `word ${i}`);
   const { page, row, notice, consoleErrors, close } = await enter();
   await row.getByRole('button', { name: 'Captions of Sala Verdi' }).click();
-  const items = page.locator('#captions li');
+  const items = page.locator('#room .captions li');
   await expect.poll(() => items.count()).toBe(20);
-  const item = page.locator('#captions li[data-seq="24"]');
+  const item = page.locator('#room .captions li[data-seq="24"]');
   expect(await item.locator('textarea').inputValue()).toBe('<b>teh</b> words');
   await item.locator('textarea').fill('the words');
   verdi.say('word 26');
-  await page.locator('#captions li[data-seq="26"]').waitFor();
+  await page.locator('#room .captions li[data-seq="26"]').waitFor();
   expect(await item.locator('textarea').inputValue()).toBe('the words');
   await item.getByRole('button', { name: 'Correct' }).click();
   await notice.getByText('as it stands here').waitFor();
@@ -180,7 +144,7 @@ test('a caption that was corrected and then hidden comes back as corrected, also
   verdi.amend(1, null);
   const { page, row, close } = await enter();
   await row.getByRole('button', { name: 'Captions of Sala Verdi' }).click();
-  const item = page.locator('#captions li[data-seq="1"]');
+  const item = page.locator('#room .captions li[data-seq="1"]');
   await item.waitFor();
   expect(await item.locator('textarea').inputValue()).toBe('the words');
   await item.getByRole('button', { name: 'Show again' }).click();
@@ -194,11 +158,11 @@ test('a press that meets a list that has just moved does nothing: it was meant f
   verdi.say('one');
   const { page, row, notice, close } = await enter();
   await row.getByRole('button', { name: 'Captions of Sala Verdi' }).click();
-  await page.locator('#captions li[data-seq="1"]').waitFor();
+  await page.locator('#room .captions li[data-seq="1"]').waitFor();
   const pressed = page.evaluate(
     () =>
       new Promise<void>((resolve) => {
-        const list = document.querySelector('#captions ol');
+        const list = document.querySelector('#room ol.captions');
         if (!list) throw new Error('There is no list');
         new MutationObserver(() => {
           list.querySelector<HTMLButtonElement>('li button[type="button"]')?.click();
@@ -212,7 +176,10 @@ test('a press that meets a list that has just moved does nothing: it was meant f
   expect(actsOf()).toEqual([]);
   await expect
     .poll(async () => {
-      await page.locator('#captions li[data-seq="2"]').getByRole('button', { name: 'Hide' }).click({ timeout: 1000 });
+      await page
+        .locator('#room .captions li[data-seq="2"]')
+        .getByRole('button', { name: 'Hide' })
+        .click({ timeout: 1000 });
       return actsOf();
     })
     .toEqual(['amend']);
@@ -221,12 +188,24 @@ test('a press that meets a list that has just moved does nothing: it was meant f
 
 test('while the relay cannot be reached that is told in plain words, and no longer when it can', async () => {
   rooms.put('verdi', { title: 'Sala Verdi' });
-  const { page, notice, close } = await enter();
-  await page.route('**/api/**', (route) => route.abort());
-  await notice.getByText('The relay cannot be reached').waitFor();
-  await page.unroute('**/api/**');
-  await expect.poll(() => notice.textContent(), { timeout: 20_000 }).toBe('');
+  const proxy = await new FaultyProxy({ host: '127.0.0.1', port: house.house.port }).start();
+  onTestFinished(() => proxy.stop());
+  house.via(proxy.port);
+  const { page, row, notice, close } = await enter();
+  const old = page.locator('#old');
+  expect(await old.isVisible()).toBe(false);
+  await proxy.refuse(true);
+  proxy.cut();
+  await old.getByText('The relay cannot be reached. What stands here is').waitFor();
+  await page.locator('#line').getByText('Not connected').waitFor();
+  await expect.poll(() => old.textContent(), { timeout: 20_000 }).toMatch(/is [3-9] s old/);
+  rooms.get('verdi')?.say('said meanwhile');
+  await proxy.refuse(false);
+  await page.locator('#line').getByText('Live').waitFor();
+  await row.getByText('said meanwhile').waitFor();
+  expect(await old.isVisible()).toBe(false);
   await page.route('**/api/**', (route) => route.fulfill({ status: 502, body: '<h1>Bad gateway</h1>' }));
+  await row.getByRole('button', { name: 'Pause' }).click();
   await notice.getByText('The relay cannot be reached').waitFor();
   await close();
 });
@@ -236,8 +215,16 @@ test('all of it fits a phone', async () => {
   for (let i = 1; i <= 15; i++) verdi.say(`word ${i}`);
   verdi.say('a rather long caption that would not fit on one line of a phone, whatever the font');
   const { page, row, close } = await enter({ width: 390, height: 844 });
+  const fits = async (...names: string[]) => {
+    for (const name of names) {
+      const box = await page.getByRole('button', { name, exact: true }).first().boundingBox();
+      expect({ name, fits: box !== null && box.x >= 0 && box.x + box.width <= 390 }).toEqual({ name, fits: true });
+    }
+  };
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+  await fits('Assign', 'Pause', 'Clear', 'Captions of Sala Verdi', 'Sala Verdi', 'Alert me', 'Event', 'Log out');
   await row.getByRole('button', { name: 'Captions of Sala Verdi' }).click();
-  const words = page.locator('#captions li textarea').first();
+  const words = page.locator('#room .captions li textarea').first();
   await words.waitFor();
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
   // All of its words can be read: nobody judges a caption by its first three.
@@ -246,10 +233,7 @@ test('all of it fits a phone', async () => {
     lines: field.clientHeight / Number.parseFloat(getComputedStyle(field).lineHeight),
   }));
   expect({ hidden: hidden > 1, lines: lines > 5 }).toEqual({ hidden: false, lines: false });
-  for (const name of ['Assign', 'Pause', 'Clear', 'Captions of Sala Verdi', 'Correct', 'Hide', 'Close']) {
-    const box = await page.getByRole('button', { name, exact: true }).first().boundingBox();
-    expect({ name, fits: box !== null && box.x >= 0 && box.x + box.width <= 390 }).toEqual({ name, fits: true });
-  }
+  await fits('Correct', 'Hide', 'Close');
   // What became of a press is in sight wherever one has scrolled to.
   await page.getByRole('button', { name: 'Hide' }).last().click();
   await page.locator('#notice').getByText('hidden').waitFor();

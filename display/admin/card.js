@@ -1,0 +1,196 @@
+// @ts-check
+/** A room on the wall: how it is at a glance, and what is done most often. */
+import { make } from '../make.js';
+import { actButtons } from './acts.js';
+import { languageAttributes } from './languages.js';
+import { ago, put } from './words.js';
+
+/** @import { RoomView } from './live.js' */
+/** @import { Call } from './call.js' */
+
+/** The left end of the meters, dBFS. */
+const quietestDb = -75;
+
+/** What a room does, in a word or two. @type {Record<string, string>} */
+const states = {
+  waiting: 'Waiting',
+  listening: 'Captions on',
+  resting: 'Nobody speaks',
+  'no-audio': 'No sound',
+  offline: 'Offline',
+  delayed: 'Delayed',
+  'catching-up': 'Catching up',
+  capacity: 'Waits for the service',
+  paused: 'Paused',
+  fault: 'No captions',
+};
+
+/** @typedef {'fault' | 'warning' | 'on' | 'off'} Severity */
+
+/** What a room needs: a person now, a person soon, nobody, or it is not in use. @param {RoomView} view @returns {Severity} */
+export function severityOf({ alarms, live }) {
+  if (alarms.some(({ severity }) => severity === 'fault')) return 'fault';
+  if (alarms.length > 0) return 'warning';
+  return live.source ? 'on' : 'off';
+}
+
+export class Card {
+  element;
+  /** @type {RoomView} */
+  view;
+  #state = make('strong', { class: 'state' });
+  #name = make('button', { type: 'button', class: 'name' });
+  #alarms = make('ul', { class: 'alarms' });
+  #meter = make('meter', { min: String(quietestDb), max: '0', optimum: '0' });
+  #db = make('span', { class: 'db' });
+  #words = make('p', { class: 'words', dir: 'auto' });
+  #spoken = make('span', { class: 'quiet' });
+  #talk = make('p', { class: 'talk' });
+  #facts = make('dl', { class: 'facts' });
+  /** @type {Map<string, HTMLElement>} */
+  #values = new Map();
+  #language = make('input', languageAttributes());
+  #paused;
+
+  /** @param {RoomView} view @param {{ call: Call, tell: (message: unknown) => void, open: (room: string) => void }} parts */
+  constructor(view, { call, tell, open }) {
+    const { room, name } = view;
+    this.view = view;
+    this.#name.addEventListener('click', () => open(room));
+    const { group, update } = actButtons({ room, name, call, tell, open: () => open(room) });
+    this.#paused = update;
+    this.#meter.setAttribute('aria-label', `Sound of ${name}`);
+    this.#language.setAttribute('aria-label', `Language of ${name}`);
+    this.#language.value = view.language;
+    this.element = make(
+      'li',
+      { class: 'card', id: `room-${room}`, 'data-room': room },
+      make('div', { class: 'head' }, make('h2', {}, this.#name), this.#state),
+      this.#alarms,
+      make('div', { class: 'sound' }, this.#meter, this.#db),
+      this.#talk,
+      this.#words,
+      this.#facts,
+      make('div', { class: 'deeds' }, this.#languageForm(call, tell), group),
+    );
+    this.update(view);
+  }
+
+  /** @param {Call} call @param {(message: unknown) => void} tell */
+  #languageForm(call, tell) {
+    const button = make('button', {}, 'Assign');
+    const form = make('form', { class: 'language' }, this.#language, button);
+    form.addEventListener('submit', async (event) => {
+      event.preventDefault();
+      button.disabled = true;
+      try {
+        /** @type {RoomView} */
+        const view = await call('PUT', `/api/rooms/${this.view.room}/language`, {
+          language: this.#language.value.trim(),
+        });
+        this.#language.value = view.language;
+        this.view = { ...this.view, language: view.language };
+        tell(`${view.name} is captioned in ${view.language} from now on.`);
+      } catch (error) {
+        tell(error);
+      }
+      button.disabled = false;
+    });
+    return form;
+  }
+
+  /** @param {RoomView} view */
+  update(view) {
+    const before = this.view;
+    this.view = view;
+    const { name, live, alarms, paused, talk, readers } = view;
+    const severity = severityOf(view);
+    this.element.dataset.severity = severity;
+    put(this.#name, name);
+    put(this.#state, states[live.state] ?? live.state);
+    this.#state.title = live.message;
+    this.#showAlarms(alarms);
+    const { thresholdDb } = live.rest;
+    if (thresholdDb !== null) this.#meter.low = this.#meter.high = thresholdDb;
+    const isAway = live.state === 'offline' || live.state === 'waiting';
+    if (isAway || before === view) this.level(isAway ? quietestDb : live.rest.levelDb);
+    put(this.#talk, talk ? [talk.title, talk.speakers.join(', ')].filter(Boolean).join(' · ') : '');
+    this.#fact('Connection', connectionOf(view));
+    this.#fact('Behind', `${(live.lagMs / 1000).toFixed(1)} s`, live.lagMs > 5000);
+    this.#fact('Still in the kit', live.backlogMs >= 1000 ? seconds(live.backlogMs) : '');
+    this.#fact('Being filled in', live.backfillMs >= 1000 ? seconds(live.backfillMs) : '');
+    this.#fact('Engine', [live.engine.name, live.engine.state].filter(Boolean).join(', '));
+    this.#fact('Readers', String(readers));
+    this.#fact('Today', live.spent.seconds > 0 ? live.spent.money.toFixed(2) : '');
+    // What is being typed stays.
+    const isTyped = this.#language.value !== before.language && document.activeElement === this.#language;
+    if (!isTyped && before.language !== view.language) this.#language.value = view.language;
+    this.#paused(paused);
+  }
+
+  /** How loud it is. @param {number} db dBFS */
+  level(db) {
+    this.#meter.value = db;
+    const { thresholdDb } = this.view.live.rest;
+    const speech = thresholdDb === null ? '' : ` · speech from ${Math.round(thresholdDb)} dB`;
+    put(this.#db, db > quietestDb ? `${Math.round(db)} dB${speech}` : 'no sound');
+    this.#meter.textContent = `${Math.round(db)} dB`;
+  }
+
+  /** Ages go on. @param {number} roomTime */
+  tick(roomTime) {
+    const { lastWords, alarms } = this.view;
+    if (lastWords) put(this.#spoken, `${ago(roomTime - lastWords.at)} ago`);
+    if (this.#words.dataset.text !== (lastWords?.text ?? '')) {
+      this.#words.dataset.text = lastWords?.text ?? '';
+      this.#words.replaceChildren(...(lastWords ? [make('span', {}, lastWords.text), ' ', this.#spoken] : []));
+    }
+    for (const [i, { since }] of alarms.entries()) {
+      const time = this.#alarms.children[i]?.querySelector('.since');
+      if (time) put(time, `for ${ago(roomTime - since)}`);
+    }
+  }
+
+  /** @param {import('./live.js').Alarm[]} alarms */
+  #showAlarms(alarms) {
+    const shown = JSON.stringify(alarms);
+    if (this.#alarms.dataset.shown === shown) return;
+    this.#alarms.dataset.shown = shown;
+    this.#alarms.hidden = alarms.length === 0;
+    this.#alarms.replaceChildren(
+      ...alarms.map(({ severity, message, hint, code }) =>
+        make(
+          'li',
+          { 'data-severity': severity, 'data-code': code },
+          make('strong', {}, message),
+          ' ',
+          make('span', { class: 'since' }),
+          make('span', { class: 'hint' }, hint),
+        ),
+      ),
+    );
+  }
+
+  /** Facts that say nothing take no room. @param {string} name @param {string} text @param {boolean} [isBad] */
+  #fact(name, text, isBad = false) {
+    let value = this.#values.get(name);
+    if (!value) {
+      value = make('dd');
+      this.#values.set(name, value);
+      this.#facts.append(make('div', {}, make('dt', {}, name), value));
+    }
+    put(value, text);
+    value.classList.toggle('bad', isBad);
+    if (value.parentElement) value.parentElement.hidden = text === '';
+  }
+}
+
+/** @param {number} ms */
+const seconds = (ms) => (ms < 90_000 ? `${Math.round(ms / 1000)} s` : `${Math.round(ms / 60_000)} min`);
+
+/** @param {RoomView} view */
+function connectionOf({ live: { source } }) {
+  if (!source) return 'none';
+  const rttMs = source.health?.uplink?.rttMs;
+  return rttMs === undefined ? source.device : `${source.device}, ${rttMs} ms`;
+}
