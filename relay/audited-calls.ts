@@ -71,10 +71,10 @@ export function auditedCalls(audit: Pick<Audit, 'note'>, { addresses }: Pick<Acc
   };
 }
 
-/** The body that was checked by then, without what must not stand in the log. */
+/** The body, without what must not stand in the log. A call that takes none may have been sent anything. */
 async function toldOf({ req }: Context): Promise<Record<string, unknown>> {
   if (!req.header('content-type')?.startsWith('application/json')) return {};
-  const body: unknown = await req.json();
+  const body: unknown = await req.json().catch(() => null);
   if (typeof body !== 'object' || body === null) return {};
   return Object.fromEntries(Object.entries(body).map(([name, value]) => [name, told(name, value)]));
 }
