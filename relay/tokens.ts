@@ -129,9 +129,9 @@ export class Tokens {
     if (!row || row.room !== room || !this.#isKept(row)) return null;
     const now = Math.round(this.#now());
     const isOther = (each: TokenRecord) => each.id === row.successor || each.successor === id;
+    if (hasExpired(row, now)) throw past('This token has expired');
     const other = this.list(room).find((each) => isOther(each) && !hasExpired(each, now));
     if (other) throw rotating(other.id);
-    if (hasExpired(row, now)) throw past('This token has expired');
     const { access, label } = row;
     const endsMs = Math.min(row.expiresMs ?? Number.POSITIVE_INFINITY, now + overlapMs);
     const next = { room, access, label, expiresMs: expiresMs === undefined ? row.expiresMs : expiresMs };
