@@ -4,7 +4,7 @@ import { Connection, connectionLimits } from './connection.js';
 import { hideIdleCursor } from './cursor.js';
 import { Notices } from './notices.js';
 import { readParameters } from './parameters.js';
-import { captionsSocket, fetchPlace, isRefused, placeOfAddress, watchPlace } from './place.js';
+import { captionsSocket, fetchPlace, placeOfAddress, watchPlace, whyRefused } from './place.js';
 import { Reader } from './reader/reader.js';
 import { showInvitation } from './screen/invitation.js';
 import { Screen } from './screen/screen.js';
@@ -118,7 +118,7 @@ function connect(place) {
         const { url, protocols } = captionsSocket(place, wanted, resume);
         return new WebSocket(url, protocols);
       },
-      isRefused: () => isRefused(place, location.origin, probeTimeoutMs),
+      whyRefused: () => whyRefused(place, location.origin, probeTimeoutMs),
       now,
       date: () => Date.now(),
       random: Math.random,

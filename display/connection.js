@@ -10,7 +10,8 @@ import { readMessage } from './messages.js';
 /** @import { Durable, RoomStatus, Tail } from './messages.js' */
 
 /** @typedef {{ since: number, log: string }} Resume */
-/** @typedef {'connecting' | 'open' | 'lost' | 'refused'} Link */
+/** @typedef {'connecting' | 'open' | 'lost' | 'refused' | 'full'} Link */
+/** @typedef {'refused' | 'full' | null} Refusal that this link opens nothing, or that every place is taken; null: neither is known */
 
 /**
  * @typedef {object} ConnectionListener
@@ -29,7 +30,7 @@ import { readMessage } from './messages.js';
 /**
  * @typedef {object} ConnectionHost what the browser is to a connection
  * @property {(resume: Resume | null) => WebSocket} open throws where the address or the token cannot be used at all
- * @property {() => Promise<boolean>} isRefused whether the relay says that this link opens nothing; never throws
+ * @property {() => Promise<Refusal>} whyRefused what the relay says of a line that did not open; never throws
  * @property {() => number} now monotonic, ms
  * @property {() => number} date the time of day, ms: it goes on while a device sleeps, where `now` may stand still
  * @property {() => number} random
@@ -44,6 +45,8 @@ export const connectionLimits = Object.freeze({
   maxRetryMs: 5000,
   /** A link that is no longer valid may become so again; asking each 5 s would only be noise. */
   refusedRetryMs: 30_000,
+  /** Places come free; everyone who waits for one asks this often. */
+  fullRetryMs: 10_000,
   openTimeoutMs: 10_000,
   /** A relay says something at least every 10 s; two missed and a half is a dead line. */
   silenceTimeoutMs: 25_000,
@@ -86,7 +89,7 @@ export class Connection {
   /** Up to here messages are old. */
   #greeted = 0;
   /** For people who look into a page: each counter has its drop or its fault. */
-  counts = { duplicates: 0, unreadable: 0, lost: 0, refused: 0, silent: 0 };
+  counts = { duplicates: 0, unreadable: 0, lost: 0, refused: 0, full: 0, silent: 0 };
 
   /** @param {ConnectionListener} listener @param {ConnectionHost} host @param {typeof connectionLimits} [limits] */
   constructor(listener, host, limits = connectionLimits) {
@@ -183,14 +186,14 @@ export class Connection {
       this.#lose(this.#retryMs(0));
       return;
     }
-    void this.#host.isRefused().then((refused) => {
+    void this.#host.whyRefused().then((refusal) => {
       if (attempt !== this.#attempt) return;
-      if (refused) {
-        this.#refuse();
-        return;
+      if (refusal === 'refused') this.#refuse();
+      else if (refusal === 'full') this.#wait();
+      else {
+        this.#probedAt = now();
+        this.#lose(this.#retryMs(0));
       }
-      this.#probedAt = now();
-      this.#lose(this.#retryMs(0));
     });
   }
 
@@ -199,6 +202,13 @@ export class Connection {
     this.#leave();
     this.#listener.link('refused');
     this.#schedule(this.#limits.refusedRetryMs * (1 + this.#host.random() / 10), () => this.#open());
+  }
+
+  #wait() {
+    this.counts.full++;
+    this.#leave();
+    this.#listener.link('full');
+    this.#schedule(this.#limits.fullRetryMs * (1 + this.#host.random()), () => this.#open());
   }
 
   /** @param {number} retryMs */

@@ -114,21 +114,25 @@ export function captionsSocket({ relay, room, token }, wanted, resume) {
 }
 
 /**
- * Whether the relay says that this link opens nothing (401, 403, 404). A browser hides why a WebSocket was refused, so
- * the same right is tried by HTTP; only at the page's own relay, since another one is out of a page's reach.
- * @param {Place} place @param {string} origin the page's own @param {number} timeoutMs @returns {Promise<boolean>}
+ * What the relay says of a line that did not open. A browser hides why a WebSocket was refused, so the same address is
+ * asked for by HTTP; only at the page's own relay, since another one is out of a page's reach.
+ * @param {Place} place @param {string} origin the page's own @param {number} timeoutMs
+ * @returns {Promise<import('./connection.js').Refusal>}
  */
-export async function isRefused({ relay, room, token }, origin, timeoutMs) {
-  if (relay !== origin) return false;
+export async function whyRefused({ relay, room, token }, origin, timeoutMs) {
+  if (relay !== origin) return null;
   try {
-    const answer = await fetch(`/api/rooms/${room}/transcript.json?limit=1`, {
+    const answer = await fetch(`/api/rooms/${room}/captions`, {
       cache: 'no-store',
       credentials: 'omit',
       headers: token ? { authorization: `Bearer ${token}` } : {},
       signal: AbortSignal.timeout(timeoutMs),
     });
-    return [401, 403, 404].includes(answer.status);
+    if ([401, 403, 404].includes(answer.status)) return 'refused';
+    if (![429, 503].includes(answer.status)) return null;
+    const { error } = await answer.json();
+    return ['too-many-readers', 'too-many-sockets'].includes(error?.code) ? 'full' : null;
   } catch {
-    return false;
+    return null;
   }
 }

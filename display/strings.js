@@ -7,8 +7,8 @@
 /** @import { RoomState } from '../relay/protocol.js' */
 
 /**
- * `connecting`, `lost`, `no-network`, `refused` and `unplaced` are the page's own.
- * @typedef {RoomState | 'connecting' | 'lost' | 'no-network' | 'refused' | 'unplaced'} PageState
+ * `connecting`, `lost`, `no-network`, `refused`, `full` and `unplaced` are the page's own.
+ * @typedef {RoomState | 'connecting' | 'lost' | 'no-network' | 'refused' | 'full' | 'unplaced'} PageState
  * @typedef {'none' | 'silent' | 'quiet' | 'good' | 'loud'} Loudness
  * @typedef {'screen' | 'kit' | 'sound' | 'captions'} Link of the chain from the mixer to this screen
  */
@@ -51,6 +51,7 @@ const english = {
     lost: 'Connection lost. Reconnecting…',
     'no-network': 'No network',
     refused: 'This page’s link is no longer valid',
+    full: 'All places for readers are taken. Trying again…',
     unplaced: 'This screen has no room yet',
     waiting: 'Waiting for the talk',
     listening: 'Listening',
@@ -67,6 +68,7 @@ const english = {
     lost: 'This screen tries again by itself. If it lasts, check the network.',
     'no-network': 'Check this screen’s network cable or Wi-Fi.',
     refused: 'Ask the organizers for a new link.',
+    full: 'The relay has as many readers as it is set to take: tell the organizers.',
     unplaced: 'The organizers give it one; it goes on by itself.',
     waiting: 'The kit at the mixer has not reported yet: check its power and its network.',
     'no-audio': 'Check that the mixer is on and that its USB cable is plugged into the kit.',
@@ -143,6 +145,7 @@ const italian = {
     lost: 'Connessione interrotta. Nuovo tentativo…',
     'no-network': 'Nessuna rete',
     refused: 'Il link di questa pagina non è più valido',
+    full: 'Tutti i posti per i lettori sono occupati. Nuovo tentativo…',
     unplaced: 'A questo schermo non è ancora assegnata una sala',
     waiting: 'In attesa dell’intervento',
     listening: 'In ascolto',
@@ -159,6 +162,7 @@ const italian = {
     lost: 'Lo schermo riprova da solo. Se non basta, controllare la rete.',
     'no-network': 'Controllare il cavo di rete o il Wi-Fi di questo schermo.',
     refused: 'Chiedere agli organizzatori un nuovo link.',
+    full: 'Il relay ha tutti i lettori che può accogliere: avvisare gli organizzatori.',
     unplaced: 'La assegnano gli organizzatori; poi tutto parte da solo.',
     waiting: 'Il kit al mixer non si è ancora fatto sentire: controllare alimentazione e rete.',
     'no-audio': 'Controllare che il mixer sia acceso e il suo cavo USB inserito nel kit.',

@@ -196,6 +196,20 @@ describe('the link', () => {
     expect(await rows(page)).toEqual(['Hello.']);
   });
 
+  test.for([
+    [503, 'too-many-readers'],
+    [429, 'too-many-sockets'],
+  ] as const)('to a relay that is full (%i %s) is told so, and opens when a place is free', async ([status, code]) => {
+    [server.refusal, server.refusalCode] = [status, code];
+    const page = await pages.open(server.url(), { virtualTime: true });
+    await eventually(() => shown(page, 'state'), ['All places for readers are taken. Trying again…']);
+    await page.page.clock.fastForward(25_000);
+    await eventually(() => shown(page, 'state'), ['All places for readers are taken. Trying again…']);
+    [server.refusal, server.refusalCode] = [null, ''];
+    await page.page.clock.fastForward(25_000);
+    await eventually(() => shown(page, 'state'), ['Waiting for the talk']);
+  });
+
   test('of a relay that is only down is not called invalid', async () => {
     server.refusal = 503;
     const page = await pages.open(server.url());

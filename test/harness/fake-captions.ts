@@ -52,6 +52,8 @@ export class FakeCaptions {
   config: unknown = null;
   /** HTTP status that connections and transcripts are refused with; null: they are welcome. */
   refusal: number | null = null;
+  /** The code of its error. */
+  refusalCode = '';
   /** Transcripts are answered with 500. */
   failTranscripts = false;
   /** How many transcripts and pages of them were asked for. */
@@ -300,7 +302,7 @@ export class FakeCaptions {
       this.authorizations.add(request.headers.authorization ?? '');
       await this.#transcriptsHeld;
       const status = this.failTranscripts ? 500 : (this.refusal ?? 200);
-      if (status !== 200) answer(status, 'application/json', '{"error":{}}');
+      if (status !== 200) answer(status, 'application/json', JSON.stringify({ error: { code: this.refusalCode } }));
       else if (pathname.endsWith('.txt'))
         answer(
           status,
