@@ -32,7 +32,11 @@ export class AuditPanel {
       'div',
       {},
       this.#room.element,
-      make('div', { class: 'buttons' }, button('Look again', () => this.#begin())),
+      make(
+        'div',
+        { class: 'buttons' },
+        button('Look again', () => this.#begin()),
+      ),
       this.#list,
       this.#more,
       this.#said,
@@ -90,7 +94,12 @@ export class AuditPanel {
 
 /** @param {Entry} entry */
 function itemOf({ at, actor, address, act, room, detail }) {
-  const told = detail === null || detail === undefined || detail === '' ? '' : typeof detail === 'string' ? detail : JSON.stringify(detail);
+  const told =
+    detail === null || detail === undefined || detail === ''
+      ? ''
+      : typeof detail === 'string'
+        ? detail
+        : JSON.stringify(detail);
   return make(
     'li',
     {},

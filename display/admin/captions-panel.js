@@ -16,7 +16,11 @@ export class CaptionsTab {
     this.element = make(
       'div',
       {},
-      make('p', {}, 'The newest first. What is corrected or hidden here reaches every reader at once, and the transcript.'),
+      make(
+        'p',
+        {},
+        'The newest first. What is corrected or hidden here reaches every reader at once, and the transcript.',
+      ),
       list,
     );
     this.#captions = new CaptionPanel({ list }, call, tell);

@@ -5,7 +5,6 @@ import { choiceField, momentField, tickField } from './fields.js';
 import { Form } from './form.js';
 import { button } from './press.js';
 import { sheet } from './sheet.js';
-import { momentIn } from './times.js';
 
 const dayMs = 24 * 3_600_000;
 
@@ -70,12 +69,14 @@ export class CodesPanel {
     const form = new Form({
       fields: [readers, fresh, microphone, until, language],
       button: 'Make the sheet',
+      places: { 'token-past': 'expires' },
       act: async () => {
         if (!readers.read() && !microphone.read()) return readers.fail('Choose at least one of the codes.');
         if (readers.read() && !fresh.read() && !this.#isPublic)
           return fresh.fail('This room needs a token to be read. Tick this, or let anyone read it under Settings.');
         const expires = until.read();
-        if (microphone.read() && expires === null) return until.fail('Say until when: a code on paper is soon forgotten.');
+        if (microphone.read() && expires === null)
+          return until.fail('Say until when: a code on paper is soon forgotten.');
         if (microphone.read() && expires !== null && expires <= now()) return until.fail('This is in the past.');
         /** @type {import('./sheet.js').SheetPage[]} */
         const pages = [];
@@ -85,7 +86,7 @@ export class CodesPanel {
         }
         if (microphone.read() && expires !== null) {
           const token = await tokenFor('publish', 'Printed code for a stand-in microphone', expires);
-          pages.push({ kind: 'microphone', address: microphonePage(origin, room, token), until: momentIn(expires) });
+          pages.push({ kind: 'microphone', address: microphonePage(origin, room, token), until: expires });
         }
         const made = sheet(this.#name, language.read() === 'it' ? 'it' : 'en', pages);
         this.#made.replaceChildren(button('Print', print, { class: 'main' }), made);
@@ -95,7 +96,11 @@ export class CodesPanel {
     this.element = make('div', {}, form.element, this.#made);
     if (isOnlyHere(new URL(origin).host))
       form.element.before(
-        make('p', { class: 'warning' }, `This page was opened as ${origin}, which no phone can open. Open it by the address that phones use, then make the sheet.`),
+        make(
+          'p',
+          { class: 'warning' },
+          `This page was opened as ${origin}, which no phone can open. Open it by the address that phones use, then make the sheet.`,
+        ),
       );
   }
 

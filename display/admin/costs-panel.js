@@ -12,7 +12,11 @@ import { button } from './press.js';
  */
 
 /** @param {Spending} spent */
-const cells = ({ sessions, seconds, money }) => [String(sessions), `${(seconds / 60).toFixed(1)} min`, money.toFixed(2)];
+const cells = ({ sessions, seconds, money }) => [
+  String(sessions),
+  `${(seconds / 60).toFixed(1)} min`,
+  money.toFixed(2),
+];
 
 export class CostsPanel {
   element;
@@ -30,7 +34,11 @@ export class CostsPanel {
       {},
       this.#words,
       make('table', {}, make('thead', {}, make('tr', {}, ...head)), this.#rows),
-      make('div', { class: 'buttons' }, button('Count again', () => this.refresh())),
+      make(
+        'div',
+        { class: 'buttons' },
+        button('Count again', () => this.refresh()),
+      ),
       this.#said,
     );
   }
@@ -44,7 +52,9 @@ export class CostsPanel {
         limits.perDay === null ? '' : `At most ${limits.perDay} a day.`,
         limits.perRoomAndDay === null ? '' : `At most ${limits.perRoomAndDay} a room and day.`,
       ];
-      this.#words.textContent = [`Of ${day} (UTC), at ${pricePerMinute} a minute.`, ...bounds].filter(Boolean).join(' ');
+      this.#words.textContent = [`Of ${day} (UTC), at ${pricePerMinute} a minute.`, ...bounds]
+        .filter(Boolean)
+        .join(' ');
       this.#rows.replaceChildren(
         ...rooms.map(({ room, spent: own, refusal }) => row(room, own, refusal)),
         row('All rooms', spent, null),

@@ -26,6 +26,8 @@ export class Field {
   /** What the relay has, as far as this page knows. @type {string} */
   #base;
   #sent = '';
+  /** Somebody else changed what is being typed here. */
+  #isOvertaken = false;
   #write;
   #hint = make('p', { class: 'hint', hidden: '' });
   #note = make('p', { class: 'note', hidden: '' });
@@ -83,9 +85,11 @@ export class Field {
     const isTyped = this.isChanged && !(wasSent && this.#now() === this.#sent);
     this.#base = base;
     if (!isTyped) this.put(value);
-    else if (isNews && !wasSent && this.isChanged)
+    const isOvertaken = this.isChanged && (this.#isOvertaken || (isNews && !wasSent));
+    if (isOvertaken && isNews)
       this.note(`Meanwhile this was set elsewhere to ${this.shown(value)}. What you typed stands here, not saved yet.`);
-    else if (!this.isChanged) this.note('');
+    if (this.#isOvertaken && !isOvertaken) this.note('');
+    this.#isOvertaken = isOvertaken;
   }
 
   /** Shows what the relay has, whatever is typed. @param {unknown} value */
@@ -94,7 +98,6 @@ export class Field {
     if (this.#now() === this.#base) return;
     this.#write(value);
     this.#base = this.#now();
-    this.note('');
   }
 
   /** Types something, as the organizer would. @param {unknown} value */

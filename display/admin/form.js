@@ -16,6 +16,7 @@ export class Form {
   #fields;
   #said = make('p', { class: 'said', role: 'status' });
   #act;
+  #places;
   #rename;
 
   /**
@@ -24,12 +25,14 @@ export class Form {
    * @param {string} parts.button what it does, in a word or two
    * @param {() => Promise<string | void>} parts.act what is thrown goes to the fields; what it returns is told
    * @param {(Node | string)[]} [parts.children] the content, where it is more than one field after the other
+   * @param {Record<string, string>} [parts.places] by the code of a refusal, the field that it is about
    * @param {Record<string, string>} [parts.rename] what the relay calls a setting, and what people call it
    */
-  constructor({ fields, button, act, children, rename = {} }) {
+  constructor({ fields, button, act, children, places = {}, rename = {} }) {
     this.#fields = fields;
     this.#act = act;
     this.#rename = rename;
+    this.#places = places;
     const submit = make('button', { class: 'main' }, button);
     this.element = make(
       'form',
@@ -93,7 +96,11 @@ export class Form {
   /** @param {ApiError} error @returns {string[]} what has no field */
   #place(error) {
     const { mistakes, clashes } = error;
-    if (mistakes.length === 0 && clashes.length === 0) return [error.message];
+    if (mistakes.length === 0 && clashes.length === 0) {
+      const field = this.#fields.find(({ name }) => name === this.#places[error.code]);
+      field?.fail(error.message);
+      return field ? [] : [error.message];
+    }
     const rest = clashes.length > 0 ? [this.#renamed(error.hint)] : [];
     for (const { at, message } of mistakes) {
       const field = this.#fields.find(({ name }) => at === name || at.startsWith(`${name}.`));

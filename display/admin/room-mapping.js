@@ -51,7 +51,7 @@ export class RoomMapping {
     });
     const words = `${unmatched.length === 1 ? 'One room' : `${unmatched.length} rooms`} of the schedule ${unmatched.length === 1 ? 'is' : 'are'} none of ours yet. Their talks are left out.`;
     this.element.replaceChildren(
-      make('h4', {}, 'Rooms of the schedule'),
+      make('h3', {}, 'Rooms of the schedule'),
       ...(unmatched.length > 0 ? [make('p', { class: 'warning' }, words)] : []),
       form.element,
     );

@@ -65,7 +65,15 @@ export class RoomPanels {
 const tokensOf = (room) => ({
   path: `/api/rooms/${room}/tokens`,
   rights: [
-    { value: 'read', text: 'Read captions', address: (/** @type {string} */ token) => readersPage(location.origin, room, token) },
-    { value: 'publish', text: 'Send audio', address: (/** @type {string} */ token) => microphonePage(location.origin, room, token) },
+    {
+      value: 'read',
+      text: 'Read captions',
+      address: (/** @type {string} */ token) => readersPage(location.origin, room, token),
+    },
+    {
+      value: 'publish',
+      text: 'Send audio',
+      address: (/** @type {string} */ token) => microphonePage(location.origin, room, token),
+    },
   ],
 });

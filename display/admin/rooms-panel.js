@@ -28,7 +28,12 @@ export class RoomsPanel {
   /** @param {{ call: import('./call.js').Call }} parts */
   constructor({ call }) {
     this.#call = call;
-    const title = textField({ name: 'name', label: 'Name', hint: 'What people call the room', attributes: { maxlength: '200' } });
+    const title = textField({
+      name: 'name',
+      label: 'Name',
+      hint: 'What people call the room',
+      attributes: { maxlength: '200' },
+    });
     const room = textField({
       name: 'room',
       label: 'Name in addresses',
@@ -69,9 +74,9 @@ export class RoomsPanel {
     this.element = make(
       'div',
       {},
-      make('h4', {}, 'A new room'),
+      make('h3', {}, 'A new room'),
       form.element,
-      make('h4', {}, 'The rooms'),
+      make('h3', {}, 'The rooms'),
       this.#said,
       this.#list,
     );
@@ -112,31 +117,35 @@ export class RoomsPanel {
 
   /** @param {Room} view */
   #item({ room, name, language }) {
-    const ask = button('Delete…', () => {
-      const typed = textField({
-        name: 'typed',
-        label: `Type ${room} to delete it`,
-        hint: 'Its tokens, captions, transcript and audio go with it, for good',
-        attributes: { autocapitalize: 'none', spellcheck: 'false' },
-      });
-      const form = new Form({
-        fields: [typed],
-        button: 'Delete the room',
-        act: async () => {
-          if (typed.read() !== room) return typed.fail(`This is not ${room}.`);
-          await this.#call('DELETE', `/api/rooms/${encodeURIComponent(room)}`);
-          item.remove();
-          this.#tell(`${name} is deleted.`);
-          await this.refresh();
-        },
-      });
-      const keep = button('Keep it', () => {
-        item.replaceWith(this.#item({ room, name, language }));
-      });
-      item.append(form.element, keep);
-      ask.remove();
-      typed.control.focus();
-    }, { 'aria-label': `Delete ${name}…`, class: 'danger' });
+    const ask = button(
+      'Delete…',
+      () => {
+        const typed = textField({
+          name: 'typed',
+          label: `Type ${room} to delete it`,
+          hint: 'Its tokens, captions, transcript and audio go with it, for good',
+          attributes: { autocapitalize: 'none', spellcheck: 'false' },
+        });
+        const form = new Form({
+          fields: [typed],
+          button: 'Delete the room',
+          act: async () => {
+            if (typed.read() !== room) return typed.fail(`This is not ${room}.`);
+            await this.#call('DELETE', `/api/rooms/${encodeURIComponent(room)}`);
+            item.remove();
+            this.#tell(`${name} is deleted.`);
+            await this.refresh();
+          },
+        });
+        const keep = button('Keep it', () => {
+          item.replaceWith(this.#item({ room, name, language }));
+        });
+        item.append(form.element, keep);
+        ask.remove();
+        typed.control.focus();
+      },
+      { 'aria-label': `Delete ${name}…`, class: 'danger' },
+    );
     const item = make(
       'li',
       { 'data-room': room },

@@ -13,7 +13,7 @@ export class Rows {
   #what;
   /** @type {Row[]} */
   #rows = [];
-  #list = make('ol', { class: 'rows' });
+  #list = make('div', { class: 'rows' });
   #count = make('p', { class: 'hint' });
   #onInput;
 
@@ -69,7 +69,7 @@ export class Rows {
       const next = this.#rows[Math.min(at, this.#rows.length - 1)];
       next?.fields[0]?.control.focus();
     });
-    const row = { element: make('li', { role: 'group' }, ...fields.map(({ element }) => element), out), fields };
+    const row = { element: make('div', { role: 'group' }, ...fields.map(({ element }) => element), out), fields };
     this.#rows.push(row);
     this.#list.append(row.element);
     this.#number();

@@ -10,7 +10,12 @@ import { SavedList } from './saved-list.js';
 const previewAfterMs = 300;
 
 const language = () =>
-  textField({ name: 'language', label: 'Language', nullable: true, attributes: { ...languageAttributes(), placeholder: 'all' } });
+  textField({
+    name: 'language',
+    label: 'Language',
+    nullable: true,
+    attributes: { ...languageAttributes(), placeholder: 'all' },
+  });
 
 const replacementCells = () => [
   textField({ name: 'find', label: 'Find', exact: true, attributes: { maxlength: '100' } }),
@@ -48,7 +53,12 @@ export class RulesPanel {
   refresh;
   #call;
   #room;
-  #replacements = new Rows({ path: 'replacements', what: 'replacement', cells: replacementCells, onInput: () => this.#soon() });
+  #replacements = new Rows({
+    path: 'replacements',
+    what: 'replacement',
+    cells: replacementCells,
+    onInput: () => this.#soon(),
+  });
   #blocked = new Rows({ path: 'blocked', what: 'blocked word', cells: blockedCells, onInput: () => this.#soon() });
   #sample;
   #shown = make('output', { class: 'preview' });
@@ -107,7 +117,14 @@ export class RulesPanel {
           : 'Corrections of what engines say in every room.',
       ),
       saved.element,
-      make('fieldset', {}, make('legend', {}, 'Preview'), this.#sample.element, make('p', {}, 'Readers see: ', this.#shown), this.#acted),
+      make(
+        'fieldset',
+        {},
+        make('legend', {}, 'Preview'),
+        this.#sample.element,
+        make('p', {}, 'Readers see: ', this.#shown),
+        this.#acted,
+      ),
     );
   }
 
@@ -147,7 +164,9 @@ export class RulesPanel {
       if (asked !== this.#asked) return;
       this.#absolve();
       this.#shown.textContent = answer.text || (text ? '(nothing: there would be no caption)' : '');
-      const acted = answer.acted.map(({ find, scope }) => `${find}${scope === 'event' && this.#room ? ' (of the event)' : ''}`);
+      const acted = answer.acted.map(
+        ({ find, scope }) => `${find}${scope === 'event' && this.#room ? ' (of the event)' : ''}`,
+      );
       this.#acted.textContent = acted.length > 0 ? `Acted: ${acted.join(', ')}` : text ? 'No rule acts on it.' : '';
     } catch (error) {
       if (asked !== this.#asked) return;

@@ -125,11 +125,19 @@ export class SavedList {
   /** @param {unknown} error */
   #fail(error) {
     if (error instanceof RelayAway)
-      return this.#say('The relay cannot be reached. Nothing was changed, what you typed still stands here: try again.', true);
+      return this.#say(
+        'The relay cannot be reached. Nothing was changed, what you typed still stands here: try again.',
+        true,
+      );
     if (!(error instanceof ApiError) || error.mistakes.length === 0) return this.#say(wordsOf(error), true);
     const rest = this.#editor.fail(error.mistakes);
     const told = rest.map(({ at, message }) => sentences(`${at}: ${message}`));
-    this.#say(['Nothing was saved: see what is marked.', ...told].slice(rest.length === error.mistakes.length ? 1 : 0).join(' '), true);
+    this.#say(
+      ['Nothing was saved: see what is marked.', ...told]
+        .slice(rest.length === error.mistakes.length ? 1 : 0)
+        .join(' '),
+      true,
+    );
     this.#editor.focusFault();
   }
 

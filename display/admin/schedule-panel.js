@@ -43,10 +43,18 @@ export class SchedulePanel {
         ['file', 'A file, once'],
       ],
     }),
-    textField({ name: 'url', label: 'Address', hint: 'https only', attributes: { type: 'url', inputmode: 'url', placeholder: 'https://' } }),
+    textField({
+      name: 'url',
+      label: 'Address',
+      hint: 'https only',
+      attributes: { type: 'url', inputmode: 'url', placeholder: 'https://' },
+    }),
     numberField({ name: 'everyMinutes', label: 'Again every so many minutes', attributes: { min: '1', max: '1440' } }),
   ];
-  #ofFile = make('input', { type: 'file', accept: '.json,.xml,.csv,application/json,text/xml,application/xml,text/csv' });
+  #ofFile = make('input', {
+    type: 'file',
+    accept: '.json,.xml,.csv,application/json,text/xml,application/xml,text/csv',
+  });
   #file = new Field({
     name: 'file',
     label: 'File',
@@ -117,7 +125,7 @@ export class SchedulePanel {
       make('div', { class: 'buttons' }, fetchNow, go),
       this.#said,
       this.#mapping.element,
-      make('h4', {}, 'Where it is'),
+      make('h3', {}, 'Where it is'),
       this.#form.element,
     );
   }
@@ -125,7 +133,10 @@ export class SchedulePanel {
   async refresh() {
     try {
       /** @type {[ScheduleView, { rooms: { room: string, name: string }[] }]} */
-      const [view, { rooms }] = await Promise.all([this.#call('GET', '/api/schedule'), this.#call('GET', '/api/rooms')]);
+      const [view, { rooms }] = await Promise.all([
+        this.#call('GET', '/api/schedule'),
+        this.#call('GET', '/api/rooms'),
+      ]);
       this.#show(view, rooms);
     } catch (error) {
       this.#tell(error);
@@ -152,7 +163,11 @@ export class SchedulePanel {
     const [, url, every] = this.#fields;
     if (!url?.read()) return url?.fail('Say where it is.');
     const { kind: _, file: __, ...values } = Object(this.#form.values());
-    await this.#put({ kind: 'url', ...given({ ...values, everyMinutes: every?.read() }), rooms: this.#source?.rooms ?? {} });
+    await this.#put({
+      kind: 'url',
+      ...given({ ...values, everyMinutes: every?.read() }),
+      rooms: this.#source?.rooms ?? {},
+    });
     return 'Taken. It stands above how it went.';
   }
 
@@ -197,4 +212,5 @@ export class SchedulePanel {
 }
 
 /** Without what is empty. @param {object} values */
-const given = (values) => Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null && value !== ''));
+const given = (values) =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null && value !== ''));

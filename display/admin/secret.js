@@ -31,7 +31,7 @@ export function secret({ token, title, address, done }) {
     const field = make('input', { readonly: '', value: text, 'aria-label': label, spellcheck: 'false' });
     return make('div', { class: 'copied' }, field, button(`Copy the ${label.toLowerCase()}`, copy(text, field)));
   };
-  const heading = make('h4', { tabindex: '-1' }, title);
+  const heading = make('h3', { tabindex: '-1' }, title);
   const element = make(
     'div',
     { class: 'secret' },

@@ -87,7 +87,9 @@ export class Tabs {
   #walk(event) {
     const all = [...this.#list.children].filter((each) => each instanceof HTMLElement);
     const at = all.findIndex((each) => each === document.activeElement);
-    const to = { ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: at - 1, Home: 0, End: -1 }[event.key];
+    const to = { ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: at - 1, Home: 0, End: -1 }[
+      event.key
+    ];
     const next = to === undefined ? undefined : all.at(to % all.length);
     if (!next) return;
     event.preventDefault();

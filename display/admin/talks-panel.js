@@ -22,7 +22,7 @@ export class TalksPanel {
   #path;
   #conduct;
   #form;
-  #heading = make('h4', { tabindex: '-1' }, 'A new talk');
+  #heading = make('h3', { tabindex: '-1' }, 'A new talk');
   #cancel = button('Leave it as it is', () => this.#edit(null));
   #list = make('ul', { class: 'items' });
   #said = make('p', { class: 'said', role: 'status' });
@@ -67,7 +67,7 @@ export class TalksPanel {
       'div',
       {},
       this.#conduct.element,
-      make('h4', {}, 'The talks'),
+      make('h3', {}, 'The talks'),
       this.#said,
       this.#list,
       this.#heading,
@@ -109,7 +109,12 @@ export class TalksPanel {
   /** @param {TalkView} talk */
   #item(talk) {
     const { id, title, speakers, language, start, end, source } = talk;
-    const facts = [stretchIn(start, end), ...speakers, ...(language ? [language] : []), ...(source ? ['by the schedule'] : [])];
+    const facts = [
+      stretchIn(start, end),
+      ...speakers,
+      ...(language ? [language] : []),
+      ...(source ? ['by the schedule'] : []),
+    ];
     const out = sureButton({
       text: 'Delete',
       sure: 'Delete now?',
@@ -129,7 +134,12 @@ export class TalksPanel {
       'li',
       { 'data-talk': id },
       make('div', {}, make('strong', { dir: 'auto' }, title), make('small', {}, facts.join(' · '))),
-      make('div', { class: 'buttons' }, button('Change', () => this.#edit(talk), { 'aria-label': `Change ${title}` }), out),
+      make(
+        'div',
+        { class: 'buttons' },
+        button('Change', () => this.#edit(talk), { 'aria-label': `Change ${title}` }),
+        out,
+      ),
     );
   }
 

@@ -48,6 +48,7 @@ export class TokensPanel {
     const form = new Form({
       fields: [right, label, expires],
       button: 'Make a token',
+      places: { 'token-past': 'expires' },
       act: async () => {
         const until = expires.read();
         /** @type {{ token: string }} */
@@ -65,9 +66,9 @@ export class TokensPanel {
       'div',
       {},
       this.#shown,
-      make('h4', {}, 'A new one'),
+      make('h3', {}, 'A new one'),
       form.element,
-      make('h4', {}, 'In use'),
+      make('h3', {}, 'In use'),
       this.#said,
       this.#list,
     );

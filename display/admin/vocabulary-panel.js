@@ -59,7 +59,8 @@ export class VocabularyPanel {
       path: room ? `/api/rooms/${room}/vocabulary` : '/api/vocabulary',
       listOf: (answer) => viewIn(answer).phrases,
       onAnswer: (answer) => this.#tell(viewIn(answer)),
-      saved: 'Saved. Captions show the phrases as told from now on; the engine listens for them once its vocabulary is ready.',
+      saved:
+        'Saved. Captions show the phrases as told from now on; the engine listens for them once its vocabulary is ready.',
       editor: {
         element: make(
           'div',
@@ -85,7 +86,7 @@ export class VocabularyPanel {
         room ? 'Those of the event count here, too.' : 'They count in every room.',
       ),
       saved.element,
-      make('h4', {}, 'Vocabularies of the engine'),
+      make('h3', {}, 'Vocabularies of the engine'),
       this.#states,
     );
   }
@@ -97,7 +98,11 @@ export class VocabularyPanel {
         'li',
         { 'data-state': state },
         make('strong', {}, `${language}: ${states[state] ?? state}`),
-        make('small', {}, [`${phrases} phrases`, ...(rooms ? [rooms.join(', ')] : []), why, hint].filter(Boolean).join('. ')),
+        make(
+          'small',
+          {},
+          [`${phrases} phrases`, ...(rooms ? [rooms.join(', ')] : []), why, hint].filter(Boolean).join('. '),
+        ),
       ),
     );
     const left = leftOut.map(({ phrase, language, message: why }) =>
