@@ -9,6 +9,7 @@ import { answerRefusal, Refused } from './api-access.ts';
 import { addActCalls } from './api-acts.ts';
 import { addAuditCalls } from './api-audit.ts';
 import { addCostCalls } from './api-costs.ts';
+import { addDescription } from './api-description.ts';
 import { addNowCalls } from './api-now.ts';
 import { addRoomCalls } from './api-rooms.ts';
 import { refused } from './api-routes.ts';
@@ -134,14 +135,11 @@ export function createApi(parts: ApiParts): OpenAPIHono {
   addSockets(app, rooms, access, parts.readersFull ?? (() => null));
   addPages(app, parts);
   app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
-  app.doc31('/openapi.json', {
-    openapi: '3.1.0',
-    info: {
-      title: 'Sala relay',
-      version: parts.version,
-      description:
-        'Rooms, tokens and transcripts. An admin token opens everything but audio; a read token, the captions of its room or of every room.',
-    },
+  addDescription(app, {
+    title: 'Sala relay',
+    version: parts.version,
+    description:
+      'Rooms, tokens and transcripts. An admin token opens everything but audio; a read token, the captions of its room or of every room.',
   });
 
   app.notFound((context) => answerRefusal(context, notFound));

@@ -1,0 +1,160 @@
+import type { TestRelay } from './programs.ts';
+
+/** What is there before the first call. */
+export interface World {
+  readonly relay: TestRelay;
+  /** Tokens of the room `hall`. */
+  readonly read: string;
+  readonly publish: string;
+}
+
+/** A call that is right, and how it is answered. */
+export interface Case {
+  readonly params?: Readonly<Record<string, string | number>>;
+  readonly query?: string;
+  readonly body?: unknown;
+  /** Of a body that is no JSON. */
+  readonly type?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Instead of the admin token; null: none. */
+  readonly token?: string | null;
+  readonly status: number;
+  /** Makes what the call needs; what it returns goes into the path. */
+  readonly prepare?: (world: World) => Promise<Record<string, string | number>>;
+}
+
+const hall = { room: 'hall' };
+const ok = { params: hall, status: 200 };
+const made =
+  (path: string, body: unknown) =>
+  async ({ relay }: World) => {
+    const { id } = await relay.call<{ id: string }>('POST', path, body);
+    return { id };
+  };
+const aRoom = async ({ relay }: World) => {
+  await relay.call('PUT', '/api/rooms/passing', {});
+  return { room: 'passing' };
+};
+const roomToken = made('/api/rooms/hall/tokens', { right: 'read' });
+const relayToken = made('/api/tokens', { right: 'read' });
+const talk = { title: 'Opera', speakers: ['Ada'], language: 'it-IT', start: 1_796_110_200_000, end: 1_796_113_800_000 };
+const rules = { replacements: [{ find: 'colour', replace: 'color' }], blocked: [{ word: 'damn', method: 'mask' }] };
+const phrases = { phrases: [{ phrase: 'web three', displayAs: 'Web3', language: 'en' }] };
+const file = (params = hall): Case[] => [
+  { params, status: 200 },
+  { params, query: 'from=2026-12-01T09:30:00Z&to=1796110200000&download=1', status: 200 },
+  { params, query: 'talk=t1', status: 200 },
+];
+const now: Case[] = [ok, { ...ok, query: 'lines=1&letters=8&hold=0' }];
+
+/** Right calls of every operation; one without any fails the contract's test. */
+export const cases: Readonly<Record<string, readonly Case[]>> = {
+  'GET /api/session': [{ status: 200 }],
+  'DELETE /api/session': [{ status: 204 }],
+  'GET /api/audit': [{ status: 200 }, { query: 'before=3&limit=1&room=hall', status: 200 }],
+  'GET /api/rooms': [{ status: 200 }],
+  'PUT /api/rooms/{room}': [
+    { params: { room: 'made' }, body: {}, status: 201 },
+    {
+      params: { room: 'made' },
+      body: {
+        ...{ name: 'Made', language: 'it-IT', engine: 'script:load', public: true, source: 'kit-1', restAfter: 5 },
+        recognition: { stability: 'low', speakerLabels: true },
+      },
+      status: 200,
+    },
+    { params: { room: 'made' }, body: { engine: 'pocketsphinx', language: 'it-IT' }, status: 409 },
+  ],
+  'GET /api/rooms/{room}': [ok],
+  'DELETE /api/rooms/{room}': [{ prepare: aRoom, status: 204 }],
+  'PUT /api/rooms/{room}/language': [{ ...ok, body: { language: 'en-US' } }],
+  'PUT /api/rooms/{room}/paused': [
+    { ...ok, body: { paused: true } },
+    { ...ok, body: { paused: false } },
+  ],
+  'POST /api/rooms/{room}/clear': [ok],
+  'GET /api/rooms/{room}/captions/newest': [ok, { ...ok, query: 'limit=2' }],
+  'PUT /api/rooms/{room}/captions/{seq}': [
+    { params: { ...hall, seq: 1 }, body: { text: 'better' }, status: 200 },
+    { params: { ...hall, seq: 2 }, body: { text: null }, status: 200 },
+    { params: { ...hall, seq: 9999 }, body: { text: 'none' }, status: 404 },
+  ],
+  'GET /api/rooms/{room}/talks': [ok],
+  'PUT /api/rooms/{room}/talks/{talk}': [
+    { params: { ...hall, talk: 't2' }, body: talk, status: 201 },
+    {
+      params: { ...hall, talk: 't2' },
+      body: { ...talk, start: '2026-12-01T09:30:00.000+01:00', end: '2026-12-01T09:15:00Z' },
+      status: 200,
+    },
+  ],
+  'DELETE /api/rooms/{room}/talks/{talk}': [
+    { params: { ...hall, talk: 't2' }, status: 204 },
+    { params: { ...hall, talk: 'never' }, status: 404 },
+  ],
+  'POST /api/rooms/{room}/tokens': [{ params: hall, body: { right: 'publish', label: 'kit' }, status: 201 }],
+  'GET /api/rooms/{room}/tokens': [ok],
+  'DELETE /api/rooms/{room}/tokens/{id}': [
+    { params: hall, prepare: roomToken, status: 204 },
+    { params: { ...hall, id: 'none' }, status: 404 },
+  ],
+  'POST /api/rooms/{room}/tokens/{id}/rotation': [
+    { params: hall, prepare: roomToken, body: { overlapHours: 1 }, status: 201 },
+    { params: { ...hall, id: 'none' }, body: {}, status: 404 },
+  ],
+  'GET /api/tokens': [{ status: 200 }],
+  'POST /api/tokens': [{ body: { right: 'admin', label: 'colleague' }, status: 201 }],
+  'DELETE /api/tokens/{id}': [{ prepare: relayToken, status: 204 }],
+  'POST /api/tokens/{id}/rotation': [{ prepare: relayToken, body: {}, status: 201 }],
+  'GET /api/rooms/{room}/transcript.json': [
+    ...file(),
+    { ...ok, query: 'limit=2&words=1' },
+    { ...ok, query: 'before=3&spokenBefore=1796110200000,42' },
+    { ...ok, query: 'spokenAfter=0,0&limit=1' },
+  ],
+  'GET /api/rooms/{room}/transcript.vtt': file(),
+  'GET /api/rooms/{room}/transcript.srt': file(),
+  'GET /api/rooms/{room}/transcript.txt': file(),
+  'GET /api/rooms/{room}/gaps': [ok],
+  'GET /api/rooms/{room}/now.txt': now,
+  'GET /api/rooms/{room}/now.json': now,
+  'GET /api/text-rules': [{ status: 200 }],
+  'PUT /api/text-rules': [{ body: rules, status: 200 }],
+  'GET /api/rooms/{room}/text-rules': [ok],
+  'PUT /api/rooms/{room}/text-rules': [{ ...ok, body: rules }],
+  'POST /api/text-rules/preview': [
+    { body: { text: 'a colour, damn it', language: 'en-US', room: 'hall', rules }, status: 200 },
+    { body: { text: 'a', room: 'nowhere' }, status: 404 },
+  ],
+  'GET /api/vocabulary': [{ status: 200 }],
+  'PUT /api/vocabulary': [{ body: phrases, status: 200 }],
+  'GET /api/rooms/{room}/vocabulary': [ok],
+  'PUT /api/rooms/{room}/vocabulary': [{ ...ok, body: phrases }],
+  'GET /api/costs': [{ status: 200 }],
+  'GET /healthz': [{ status: 200 }],
+  'GET /readyz': [{ status: 200 }],
+  'GET /metrics': [{ status: 200 }],
+  'GET /api/rooms/{room}/audio': [{ params: hall, status: 426 }],
+  'GET /api/rooms/{room}/captions': [{ params: hall, status: 426 }],
+};
+
+/** Those and the calls that hold a secret of this run. */
+export const casesOf = ({ relay, publish }: World): Readonly<Record<string, readonly Case[]>> => ({
+  ...cases,
+  'GET /api/rooms/{room}/source': [{ ...ok, token: publish }],
+  'POST /api/session': [
+    { body: { token: relay.adminToken }, headers: { origin: relay.url }, status: 200 },
+    { body: { token: relay.adminToken }, headers: { origin: 'https://elsewhere.example' }, status: 403 },
+  ],
+});
+
+/** What the app serves and nobody calls: pages, what they load, the description itself. */
+export const pages = [
+  '/',
+  '/admin',
+  '/rooms/:room',
+  '/rooms/:room/microphone',
+  '/relay/protocol.js',
+  '/display/*',
+  '/openapi.json',
+];
