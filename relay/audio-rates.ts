@@ -18,6 +18,8 @@ const maxRooms = 2000;
 export class AudioRates {
   readonly #perSecond: RateLimit;
   readonly #perDay: RateLimit;
+  /** Audio sockets that the relay closed, by close code. */
+  readonly closes = new Map<number, number>();
 
   /** @param now monotonic, ms */
   constructor({ maxAudioHours }: Partial<AudioRateLimits> = {}, now = () => performance.now()) {
@@ -26,6 +28,11 @@ export class AudioRates {
     const rate = { perMinute: (maxBacklogRate + maxLiveRate) * 60_000, atOnce: 2 * (backlogBurstMs + liveBurstMs) };
     this.#perSecond = new RateLimit(rate, now, maxRooms);
     this.#perDay = new RateLimit({ perMinute: dayMs / (24 * 60), atOnce: dayMs }, now, maxRooms);
+  }
+
+  /** Notes that the relay closed an audio socket, and with which of its codes. */
+  closed(code: number): void {
+    this.closes.set(code, (this.closes.get(code) ?? 0) + 1);
   }
 
   /** Whether a room may bring so much more; it is counted. @param audioMs its length */

@@ -235,6 +235,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     attempts,
     requests,
     connections,
+    rates,
     turns,
     spoolBytes: () => spool.bytes,
   });

@@ -2,6 +2,7 @@ import { Hono } from 'hono';
 import type { Counter, Gauge, Registry } from 'prom-client';
 import type { FailedAttempts } from './attempts.ts';
 import type { ReaderCounters } from './audience.ts';
+import type { AudioRates } from './audio-rates.ts';
 import type { Connections } from './connections.ts';
 import type { LiveRoom, LiveRooms } from './live.ts';
 import type { TranscriptTurns } from './transcript-turns.ts';
@@ -14,6 +15,7 @@ export interface MetricsSources {
   readonly attempts?: Pick<FailedAttempts, 'failed' | 'turnedAway' | 'bans'>;
   readonly requests?: { readonly refused: number };
   readonly connections?: Pick<Connections, 'dropped'>;
+  readonly rates?: Pick<AudioRates, 'closes'>;
   readonly turns: Pick<TranscriptTurns, 'taken' | 'refused' | 'cutOff'>;
   /** Bytes of audio on the relay's disk. */
   readonly spoolBytes: () => number;
@@ -72,7 +74,9 @@ class MetricsPage {
     this.#count('sala_reader_partials_dropped_total', 'Partials replaced before they were sent', partialsDropped);
     this.#count('sala_reader_levels_dropped_total', 'Levels that a slow reader missed', levelsDropped);
     this.#count('sala_readers_cut_off_total', 'Readers cut off because they were too slow', cutOff);
-    const { attempts, requests, connections } = this.#sources;
+    const { attempts, requests, connections, rates } = this.#sources;
+    for (const [code, count] of rates?.closes ?? [])
+      this.#count('sala_audio_closes_total', 'Audio sockets that the relay closed', count, { code: String(code) });
     this.#count('sala_failed_attempts_total', 'Tokens that open nothing', attempts?.failed ?? 0);
     this.#count('sala_bans_total', 'Addresses banned for wrong tokens', attempts?.bans ?? 0);
     this.#count('sala_attempts_turned_away_total', 'Wrong tokens of banned addresses', attempts?.turnedAway ?? 0);

@@ -347,6 +347,7 @@ export class Uplink implements Publisher {
 
   #close(code: number, reason: string): void {
     if (this.#closed) return;
+    this.#parts.rates?.closed(code);
     this.#parts.log.info(
       { event: 'source-closed', room: this.#room.name, device: this.#device, code, reason },
       'An audio socket is closed',
