@@ -45,10 +45,10 @@ export class TestBrowser {
     this.#chromium = chromium;
   }
 
-  /** @param given `scrollBars`: they are painted, and take the room they take in a browser that people use */
-  static async launch({ scrollBars = false } = {}): Promise<TestBrowser> {
+  /** @param given `scrollBars`: they are painted, and take the room they take in a browser that people use; `more` flags */
+  static async launch({ scrollBars = false, more = [] as readonly string[] } = {}): Promise<TestBrowser> {
     const ignoreDefaultArgs = scrollBars ? ['--hide-scrollbars'] : [];
-    return new TestBrowser(await chromium.launch({ executablePath, args: flags, headless: true, ignoreDefaultArgs }));
+    return new TestBrowser(await chromium.launch({ executablePath, args: [...flags, ...more], headless: true, ignoreDefaultArgs }));
   }
 
   /** Idempotent; closes every page that is still open. */

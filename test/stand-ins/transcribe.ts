@@ -9,7 +9,7 @@ import {
 import { performance } from 'node:perf_hooks';
 import { askedIn, wrongIn } from './transcribe-asked.ts';
 import type { Fault } from './transcribe-faults.ts';
-import { type HeardWord, NumberHearing, ScriptHearing } from './transcribe-hearing.ts';
+import { type HeardWord, type Hearing, NumberHearing, ScriptHearing } from './transcribe-hearing.ts';
 import { type Describe, Segmenter, type SegmentLimits } from './transcribe-segments.ts';
 import { refuse, type SessionLimits, StandInSession } from './transcribe-session.ts';
 import { type Credentials, emptyPayload, SignatureChain, verifyRequest } from './transcribe-signature.ts';
@@ -41,6 +41,8 @@ export interface StandInOptions {
   readonly limits?: Partial<StandInLimits>;
   /** Words said by the stream's time instead of the numbers heard in it. */
   readonly script?: readonly HeardWord[];
+  /** What else turns the audio of a stream into words. */
+  readonly hearing?: () => Hearing;
   /** Who says a word, in which language, and what the service would notice in it; nothing, unless told. */
   readonly describe?: Describe;
 }
@@ -65,7 +67,7 @@ export class TranscribeStandIn {
   limits: StandInLimits;
 
   readonly #credentials: Credentials;
-  readonly #script: readonly HeardWord[] | null;
+  readonly #hearing: () => Hearing;
   readonly #describe: Describe;
   readonly #connections = new Set<ServerHttp2Session>();
   readonly #waiting = new Map<number, ((session: StandInSession) => void)[]>();
@@ -75,11 +77,11 @@ export class TranscribeStandIn {
   #next: Fault[] = [];
   #every: Fault | null = null;
 
-  constructor({ port = 0, credentials = standInCredentials, limits = {}, script, describe }: StandInOptions = {}) {
+  constructor({ port = 0, credentials = standInCredentials, limits = {}, script, hearing, describe }: StandInOptions = {}) {
     this.#port = port;
     this.#credentials = credentials;
     this.limits = { ...standInLimits, ...limits };
-    this.#script = script ?? null;
+    this.#hearing = hearing ?? (() => (script ? new ScriptHearing(script) : new NumberHearing()));
     this.#describe = describe ?? (() => ({}));
   }
 
@@ -167,7 +169,7 @@ export class TranscribeStandIn {
       stream,
       headers,
       chain: new SignatureChain(request, this.#credentials, this.limits.maxSkewMs),
-      hearing: this.#script ? new ScriptHearing(this.#script) : new NumberHearing(),
+      hearing: this.#hearing(),
       segmenter: new Segmenter(this.limits, askedIn(headers), this.#describe),
       region: request.scope.split('/')[1] ?? '',
       limits: this.limits,
