@@ -149,10 +149,21 @@ export class Access {
     };
   }
 
-  /** Logs a browser out: its session, and every socket that it opened. @returns the `Set-Cookie` to answer with */
-  logout({ cookie, origin }: Credentials): string {
+  /**
+   * Logs a browser out: its session, and every socket that it opened.
+   * @returns the `Set-Cookie` to answer with, where a page of ours asked; null admission: nobody was logged in
+   */
+  logout(credentials: Credentials): { admission: Admission | null; setCookie: string | null } | Refusal {
+    const { token, cookie, origin } = credentials;
+    const { origins } = this.#parts;
+    const admission = this.decide(credentials, 'admin', null);
+    if (token !== null) return 'status' in admission ? admission : { admission, setCookie: null };
+    if (origin !== undefined && !origins.has(origin)) return this.#foreign();
+    if ('status' in admission && admission.status !== 401) return admission;
     this.#endCookie(cookie, origin);
-    return writeSessionCookie('', 0, this.#parts.origins, origin);
+    // Who is not logged in any more is not to be told so again.
+    const setCookie = writeSessionCookie('', 0, origins, origin);
+    return { admission: 'status' in admission ? null : admission, setCookie };
   }
 
   /** What an admission rests on is in use. */

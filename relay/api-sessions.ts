@@ -72,14 +72,10 @@ export function addSessionCalls(app: OpenAPIHono, rooms: LiveRooms, access: Acce
       responses: { 204: { description: 'Nobody is logged in here any more' }, ...refused(401, 403) },
     }),
     (context) => {
-      const credentials = credentialsOf(context, access);
-      const admission = access.decide(credentials, 'admin', null);
-      // Who is not logged in is not to be told so again; the cookie goes in any case.
-      if ('status' in admission && !(credentials.token === null && admission.status === 401))
-        throw new Refused(admission);
-      if (!('status' in admission)) context.set('admission', admission);
-      const setCookie = credentials.token === null ? { 'set-cookie': access.logout(credentials) } : {};
-      return context.body(null, 204, setCookie);
+      const done = access.logout(credentialsOf(context, access));
+      if ('status' in done) throw new Refused(done);
+      if (done.admission) context.set('admission', done.admission);
+      return context.body(null, 204, done.setCookie === null ? {} : { 'set-cookie': done.setCookie });
     },
   );
 }

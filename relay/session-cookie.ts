@@ -17,9 +17,10 @@ export function readSessionCookie(
   origin: string | undefined,
 ): string | null {
   const cookies = (header ?? '').split(';').map((each) => each.trim().split(/=(.*)/s, 2));
-  // A page's own scheme decides. Without an origin the weaker name counts only where the stronger one is missing.
-  const isEither = origin === undefined && origins.uses('https') && origins.uses('http');
-  const names: (keyof typeof cookieNames)[] = isEither ? ['https', 'http'] : [schemeOf(origins, origin)];
+  // A page's own scheme decides. Where that is not known the weaker name counts only where the stronger one is missing.
+  const names = (['https', 'http'] as const).filter((each) =>
+    origin !== undefined && origins.has(origin) ? each === schemeOf(origins, origin) : origins.uses(each),
+  );
   for (const name of names) {
     const values = cookies.filter(([key]) => key === cookieNames[name]).map(([, value = '']) => value);
     if (values.length > 0) return values.length === 1 ? (values[0] ?? null) : null;

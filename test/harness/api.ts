@@ -90,7 +90,7 @@ export class TestApi {
     });
     const text = await response.text();
     const isJson = response.headers.get('content-type')?.startsWith('application/json');
-    const value: unknown = isJson ? JSON.parse(text) : text;
+    const value: unknown = isJson && text ? JSON.parse(text) : text;
     return { status: response.status, headers: response.headers, body: value, text };
   }
 }
