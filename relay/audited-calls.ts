@@ -42,6 +42,9 @@ const acts: Readonly<Record<string, string>> = {
 /** They change nothing. */
 const questions = new Set(['POST /api/text-rules/preview']);
 
+/** Their body is nothing but a secret. */
+const secrets = new Set(['POST /api/session']);
+
 /** Of a body, what may stand in the log as it is. All else is only named: it may be a secret, or what was said. */
 const plain = new Set(
   'name language engine public source restAfter paused right label expires overlapHours act minutes start end kind'.split(
@@ -60,7 +63,8 @@ export function auditedCalls(audit: Pick<Audit, 'note'>, { addresses }: Pick<Acc
     const call = `${req.method} ${routePath(context, -1)}`;
     if (!admission || questions.has(call)) return;
     const { room, ...named }: Readonly<Record<string, string>> = req.param();
-    const detail = { ...named, ...(await toldOf(context)), ...context.get('told') };
+    const body = secrets.has(call) ? {} : await toldOf(context);
+    const detail = { ...named, ...body, ...context.get('told') };
     audit.note({
       actor: admission.actor,
       address: addresses.ofCall(context).address,

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import {
   copyFileSync,
   openSync,
@@ -14,8 +14,10 @@ import {
 import { join } from 'node:path';
 import BetterSqlite from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { AdminSessions } from '../relay/admin-sessions.ts';
+import { Audit } from '../relay/audit.ts';
 import { CaptionLog } from '../relay/captions.ts';
-import { type Database, openDatabase, ownerId, relayId } from '../relay/database.ts';
+import { type Database, migrations, openDatabase, ownerId, relayId } from '../relay/database.ts';
 import { Database as Handle, isDiskFault } from '../relay/database-handle.ts';
 import { Rooms } from '../relay/rooms.ts';
 import { Spool, spoolLimits } from '../relay/spool.ts';
@@ -171,6 +173,71 @@ describe.each(damages)('a database that is %s while the relay runs', (_, damage)
       { from: 4800, to: 6400, reason: 'source-lost' },
     ]);
   });
+});
+
+test('what organizers did and who is logged in outlive a database that is damaged while the relay runs', async () => {
+  roomsOf().put('hall', {});
+  const tokens = new Tokens(db);
+  const audit = new Audit(db, { info: () => {} });
+  const sessions = new AdminSessions(db, tokens, Buffer.alloc(32));
+  const note = (act: string) => audit.note({ actor: 'schedule', address: '', act, room: null, detail: {} });
+  const told = (of: Audit) => of.list({ limit: 10 }).entries.map(({ act }) => act);
+  note('copied');
+  expect(db.updateCopy()).toBe(true);
+  note('since then');
+  const { cookie } = sessions.begin(null);
+  db.pragma('wal_checkpoint(TRUNCATE)');
+  overwrite();
+  await until(() => db.updateCopy() || undefined, { what: 'a new copy' });
+  expect(db.renewal).not.toBeNull();
+  note('afterwards');
+  sessions.sweep();
+  expect(told(audit)).toEqual(['afterwards', 'since then', 'copied']);
+  reopen();
+  expect(told(new Audit(db, { info: () => {} }))).toEqual(['afterwards', 'since then', 'copied']);
+  expect(new AdminSessions(db, new Tokens(db), Buffer.alloc(32)).find(cookie)).not.toBeNull();
+});
+
+/** What each released step knew of tokens: they are the same columns. */
+const steps = migrations.slice(1).map((_, i) => i + 1);
+
+test.each(steps)('a database of schema %i comes up to date, and its tokens open what they opened', (version) => {
+  const before = temporaryFolder();
+  const secrets = { publish: `pub_0123456789ab_${'A'.repeat(43)}`, read: `sub_ba9876543210_${'B'.repeat(43)}` };
+  const old = new BetterSqlite(join(before.path, 'relay.db'));
+  for (const sql of migrations.slice(0, version)) old.exec(sql);
+  old.pragma(`user_version = ${version}`);
+  old.exec(`INSERT INTO rooms (name, settings, log, created_ms) VALUES ('hall', '{}', 'log', 1)`);
+  for (const [access, secret] of Object.entries(secrets))
+    old
+      .prepare(
+        `INSERT INTO tokens (id, room, access, label, hash, created_ms, last_used_ms) VALUES (?, 'hall', ?, 'old', ?, 5, 7)`,
+      )
+      .run(secret.slice(4, 16), access, createHash('sha256').update(secret).digest());
+  old.close();
+  const now = openDatabase(before.path);
+  try {
+    const tokens = new Tokens(now);
+    for (const [access, secret] of Object.entries(secrets))
+      expect(tokens.identify(secret)).toEqual({
+        ...{ id: secret.slice(4, 16), room: 'hall', access, label: 'old', expiresMs: null },
+      });
+    expect(tokens.list('hall')).toMatchObject([
+      { access: 'publish', createdMs: 5, expiresMs: null, successor: null },
+      { access: 'read', createdMs: 5, expiresMs: null, successor: null },
+    ]);
+    const next = tokens.rotate('hall', secrets.publish.slice(4, 16), 0);
+    expect(tokens.identify(secrets.publish)).toBeNull();
+    expect(tokens.identify(next?.token ?? '')).toMatchObject({ room: 'hall', access: 'publish' });
+    expect(tokens.create(null, 'admin', '').token).toMatch(/^adm_/);
+    expect(now.updateCopy()).toBe(true);
+    new Rooms(now, { language: 'en-US', engine: 'script:load' }).delete('hall');
+    expect(tokens.identify(secrets.read)).toBeNull();
+    expect(now.prepare('PRAGMA foreign_key_check').all()).toEqual([]);
+  } finally {
+    now.close();
+    before.remove();
+  }
 });
 
 describe('the copy', () => {
