@@ -236,6 +236,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     requests,
     connections,
     rates,
+    rights,
     turns,
     spoolBytes: () => spool.bytes,
   });

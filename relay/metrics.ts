@@ -16,6 +16,10 @@ export interface MetricsSources {
   readonly requests?: { readonly refused: number };
   readonly connections?: Pick<Connections, 'dropped'>;
   readonly rates?: Pick<AudioRates, 'closes'>;
+  readonly rights?: {
+    readonly audit: { readonly waiting: number; readonly lost: number };
+    readonly sessions: { readonly count: number };
+  };
   readonly turns: Pick<TranscriptTurns, 'taken' | 'refused' | 'cutOff'>;
   /** Bytes of audio on the relay's disk. */
   readonly spoolBytes: () => number;
@@ -74,7 +78,7 @@ class MetricsPage {
     this.#count('sala_reader_partials_dropped_total', 'Partials replaced before they were sent', partialsDropped);
     this.#count('sala_reader_levels_dropped_total', 'Levels that a slow reader missed', levelsDropped);
     this.#count('sala_readers_cut_off_total', 'Readers cut off because they were too slow', cutOff);
-    const { attempts, requests, connections, rates } = this.#sources;
+    const { attempts, requests, connections, rates, rights } = this.#sources;
     for (const [code, count] of rates?.closes ?? [])
       this.#count('sala_audio_closes_total', 'Audio sockets that the relay closed', count, { code: String(code) });
     this.#count('sala_failed_attempts_total', 'Tokens that open nothing', attempts?.failed ?? 0);
@@ -82,6 +86,9 @@ class MetricsPage {
     this.#count('sala_attempts_turned_away_total', 'Wrong tokens of banned addresses', attempts?.turnedAway ?? 0);
     this.#count('sala_requests_refused_total', 'HTTP requests above the rate of an address', requests?.refused ?? 0);
     this.#count('sala_connections_dropped_total', 'Connections beyond the limits', connections?.dropped ?? 0);
+    this.#set('sala_admin_sessions', 'Browsers that are logged in', rights?.sessions.count ?? 0);
+    this.#set('sala_audit_waiting', 'Acts that wait for the disk', rights?.audit.waiting ?? 0);
+    this.#count('sala_audit_lost_total', 'Acts that are in the journal alone', rights?.audit.lost ?? 0);
     this.#set('sala_transcripts', 'Transcripts that are being read', turns.taken);
     this.#count('sala_transcripts_refused_total', 'Transcripts refused because too many were read', turns.refused);
     this.#count(

@@ -286,6 +286,9 @@ describe('acts of organizers', () => {
     api.rooms.db.pragma('query_only = ON');
     const mine = await cookie();
     expect((await api.send('POST', '/api/rooms/verdi/clear', { headers: { cookie: mine, origin } })).status).toBe(200);
+    const { text } = await api.ask('GET', '/metrics');
+    for (const line of ['sala_audit_waiting 2', 'sala_audit_lost_total 0', 'sala_admin_sessions 1'])
+      expect(text.split('\n')).toContain(line);
     expect(await entries()).toMatchObject([{ act: 'cleared the screens' }, { act: 'logged in' }]);
     expect(await api.ask('POST', '/api/tokens', { right: 'read' })).toMatchObject({
       status: 503,

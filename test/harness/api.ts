@@ -66,7 +66,8 @@ export class TestApi {
     this.costs = freeOfCharge(rooms.db);
     this.talks = new Talks(rooms.db);
     const { health, costs, talks } = this;
-    this.metrics = new Metrics({ rooms, readers: new Readers(), doors: { refusals }, turns, spoolBytes: () => 4096 });
+    const sources = { rooms, readers: new Readers(), doors: { refusals }, turns, rights: this.rights };
+    this.metrics = new Metrics({ ...sources, spoolBytes: () => 4096 });
     this.app = createApi({
       ...{ rooms, rights: this.rights, health, costs, talks, log, turns, metrics: this.metrics },
       textRules: new TextRuleBook(rooms.db, log),
