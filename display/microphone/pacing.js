@@ -16,6 +16,8 @@ export class BacklogWindow {
   #starting = true;
   /** Least delay of each second. @type {{ atMs: number, delayMs: number }[]} */
   #base = [];
+  /** Of the last two acknowledgements: a relay confirms in batches, so that one alone may come late for nothing. */
+  #recent = [0, 0];
 
   /** Bytes of backlog that may be in flight. */
   get bytes() {
@@ -28,7 +30,8 @@ export class BacklogWindow {
     if (last && nowMs - last.atMs < 1000) last.delayMs = Math.min(last.delayMs, delayMs);
     else this.#base.push({ atMs: nowMs, delayMs });
     this.#base = this.#base.filter(({ atMs }) => nowMs - atMs <= baseWindowMs);
-    const queueingMs = delayMs - Math.min(...this.#base.map((each) => each.delayMs));
+    this.#recent = [this.#recent[1] ?? 0, delayMs];
+    const queueingMs = Math.min(...this.#recent) - Math.min(...this.#base.map((each) => each.delayMs));
     if (queueingMs > targetMs / 2) this.#starting = false;
     let next = this.#bytes;
     if (queueingMs > targetMs) next *= Math.max(0.5, targetMs / queueingMs);

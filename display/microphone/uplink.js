@@ -16,8 +16,20 @@ import { Session } from './session.js';
  */
 
 /**
+ * What is used of a browser's WebSocket.
+ * @typedef {object} Socket
+ * @property {BinaryType} binaryType
+ * @property {number} bufferedAmount
+ * @property {((event: Event) => void) | null} onopen
+ * @property {((event: MessageEvent) => void) | null} onmessage
+ * @property {((event: CloseEvent) => void) | null} onclose
+ * @property {(data: string | Uint8Array<ArrayBuffer>) => void} send
+ * @property {(code: number) => void} close
+ */
+
+/**
  * @typedef {object} UplinkHost what the browser is to an uplink
- * @property {() => WebSocket} open throws where address or token cannot be used at all
+ * @property {() => Socket} open throws where address or token cannot be used at all
  * @property {() => Promise<boolean>} isRefused whether the relay says that this link opens nothing; never throws
  * @property {() => number} now monotonic, ms
  * @property {() => number} random
@@ -61,7 +73,7 @@ export class Uplink {
   #options;
   #host;
   #buffer;
-  /** @type {WebSocket | null} */
+  /** @type {Socket | null} */
   #socket = null;
   /** @type {Session | null} */
   #session = null;
@@ -160,7 +172,7 @@ export class Uplink {
     this.#leave();
     if (!this.#isRunning) return;
     const { host } = this.#options;
-    /** @type {WebSocket} */
+    /** @type {Socket} */
     let socket;
     try {
       socket = host.open();
@@ -183,7 +195,7 @@ export class Uplink {
     this.#watch();
   }
 
-  /** @param {WebSocket} socket */
+  /** @param {Socket} socket */
   #greet(socket) {
     const { host, buffer, device, health, onChange } = this.#options;
     // Of a room that is another source's, only what was recorded before is handed in.
