@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { relayOptions } from '../relay/options.ts';
+import { readConfiguration } from '../systemd/configuration.ts';
 import { FreshInstance } from './harness/fresh-instance.ts';
 
 let machine: FreshInstance;
@@ -44,6 +46,24 @@ describe('the first start of a machine', () => {
     const places = order.map((what) => calls.findIndex((call) => call.includes(what)));
     expect(places).not.toContain(-1);
     expect(places).toEqual(places.toSorted((a, b) => a - b));
+  });
+
+  test('gives the relay settings that it understands, all of them', () => {
+    machine.start();
+    const env = Object.fromEntries(
+      machine
+        .read('etc/sala/relay.env')
+        .trim()
+        .split('\n')
+        .map((line): [string, string] => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+    );
+    const known = Object.keys(relayOptions.shape).map(
+      (key) => `SALA_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`,
+    );
+    expect(Object.keys(env).filter((name) => !known.includes(name))).toEqual(['AWS_REGION']);
+    const given = { ...env, SALA_DATA_DIR: 'data', SALA_ADMIN_TOKEN_FILE: 'token' };
+    const read = readConfiguration(relayOptions, { usage: '', summary: '' }, [], given);
+    expect(read).toHaveProperty('settings.origin', ['https://sala.example.org']);
   });
 
   test('keeps the admin token from everybody but root, and out of what is said', () => {
