@@ -17,6 +17,7 @@ import { createApi } from './api.ts';
 import { FailedAttempts } from './attempts.ts';
 import { AudioRates } from './audio-rates.ts';
 import { Backfill } from './backfill.ts';
+import { runBackup } from './backup.ts';
 import { DailyBudget } from './budget.ts';
 import { Check, readSpeech } from './check.ts';
 import { Connections, httpServerOptions } from './connections.ts';
@@ -34,7 +35,15 @@ import { LegacyReaders } from './legacy-readers.ts';
 import type { LiveRoom } from './live.ts';
 import { LiveFeed } from './live-feed.ts';
 import { createMetricsApp, Metrics } from './metrics.ts';
-import { type CheckingOptions, checkingOptions, checkOptions, type RelayOptions, relayOptions } from './options.ts';
+import {
+  type BackupOptions,
+  backupOptions,
+  type CheckingOptions,
+  checkingOptions,
+  checkOptions,
+  type RelayOptions,
+  relayOptions,
+} from './options.ts';
 import { Origins } from './origins.ts';
 import { checkPages } from './pages.ts';
 import { Readers } from './publish.ts';
@@ -95,8 +104,16 @@ async function startCheck(options: CheckingOptions, env: NodeJS.ProcessEnv): Pro
   return { done, stop };
 }
 
+/** `--backup` and `--restore`. */
+async function startBackup(options: BackupOptions): Promise<Running> {
+  const done = await runBackup(options);
+  process.stdout.write(`${done}\n`);
+  return { done: Promise.resolve(), stop: async () => {} };
+}
+
 async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Running> {
   if (options.check) return startCheck(options, env);
+  if (options.backup !== undefined || options.restore !== undefined) return startBackup(options);
   const { adminToken } = checkOptions(options);
   const logs = createLog(options.logLevel);
   const log = logs('relay');
@@ -331,5 +348,9 @@ const words = {
 };
 const program: Program<typeof relayOptions> = { ...words, settings: relayOptions, start };
 const checkProgram: Program<typeof checkingOptions> = { ...words, settings: checkingOptions, start: startCheck };
+const backupProgram: Program<typeof backupOptions> = { ...words, settings: backupOptions, start: startBackup };
+const isBackup = process.argv.some((each) => /^--(backup|restore)(=|$)/.test(each));
 
-await (process.argv.includes('--check') ? run(checkProgram, process) : run(program, process));
+if (process.argv.includes('--check')) await run(checkProgram, process);
+else if (isBackup) await run(backupProgram, process);
+else await run(program, process);

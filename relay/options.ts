@@ -164,6 +164,12 @@ export const relayOptions = z.object({
   check: toggle(false).meta({
     description: 'says in words whether captions would work, by a sentence of English speech, and ends',
   }),
+  backup: file
+    .optional()
+    .meta(text('writes the database of --data-dir, also of a running relay, into that new file, and ends', 'FILE')),
+  restore: file
+    .optional()
+    .meta(text('puts such a file in place as the database of --data-dir, which must have none, and ends', 'FILE')),
   logLevel: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .default('info')
@@ -178,6 +184,10 @@ export const checkingOptions = relayOptions.extend({
   adminTokenFile: file.optional().meta(adminTokenFile),
 });
 export type CheckingOptions = z.output<typeof checkingOptions>;
+
+/** The same for `--backup` and `--restore`, which open no port. */
+export const backupOptions = relayOptions.extend({ adminTokenFile: file.optional().meta(adminTokenFile) });
+export type BackupOptions = z.output<typeof backupOptions>;
 
 /**
  * What reading alone can show to be wrong beyond each setting's own form; reads the admin token.

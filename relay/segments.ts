@@ -6,6 +6,9 @@ import { sampleRate } from './protocol.js';
 export const segmentSamples = 600 * sampleRate;
 const maxOpenFiles = 4;
 
+/** The name of the file that holds `[index * segmentSamples, (index + 1) * segmentSamples)`. */
+export const segmentFile = (index: number) => `${String(index).padStart(6, '0')}.pcm`;
+
 export interface Piece {
   readonly position: number;
   /** Whole sample frames of the stream's format. */
@@ -116,7 +119,7 @@ export class Segments {
   }
 
   #path(index: number): string {
-    return join(this.#folder, `${String(index).padStart(6, '0')}.pcm`);
+    return join(this.#folder, segmentFile(index));
   }
 
   async #file(index: number): Promise<FileHandle> {

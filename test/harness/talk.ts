@@ -162,6 +162,16 @@ export class Talk {
     this.#parts = { ...this.parts, relay: made, device, publish, read };
   }
 
+  /** The relay dies and starts on another disk with what was restored there: same room, same tokens. */
+  async restoreRelay(restore: (dataDir: string) => void): Promise<void> {
+    const { relay, url } = this.parts;
+    relay.program.kill('SIGKILL');
+    await relay.program.exit;
+    this.#relayDir = this.path(`relay-${Date.now()}`);
+    restore(this.#relayDir);
+    this.parts.relay = await this.#startRelay(url, relay.port);
+  }
+
   /** Waits until nothing but a running mixer's newest audio is left to be sent or captioned, for 3 s. */
   async settled(timeoutMs = 60_000): Promise<void> {
     let count = -1;
