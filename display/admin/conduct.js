@@ -9,7 +9,8 @@ const extendMinutes = 10;
 
 /**
  * @typedef {{ id: string, title: string }} OnTalk
- * @typedef {{ talk: OnTalk | null, held: boolean, until: number | null, next?: (OnTalk & { start: number }) | null }} Conducted
+ * @typedef {{ talk: OnTalk | null, held: boolean, until: number | null, next?: (OnTalk & { start: number }) | null, message?: string }} Conducted
+ *   `message`: why the talk's language could not be assigned
  */
 
 export class Conduct {
@@ -18,6 +19,7 @@ export class Conduct {
   #path;
   #now = make('p', { class: 'now' });
   #next = make('p', { class: 'hint' });
+  #fault = make('p', { class: 'error', hidden: '' });
   #said = make('p', { class: 'said', role: 'status' });
 
   /** @param {{ call: import('./call.js').Call, room: string }} parts */
@@ -28,6 +30,7 @@ export class Conduct {
       'section',
       { 'aria-label': 'What is on', class: 'conduct' },
       this.#now,
+      this.#fault,
       this.#next,
       make(
         'div',
@@ -51,9 +54,11 @@ export class Conduct {
   }
 
   /** @param {Conducted} conducted */
-  update({ talk, held, until, next = null }) {
+  update({ talk, held, until, next = null, message = '' }) {
     const to = until === null ? '' : `, until ${momentIn(until)}`;
     tell(this.#now, talk ? `On now: ${talk.title}${held ? ', held until you go on' : to}` : 'No talk is on.');
+    tell(this.#fault, message);
+    this.#fault.hidden = message === '';
     tell(this.#next, next ? `Next: ${next.title}, ${momentIn(next.start)}` : '');
   }
 

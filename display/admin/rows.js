@@ -51,12 +51,19 @@ export class Rows {
   put(values) {
     this.#rows = [];
     this.#list.replaceChildren();
-    for (const value of values) this.add(value);
+    for (const value of values) this.#append(value);
     this.#number();
   }
 
   /** @param {object} value @returns {CellField | undefined} its first field */
   add(value) {
+    const first = this.#append(value);
+    this.#number();
+    return first;
+  }
+
+  /** @param {object} value */
+  #append(value) {
     const fields = this.#cells();
     const given = new Map(Object.entries(value));
     for (const field of fields) if (given.has(field.name)) field.type(given.get(field.name));
@@ -72,7 +79,6 @@ export class Rows {
     const row = { element: make('div', { role: 'group' }, ...fields.map(({ element }) => element), out), fields };
     this.#rows.push(row);
     this.#list.append(row.element);
-    this.#number();
     return fields[0];
   }
 
@@ -82,6 +88,12 @@ export class Rows {
     });
     this.#count.textContent =
       this.#rows.length === 0 ? `There is no ${this.#what} yet.` : `${this.#rows.length} in the list.`;
+  }
+
+  /** Several at once. @param {readonly object[]} values */
+  addAll(values) {
+    for (const value of values) this.#append(value);
+    this.#number();
   }
 
   /** Nothing is wrong, as far as is known. */

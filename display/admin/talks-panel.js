@@ -10,7 +10,7 @@ import { stretchIn, zone } from './times.js';
 
 /**
  * @typedef {{ id: string, title: string, speakers: string[], language: string | null, start: number, end: number,
- *   source?: string | null }} TalkView
+ *   source?: 'hand' | 'schedule' }} TalkView
  */
 
 /** An id that nobody has to type. */
@@ -113,7 +113,7 @@ export class TalksPanel {
       stretchIn(start, end),
       ...speakers,
       ...(language ? [language] : []),
-      ...(source ? ['by the schedule'] : []),
+      ...(source === 'schedule' ? ['of the schedule'] : []),
     ];
     const out = sureButton({
       text: 'Delete',

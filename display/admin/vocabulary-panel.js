@@ -51,7 +51,8 @@ export class VocabularyPanel {
   constructor({ call, room }) {
     const pasted = make('textarea', { rows: '3', 'aria-label': 'Phrases to add, one a line' });
     const add = button('Add these lines', () => {
-      for (const line of pasted.value.split('\n')) if (line.trim()) this.#rows.add({ phrase: line.trim() });
+      const lines = pasted.value.split('\n').map((line) => line.trim());
+      this.#rows.addAll(lines.filter(Boolean).map((phrase) => ({ phrase })));
       pasted.value = '';
     });
     const saved = new SavedList({
