@@ -40,7 +40,7 @@ test('a token in an address stands in nothing that the relay writes, whatever is
   const answers: string[] = [];
   const statuses = new Set<number>();
   for (const token of [read, publish, wrong, relay.adminToken])
-    for (const what of ['now.txt', 'now.json', 'now.xml', 'transcript.txt', 'captions'])
+    for (const what of ['now.txt', 'now.json', 'now.xml', 'transcript.txt', 'captions', 'audio'])
       for (const room of ['hall', 'nowhere', 'No%20Room', '..%2f..'])
         for (const rest of ['', '&lines=x&letters=', '&%zz=%', `&lines=${token}`, `&${token}`, `&token=${token}`]) {
           const answer = await fetch(`${relay.url}/api/rooms/${room}/${what}?token=${token}${rest}`, {
