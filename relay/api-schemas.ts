@@ -62,6 +62,16 @@ export const talkOn = z.object({
   start: z.number().describe('Room time in ms since 1970'),
   end: z.number(),
 });
+const conductedTalk = talkOn.extend({ language: z.string().nullable() });
+export const conductView = z
+  .object({
+    talk: conductedTalk.nullable().describe('The talk that is going on, with the times that it has in truth'),
+    held: z.boolean().describe('It stays on until the next one is called'),
+    until: z.number().nullable().describe('Room time; of a held talk, when holding ends by itself'),
+    next: conductedTalk.nullable(),
+    message: z.string().describe('Why its language could not be assigned; empty: it was'),
+  })
+  .openapi('Conduct');
 export const alarm = z
   .object({
     code: z.string(),
@@ -85,6 +95,7 @@ export const roomView = z
     log: z.string().describe('Id of the caption log'),
     seq: z.number().int().describe('Newest seq of the log'),
     talk: talkOn.nullable().describe('What is on by the schedule'),
+    conduct: conductView,
     readers: z.number().int().describe('Screens, phones and other readers that are connected'),
     lastWords: z
       .object({ text: z.string(), at: z.number() })

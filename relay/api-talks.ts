@@ -4,8 +4,9 @@ import { existing, needs, Refused } from './api-access.ts';
 import { body, json, refused, withToken } from './api-routes.ts';
 import { moment, roomParameters, talkId } from './api-schemas.ts';
 import type { LiveRooms } from './live.ts';
+import { namesIn, ordinaryWords } from './schedule/names.ts';
 import { language } from './settings.ts';
-import { maxTalks, type ScheduledTalk, type Talks } from './talks.ts';
+import { type KeptTalk, maxTalks, type Talks } from './talks.ts';
 
 const maxTalkMs = 24 * 3_600_000;
 
@@ -47,12 +48,14 @@ const talkView = z
     language: z.string().nullable(),
     start: z.number().describe('Room time in ms since 1970'),
     end: z.number(),
+    source: z.enum(['hand', 'schedule']).describe('An import of the schedule leaves alone what was set by hand'),
   })
   .openapi('Talk');
 const talkList = z.object({ talks: z.array(talkView) }).openapi('Talks');
 
-const viewOf = ({ id, title, speakers, language, start, end }: ScheduledTalk): z.input<typeof talkView> => ({
-  ...{ id, title, language, start, end },
+type TalkFields = Omit<KeptTalk, 'names'>;
+const viewOf = ({ id, title, speakers, language, start, end, source }: TalkFields): z.input<typeof talkView> => ({
+  ...{ id, title, language, start, end, source },
   speakers: [...speakers],
 });
 
@@ -90,7 +93,7 @@ export function addTalkCalls(app: OpenAPIHono, rooms: LiveRooms, talks: Talks, a
       method: 'put',
       path: '/api/rooms/{room}/talks/{talk}',
       summary: 'Makes a talk or takes the place of all of it',
-      description: `A room has at most ${maxTalks}.`,
+      description: `A room has at most ${maxTalks}. A talk of the imported schedule is set by hand from then on.`,
       request: { params: talkParameters, ...body(given) },
       responses: {
         200: json(talkView, 'Changed'),
@@ -101,8 +104,9 @@ export function addTalkCalls(app: OpenAPIHono, rooms: LiveRooms, talks: Talks, a
     (context) => {
       const { room, talk: id } = context.req.valid('param');
       const { name } = existing(rooms, room).record;
-      const talk = { id, ...context.req.valid('json') };
-      const isNew = talks.put(name, talk);
+      const talk = { id, ...context.req.valid('json'), source: 'hand' as const };
+      const ordinary = ordinaryWords(talks.of(name).map(({ title }) => title));
+      const isNew = talks.put(name, talk, namesIn(talk, ordinary));
       return isNew ? context.json(viewOf(talk), 201) : context.json(viewOf(talk), 200);
     },
   );

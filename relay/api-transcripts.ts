@@ -50,9 +50,10 @@ export function addTranscriptCalls(
     { talk: id, ...query }: TranscriptQuery & Asked,
   ): Promise<TranscriptQuery> => {
     if (id === undefined) return query;
-    const talk = talks.get(record.name, id);
+    const stretches = talks.stretches(record.name, Date.now());
+    const talk = stretches.find((each) => each.id === id);
     if (!talk) throw unknownTalk(record.name, id);
-    const { from, to } = await stretchOf(talk, talks.of(record.name), log.spoken, setImmediate);
+    const { from, to } = await stretchOf(talk, stretches, log.spoken, setImmediate);
     return { ...query, from: Math.max(from, query.from ?? from), to: Math.min(to, query.to ?? to) };
   };
   const reader = {

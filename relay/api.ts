@@ -8,11 +8,13 @@ import { type ClientAddresses, unknownAddress } from './addresses.ts';
 import { answerRefusal, Refused } from './api-access.ts';
 import { addActCalls } from './api-acts.ts';
 import { addAuditCalls } from './api-audit.ts';
+import { addConductCalls } from './api-conduct.ts';
 import { addCostCalls } from './api-costs.ts';
 import { addDescription } from './api-description.ts';
 import { addNowCalls } from './api-now.ts';
 import { addRoomCalls } from './api-rooms.ts';
 import { refused } from './api-routes.ts';
+import { addScheduleCalls } from './api-schedule.ts';
 import { errorSchema, roomParameters } from './api-schemas.ts';
 import { addSessionCalls } from './api-sessions.ts';
 import { addSockets, type ReadersFull } from './api-sockets.ts';
@@ -24,6 +26,7 @@ import { addTokenCalls } from './api-tokens.ts';
 import { addTranscriptCalls } from './api-transcripts.ts';
 import { addVocabularyCalls } from './api-vocabularies.ts';
 import { auditedCalls } from './audited-calls.ts';
+import type { Conduct } from './conduct.ts';
 import type { Costs } from './costs.ts';
 import type { RelayHealth } from './health.ts';
 import type { LiveRooms } from './live.ts';
@@ -32,6 +35,8 @@ import type { RateLimit } from './rate.ts';
 import { badRequest, type Refusal, tooManyRequests } from './refusal.ts';
 import type { Rights } from './rights.ts';
 import { RoomViews } from './room-views.ts';
+import type { Schedule } from './schedule/schedule.ts';
+import { scheduleLimits } from './schedule/schedule-file.ts';
 import type { Talks } from './talks.ts';
 import type { TextRuleBook } from './text-rule-book.ts';
 import { TranscriptTurns } from './transcript-turns.ts';
@@ -48,6 +53,8 @@ export interface ApiParts {
   readonly readersFull?: ReadersFull;
   readonly textRules: TextRuleBook;
   readonly talks: Talks;
+  readonly schedule: Schedule;
+  readonly conduct: Conduct;
   readonly vocabularies: Vocabularies;
   readonly costs: Costs;
   readonly health: Pick<RelayHealth, 'live' | 'ready'>;
@@ -67,6 +74,9 @@ const statuses: Readonly<Record<string, Refusal['status']>> = {
   'token-past': 400,
   'room-unknown': 404,
   'settings-conflict': 409,
+  'schedule-invalid': 400,
+  'schedule-none': 409,
+  'talk-none': 409,
   'talks-full': 409,
   'token-rotating': 409,
   'tokens-full': 409,
@@ -114,8 +124,11 @@ export function createApi(parts: ApiParts): OpenAPIHono {
       onMethodNotAllowed: (context, methods) => answerRefusal(context, wrongMethod(context.req.method, methods)),
     }),
   );
-  const [usual, long] = [limited(maxBodyBytes), limited(maxListBytes)];
-  app.use((context, next) => (lists.test(context.req.path) ? long : usual)(context, next));
+  const [usual, long, file] = [limited(maxBodyBytes), limited(maxListBytes), limited(scheduleLimits.maxBytes)];
+  app.use((context, next) => {
+    const { path } = context.req;
+    return (path === '/api/schedule/file' ? file : lists.test(path) ? long : usual)(context, next);
+  });
 
   app.use(auditedCalls(rights.audit, access));
 
@@ -124,6 +137,8 @@ export function createApi(parts: ApiParts): OpenAPIHono {
   addRoomCalls(app, rooms, views, access);
   addActCalls(app, rooms, views, access);
   addTalkCalls(app, rooms, parts.talks, access);
+  addScheduleCalls(app, rooms, parts.schedule, access);
+  addConductCalls(app, rooms, parts.conduct, access);
   addTokenCalls(app, rooms, tokens, access);
   addTranscriptCalls(app, rooms, access, turns, parts.talks, log);
   addNowCalls(app, rooms, access);

@@ -205,6 +205,8 @@ export const migrations: readonly string[] = [
 
   -- Where a talk comes from: set by hand, or by the schedule of that source.
   ALTER TABLE talks ADD COLUMN source TEXT NOT NULL DEFAULT 'hand';
+  -- JSON list of what an engine would not guess of it.
+  ALTER TABLE talks ADD COLUMN names TEXT NOT NULL DEFAULT '[]';
 
   -- What an organizer decided about the talk that is on.
   CREATE TABLE conducted (

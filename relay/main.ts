@@ -20,10 +20,12 @@ import { Backfill } from './backfill.ts';
 import { runBackup } from './backup.ts';
 import { DailyBudget } from './budget.ts';
 import { Check, readSpeech } from './check.ts';
+import { Conduct } from './conduct.ts';
 import { Connections, httpServerOptions } from './connections.ts';
 import { Costs } from './costs.ts';
 import { openDatabase, ownerId, relayId } from './database.ts';
 import type { Renewal } from './database-handle.ts';
+import { DayNamesBook } from './day-names.ts';
 import { Doors } from './doors.ts';
 import { Engines } from './engines/registry.ts';
 import { transcribeVocabularies } from './engines/transcribe-vocabularies.ts';
@@ -56,6 +58,7 @@ import { RoomTime } from './room-time.ts';
 import { RoomViews } from './room-views.ts';
 import { Rooms } from './rooms.ts';
 import { RunningRooms } from './running-rooms.ts';
+import { Schedule } from './schedule/schedule.ts';
 import { Spool } from './spool.ts';
 import { Talks } from './talks.ts';
 import { TextRuleBook } from './text-rule-book.ts';
@@ -146,6 +149,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     ownerId: ownerId(db),
     serviceIn: (region) => transcribeVocabularies(region, logs('vocabularies')),
     textRules,
+    scheduled: ({ name }) => dayNames.of(name),
     log: logs('vocabularies'),
   });
   const engines = new Engines(
@@ -208,7 +212,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   const lastWords = new LastWords();
   const { dataDir } = options;
   const alarms = new AlarmBook({ rooms: running, lastWords, quota, costs, db, dataDir, log: logs('alarms') });
-  const views = new RoomViews({ readers, alarms, lastWords });
+  const views = new RoomViews({ readers, alarms, lastWords, conduct: { of: (each) => conduct.of(each) } });
   const liveFeed = new LiveFeed({ rooms: running, views, alarms, version: version() });
   const id = relayId(db);
   const bootId = randomUUID();
@@ -220,6 +224,20 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   const rates = new AudioRates(options);
   const origins = new Origins(options.origin);
   const rights = new Rights({ db, adminToken, origins, addresses, attempts, log: logs('rights') });
+
+  const { audit } = rights;
+  const schedule = new Schedule({ db, rooms, talks, audit, log: logs('schedule') });
+  const conduct = new Conduct({
+    ...{ rooms: running, talks, audit, log: logs('conduct'), defaultLanguage: options.language },
+    assignments: (name) => rooms.assignments(name),
+    scheduleLanguage: () => schedule.language,
+  });
+  const dayNames = new DayNamesBook({
+    rooms: running,
+    talks,
+    languagesOf: (talk, live) => conduct.languagesOf(talk, live),
+    changed: () => vocabularies.refresh(),
+  });
 
   const room = ({ record }: LiveRoom): Room => {
     const found = running.get(record.name);
@@ -265,6 +283,8 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     readersFull: (name, from) => doors.full(name, from),
     textRules,
     talks,
+    schedule,
+    conduct,
     vocabularies,
     costs,
     health,
@@ -281,6 +301,9 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   spool.start();
   time.start();
   running.start();
+  schedule.start();
+  conduct.start();
+  dayNames.start();
   alarms.start();
   backfill.start();
   retention.start();
@@ -307,6 +330,9 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     const lastWords = () => new Promise((resolve) => setTimeout(resolve, doors.count('read') > 0 ? readerStopMs : 0));
     await tearDown({
       backfill: () => backfill.stop(),
+      schedule: () => schedule.stop(),
+      conduct: () => conduct.stop(),
+      dayNames: () => dayNames.stop(),
       vocabularies: () => vocabularies.stop(),
       alarms: () => alarms.stop(),
       // What engines still hold is published before readers are told to come back.

@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto';
 import type { LanguageCode } from '@aws-sdk/client-transcribe-streaming';
 import type { Logger } from '../systemd/log.ts';
 import { type Database, tryWrite } from './database.ts';
+import { type DayNames, noNames } from './day-names.ts';
 import { isTranscribeLanguage } from './engines/transcribe-languages.ts';
 import type { VocabularyLender, VocabularyLoan } from './engines/transcribe-loan.ts';
 import type { VocabularyService } from './engines/transcribe-vocabularies.ts';
 import type { RoomRecord, Rooms } from './rooms.ts';
 import type { Replacement } from './text-rules.ts';
-import { displayRules, entriesFor, type LeftOut, type Phrase } from './vocabulary.ts';
+import { displayRules, entriesFor, type LeftOut, nearestEntries, type Phrase } from './vocabulary.ts';
 import {
   type ShelfLimits,
   shelfLimits,
@@ -29,6 +30,8 @@ export interface VocabulariesParts {
   readonly textRules: { show(phrases: readonly Replacement[]): void };
   readonly log: Logger;
   readonly limits?: ShelfLimits;
+  /** Names of a room's talks of the day, and what those are spoken in. */
+  readonly scheduled?: (record: RoomRecord) => DayNames;
 }
 
 /** A vocabulary that a room needs now. */
@@ -115,6 +118,16 @@ export class Vocabularies implements VocabularyLender {
     this.#changed();
   }
 
+  /** The names of the day are others now. */
+  refresh(): void {
+    this.#changed();
+  }
+
+  /** Names of a room's talks of the day. */
+  scheduled(record: RoomRecord): DayNames {
+    return this.#parts.scheduled?.(record) ?? noNames;
+  }
+
   lend(room: string, languages: readonly string[], region: string | null): VocabularyLoan | null {
     // Nothing is read from the disk here: a session must open without it.
     const here = region ?? this.#parts.region;
@@ -168,10 +181,15 @@ export class Vocabularies implements VocabularyLender {
     return best !== undefined && shelf.isReady(best) ? best : null;
   }
 
-  #languages({ settings: { engine, language, recognition } }: RoomRecord): LanguageCode[] {
+  #languages(record: RoomRecord): LanguageCode[] {
+    const { engine, language, recognition } = record.settings;
     if ((engine ?? this.#parts.defaultEngine) !== 'transcribe' || recognition.vocabularies.length > 0) return [];
-    const spoken = recognition.identification === null ? [language] : recognition.languageOptions;
-    return spoken.filter(isTranscribeLanguage);
+    // One for the language of a talk to come is made before it begins.
+    const spoken =
+      recognition.identification === null
+        ? [language, ...this.scheduled(record).languages]
+        : recognition.languageOptions;
+    return [...new Set(spoken)].filter(isTranscribeLanguage);
   }
 
   #needs(record: RoomRecord): Need[] {
@@ -181,7 +199,11 @@ export class Vocabularies implements VocabularyLender {
 
   #need(record: RoomRecord, language: LanguageCode, region: string | null): Need | null {
     const entries = [
-      ...new Set([...this.#eventFor(language).entries, ...entriesFor(phrasesOf(record), language).entries]),
+      ...new Set([
+        ...this.#eventFor(language).entries,
+        ...entriesFor(phrasesOf(record), language).entries,
+        ...nearestEntries(this.scheduled(record).phrases, language),
+      ]),
     ];
     if (entries.length === 0) return null;
     const name = `${this.#prefix}${language}-${hash(entries.join('\n'), 16)}`;
@@ -202,9 +224,10 @@ export class Vocabularies implements VocabularyLender {
       if (this.#shelves.get(region)?.isReady(name)) this.#lastReady.set(key, name);
     for (const key of this.#lastReady.keys()) if (!rooms.has(roomOf(key))) this.#lastReady.delete(key);
     this.#present.clear();
-    for (const record of records)
-      for (const need of this.#needs(record))
-        this.#present.set(keyOf(record.name, need.region, need.wanted.language), need);
+    const each = records.map((record) => this.#needs(record).map((need) => ({ need, room: record.name })));
+    // What is spoken now goes before what will be, where an account takes no more.
+    for (const { need, room } of [...each.flatMap(([now]) => now ?? []), ...each.flatMap((all) => all.slice(1))])
+      this.#present.set(keyOf(room, need.region, need.wanted.language), need);
     const needs = [...this.#present.values()];
     for (const { region } of needs) this.#shelf(region);
     for (const [region, shelf] of this.#shelves) {

@@ -138,6 +138,15 @@ export function entriesFor(
   return { entries: [...entries], leftOut };
 }
 
+/** The same of names that nobody looked at: one that the language has no letters for is given without its accents, or not at all. */
+export function nearestEntries(phrases: readonly Phrase[], languageCode: string): string[] {
+  const plain = (phrase: string) => phrase.normalize('NFD').replace(/\p{M}/gu, '');
+  return phrases.flatMap(({ phrase }) => {
+    const form = [phrase, plain(phrase)].find((each) => mistakeInLanguage(each, languageCode) === null);
+    return form === undefined ? [] : entryOf(form, languageCode);
+  });
+}
+
 /** Text rules that show phrases as they are to be shown, whether the engine writes them with spaces or with hyphens. */
 export function displayRules(phrases: readonly Phrase[]): Replacement[] {
   return phrases.flatMap(({ phrase, displayAs, language: spoken }) => {

@@ -103,7 +103,7 @@ describe('the calls', () => {
   test('a talk is made, changed as a whole, listed by start and deleted', async () => {
     const made = await api.ask('PUT', path('k.1_A-b'), { ...given, speakers: ['Ada', 'Zoë'], language: 'it-it' });
     const view = {
-      ...{ id: 'k.1_A-b', title: 'Opening', speakers: ['Ada', 'Zoë'], language: 'it-IT' },
+      ...{ id: 'k.1_A-b', title: 'Opening', speakers: ['Ada', 'Zoë'], language: 'it-IT', source: 'hand' },
       ...{ start: nine, end: nine + 30 * minute },
     };
     expect(made).toMatchObject({ status: 201, body: view });

@@ -16,9 +16,9 @@ export function formatOf(text: string): ScheduleFormat {
 
 export interface ReadingOptions {
   /** null: told by the content. */
-  readonly format?: ScheduleFormat | null;
+  readonly format?: ScheduleFormat | null | undefined;
   /** Of times without an offset; null: as the file says. */
-  readonly timeZone?: string | null;
+  readonly timeZone?: string | null | undefined;
 }
 
 /**

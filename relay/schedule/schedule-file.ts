@@ -54,7 +54,7 @@ export interface ScheduleFile {
 /** A file that cannot be read at all. */
 export class ScheduleError extends SalaError {
   constructor(message: string, hint = 'Export the schedule again; relay/README.md says what is understood.') {
-    super(message.slice(0, 500), { code: 'schedule-invalid', hint });
+    super(message.slice(0, 8000), { code: 'schedule-invalid', hint });
   }
 }
 

@@ -1,12 +1,15 @@
 import { fileURLToPath } from 'node:url';
 import { AdminToken } from '../../relay/admin-token.ts';
 import { createApi } from '../../relay/api.ts';
+import { Conduct } from '../../relay/conduct.ts';
 import type { Costs } from '../../relay/costs.ts';
 import { RelayHealth } from '../../relay/health.ts';
 import { Metrics } from '../../relay/metrics.ts';
 import { Origins } from '../../relay/origins.ts';
 import { Readers } from '../../relay/publish.ts';
 import { Rights } from '../../relay/rights.ts';
+import { RoomViews } from '../../relay/room-views.ts';
+import { Schedule, type ScheduleParts } from '../../relay/schedule/schedule.ts';
 import { Talks } from '../../relay/talks.ts';
 import { TextRuleBook } from '../../relay/text-rule-book.ts';
 import type { Tokens } from '../../relay/tokens.ts';
@@ -27,6 +30,8 @@ export interface TestApiOptions {
   readonly now?: () => number;
   /** The admin token of the file. */
   readonly secret?: string;
+  /** How schedules are fetched and read. */
+  readonly schedule?: Pick<ScheduleParts, 'fetch' | 'read' | 'random'>;
 }
 
 export interface Sent {
@@ -42,6 +47,8 @@ export class TestApi {
   readonly health: RelayHealth;
   readonly costs: Costs;
   readonly talks: Talks;
+  readonly schedule: Schedule;
+  readonly conduct: Conduct;
   readonly metrics: Metrics;
   /** What the API logged. */
   readonly lines: string[];
@@ -55,6 +62,7 @@ export class TestApi {
     rights,
     now = Date.now,
     secret = adminSecret,
+    schedule = {},
   }: TestApiOptions = {}) {
     this.rooms = rooms;
     const { lines, log } = captureLog();
@@ -66,10 +74,18 @@ export class TestApi {
     this.costs = freeOfCharge(rooms.db);
     this.talks = new Talks(rooms.db);
     const { health, costs, talks } = this;
+    const { audit } = this.rights;
+    this.schedule = new Schedule({ ...{ db: rooms.db, rooms: rooms.kept, talks, audit, log, now }, ...schedule });
+    this.conduct = new Conduct({
+      ...{ rooms, talks, audit, log, now, defaultLanguage: 'en-US' },
+      assignments: (room) => rooms.kept.assignments(room),
+      scheduleLanguage: () => this.schedule.language,
+    });
     const sources = { rooms, readers: new Readers(), doors: { refusals }, turns, rights: this.rights };
     this.metrics = new Metrics({ ...sources, spoolBytes: () => 4096 });
     this.app = createApi({
       ...{ rooms, rights: this.rights, health, costs, talks, log, turns, metrics: this.metrics },
+      ...{ schedule: this.schedule, conduct: this.conduct, views: new RoomViews({ conduct: this.conduct }) },
       textRules: new TextRuleBook(rooms.db, log),
       vocabularies: idleVocabularies(rooms.db),
       pagesDir: fileURLToPath(new URL('../../display', import.meta.url)),

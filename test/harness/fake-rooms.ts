@@ -150,7 +150,8 @@ export class FakeRoom implements LiveRoom {
 export class FakeRooms implements LiveRooms {
   readonly dir = mkdtempSync(join(tmpdir(), 'sala-rooms-'));
   readonly db = openDatabase(this.dir);
-  readonly #settings = new Rooms(this.db, { language: 'en-US', engine: 'script:test' });
+  /** What is kept of them. */
+  readonly kept = new Rooms(this.db, { language: 'en-US', engine: 'script:test' });
   readonly #rooms = new Map<string, FakeRoom>();
 
   constructor() {
@@ -166,7 +167,7 @@ export class FakeRooms implements LiveRooms {
   }
 
   put(name: string, change: RoomChange = {}): FakeRoom {
-    const record = this.#settings.put(name, change);
+    const record = this.kept.put(name, change);
     const room = this.#rooms.get(name) ?? new FakeRoom(this.db, record);
     room.record = record;
     this.#rooms.set(name, room);
@@ -175,14 +176,14 @@ export class FakeRooms implements LiveRooms {
 
   pause(name: string, paused: boolean): FakeRoom | undefined {
     const room = this.#rooms.get(name);
-    if (this.#settings.pause(name, paused)) room?.paused({ ...room.record, paused });
+    if (this.kept.pause(name, paused)) room?.paused({ ...room.record, paused });
     return room;
   }
 
   async delete(name: string): Promise<boolean> {
     const room = this.#rooms.get(name);
     this.#rooms.delete(name);
-    const existed = this.#settings.delete(name);
+    const existed = this.kept.delete(name);
     room?.delete();
     return existed;
   }
