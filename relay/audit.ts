@@ -80,7 +80,7 @@ export class Audit {
 
   /** Keeps an act. */
   note({ actor, address, act, room, detail }: Act): void {
-    this.#log.info({ event: 'audit', actor, address, act, room }, 'An organizer acted');
+    this.#log.info({ event: 'audit', actor, address, act, room }, 'noted in the audit log');
     const written = JSON.stringify(detail);
     const isLong = written.length > this.#limits.maxDetailLetters;
     this.#newest++;

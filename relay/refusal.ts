@@ -31,7 +31,8 @@ export const notLoggedIn: Refusal = {
   status: 401,
   code: 'session-ended',
   message: 'You are not logged in any more',
-  hint: 'Log in again with the admin token.',
+  hint: 'Log in again with an admin token.',
+  headers: { 'www-authenticate': 'Bearer realm="sala"' },
 };
 
 /** A cookie came from another page than ours. @param origins where ours are */
