@@ -62,14 +62,7 @@ test('rotations are told what is wrong with them', async () => {
   for (const path of both) {
     const { id } = await make(path, { right: 'read' });
     const rotate = (body: unknown, of = id) => api.ask('POST', `${path}/${of}/rotation`, body);
-    for (const body of [
-      { overlapHours: -1 },
-      { overlapHours: 721 },
-      { overlapHours: '1' },
-      { label: 'x' },
-      '[]',
-      '{',
-    ])
+    for (const body of [{ overlapHours: -1 }, { overlapHours: 721 }, { overlapHours: '1' }, { label: 'x' }, '[]', '{'])
       expect((await rotate(body)).status, JSON.stringify(body)).toBe(400);
     expect(await rotate({ expires: now })).toMatchObject({ status: 400, body: error('token-past') });
     expect(await rotate({}, '0123456789ab')).toMatchObject({ status: 404, body: error('token-unknown') });
