@@ -10,7 +10,7 @@ const pageEntries = 50;
 
 /**
  * @typedef {{ id: number | string, at: number, actor: string, address: string | null, act: string, room: string | null,
- *   detail: unknown }} Entry
+ *   detail: object }} Entry
  */
 
 export class AuditPanel {
@@ -94,12 +94,7 @@ export class AuditPanel {
 
 /** @param {Entry} entry */
 function itemOf({ at, actor, address, act, room, detail }) {
-  const told =
-    detail === null || detail === undefined || detail === ''
-      ? ''
-      : typeof detail === 'string'
-        ? detail
-        : JSON.stringify(detail);
+  const told = detailIn(detail);
   return make(
     'li',
     {},
@@ -108,3 +103,9 @@ function itemOf({ at, actor, address, act, room, detail }) {
     ...(told ? [make('small', { class: 'detail' }, told)] : []),
   );
 }
+
+/** `name: Sala Verdi, public: true`, one level deep. @param {object} detail */
+const detailIn = (detail) =>
+  Object.entries(detail)
+    .map(([name, value]) => `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join(', ');
