@@ -141,8 +141,15 @@ export class CaptionedHall {
 /** A kit in charge of its room, and a reader of that room. Says numbers in real time, ten a second. */
 export class HallSpeaker implements Publisher {
   readonly device = 'kit';
+  readonly standIn = false;
   readonly connectedAtMs = performance.now();
   heardAtMs = this.connectedAtMs;
+
+  /** It never falls silent. */
+  get soundAtMs(): number {
+    return this.heardAtMs;
+  }
+
   readonly told: Told[] = [];
   readonly statuses: Status[] = [];
   readonly #hall: CaptionedHall;
@@ -172,7 +179,7 @@ export class HallSpeaker implements Publisher {
     const stream = spool.open(this.#streamId, this.#name, this.device, 1);
     if (!room || !stream) throw new Error('the relay takes no stream');
     this.#listen(room);
-    room.charge.take(this, { takeover: true, hasAudio: true });
+    room.charge.take(this, { takeover: true, hasAudio: true, hasSound: true });
     const monotonicMs = performance.now();
     const wallMs = Date.now();
     const anchor = { position: this.#position, bootId: this.#bootId, monotonicMs, wallMs, wallSynced: true };
