@@ -98,6 +98,11 @@ export class AlarmBook {
     this.#roomTime = parts.roomTime ?? Date.now;
   }
 
+  /** Of the disk with the data folder; null while not known. */
+  get freeBytes(): number | null {
+    return this.#freeBytes;
+  }
+
   start(): void {
     this.#timer = setInterval(() => this.look(), lookMs);
   }

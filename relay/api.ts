@@ -59,6 +59,8 @@ export interface ApiParts {
   readonly costs: Costs;
   readonly health: Pick<RelayHealth, 'live' | 'ready'>;
   readonly metrics: MetricsText;
+  /** How often each status was answered. */
+  readonly answers?: Map<number, number>;
   readonly log: Logger;
   /** The folder of the pages, `display/`. */
   readonly pagesDir: string;
@@ -106,7 +108,8 @@ export function createApi(parts: ApiParts): OpenAPIHono {
 
   app.use(async (context, next) => {
     await next();
-    const { headers } = context.res;
+    const { headers, status } = context.res;
+    parts.answers?.set(status, (parts.answers.get(status) ?? 0) + 1);
     headers.set('x-content-type-options', 'nosniff');
     headers.set('referrer-policy', 'no-referrer');
     if (headers.has('content-security-policy')) return; // a page's own

@@ -32,6 +32,7 @@ import { transcribeVocabularies } from './engines/transcribe-vocabularies.ts';
 import { Governing } from './governing.ts';
 import { RelayHealth } from './health.ts';
 import { LastWords } from './last-words.ts';
+import { CaptionLatency } from './latency.ts';
 import { LegacyAudio } from './legacy-audio.ts';
 import { LegacyReaders } from './legacy-readers.ts';
 import type { LiveRoom } from './live.ts';
@@ -188,6 +189,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   );
   const budget = new DailyBudget(db, 'backfill', options.maxBackfillHours * 3600);
   const backfill = new Backfill({ spool, governing, quota, budget, log: logs('backfill') });
+  const latency = new CaptionLatency();
   const running = new RunningRooms({
     db,
     rooms,
@@ -204,6 +206,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     log: logs('feed'),
     defaultEngine: options.engine,
     unsavedMark,
+    latency,
   });
   const retention = new Retention(spool, options, logs('retention'));
   const readers = new Readers();
@@ -263,6 +266,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     },
   });
   const turns = new TranscriptTurns(options);
+  const answers = new Map<number, number>();
   const metrics = new Metrics({
     rooms: running,
     readers,
@@ -274,6 +278,10 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     rights,
     turns,
     spoolBytes: () => spool.bytes,
+    relay: {
+      ...{ health, alarms, quota, costs, spool, retention, doors, liveFeed, latency, answers },
+      version: version(),
+    },
   });
   const api = createApi({
     rooms: running,
@@ -289,6 +297,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     costs,
     health,
     metrics,
+    answers,
     log: logs('api'),
     pagesDir,
     protocolFile,

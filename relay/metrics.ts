@@ -5,6 +5,7 @@ import type { ReaderCounters } from './audience.ts';
 import type { AudioRates } from './audio-rates.ts';
 import type { Connections } from './connections.ts';
 import type { LiveRoom, LiveRooms } from './live.ts';
+import { latencyText, type RelayParts, relayFigures, roomFigures } from './metrics-relay.ts';
 import type { TranscriptTurns } from './transcript-turns.ts';
 
 /** Where the figures of the relay come from; all are read when they are asked for. */
@@ -23,11 +24,20 @@ export interface MetricsSources {
   readonly turns: Pick<TranscriptTurns, 'taken' | 'refused' | 'cutOff'>;
   /** Bytes of audio on the relay's disk. */
   readonly spoolBytes: () => number;
+  /** Of a whole relay. */
+  readonly relay?: RelayParts;
 }
 
 const snake = (name: string) =>
   name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`).replace(/[^a-z0-9_]/g, '_');
 const seconds = (ms: number) => ms / 1000;
+/** `audioSecondsReceived` is `audio_received_seconds`, `silenceMs` is `silence_seconds`: the unit comes last, and is the base unit. */
+function unitOf(key: string): { unit: string; scale: number } {
+  const words = snake(key).split('_');
+  const unit = words.find((word) => word === 'seconds' || word === 'ms');
+  const rest = words.filter((word) => word !== unit);
+  return { unit: [...rest, ...(unit ? ['seconds'] : [])].join('_'), scale: unit === 'ms' ? 1 / 1000 : 1 };
+}
 
 type Prometheus = typeof import('prom-client');
 
@@ -71,6 +81,7 @@ class MetricsPage {
     const all = rooms.all();
     this.#set('sala_rooms', 'Rooms', all.length);
     this.#set('sala_spool_bytes', "Audio on the relay's disk", spoolBytes());
+    this.#count('sala_refusals_total', 'WebSockets refused before the upgrade', null, { code: '' });
     for (const [code, count] of doors.refusals)
       this.#count('sala_refusals_total', 'WebSockets refused before the upgrade', count, { code });
     const { messages, partialsDropped, levelsDropped, cutOff } = readers.counters;
@@ -79,6 +90,7 @@ class MetricsPage {
     this.#count('sala_reader_levels_dropped_total', 'Levels that a slow reader missed', levelsDropped);
     this.#count('sala_readers_cut_off_total', 'Readers cut off because they were too slow', cutOff);
     const { attempts, requests, connections, rates, rights } = this.#sources;
+    this.#count('sala_audio_closes_total', 'Audio sockets that the relay closed', null, { code: '' });
     for (const [code, count] of rates?.closes ?? [])
       this.#count('sala_audio_closes_total', 'Audio sockets that the relay closed', count, { code: String(code) });
     this.#count('sala_failed_attempts_total', 'Tokens that open nothing', attempts?.failed ?? 0);
@@ -98,7 +110,12 @@ class MetricsPage {
     );
     const counts = readers.byRoom();
     for (const room of all) this.#setRoom(room, counts.get(room.record.name) ?? 0);
-    return this.#registry.metrics();
+    const { relay } = this.#sources;
+    if (!relay) return this.#registry.metrics();
+    for (const each of [...relayFigures(relay), ...all.flatMap((room) => roomFigures(relay, room))])
+      if (each.type === 'gauge') this.#set(each.name, each.help, each.value, each.labels);
+      else this.#count(each.name, each.help, each.value, each.labels);
+    return this.#registry.metrics().then((text) => text + latencyText(relay, all));
   }
 
   #setRoom(room: LiveRoom, readers: number): void {
@@ -113,34 +130,35 @@ class MetricsPage {
     set('engine_state', 'The state of its engine, as the label', 1, { engine: engine.name, state: engine.state });
     set('source_connected', 'Whether a source is connected', source ? 1 : 0);
     set('resting', 'Whether the paid session rests in silence', rest.resting ? 1 : 0);
-    set('paid_seconds_today', 'Billed seconds of paid sessions today (UTC)', spent.seconds);
-    set('paid_money_today', 'What they cost by --price-per-minute', spent.money);
+    set('paid_today_seconds', 'Billed seconds of paid sessions today (UTC)', spent.seconds);
+    set('paid_today_money', 'What they cost by --price-per-minute', spent.money);
     set('lag_seconds', "How far the engine's input is behind the newest audio", seconds(lagMs));
     set('backlog_seconds', 'Audio the device holds and the relay has not received', seconds(backlogMs));
     set('backfill_seconds', 'Audio that waits to be captioned beside the live edge', seconds(backfillMs));
     set('audio_age_seconds', 'Since audio last arrived', lastAudioMs === null ? null : seconds(lastAudioMs));
     set('caption_age_seconds', 'Since the last caption', lastCaptionMs === null ? null : seconds(lastCaptionMs));
     for (const [key, value] of Object.entries(counters)) {
-      const metric = `sala_room_${snake(key)}_total`;
-      this.#count(metric, `The room's counter ${key}`, value, { room: name });
+      const { unit, scale } = unitOf(key);
+      const metric = `sala_room_${unit}_total`;
+      this.#count(metric, `The room's counter ${key}`, value * scale, { room: name });
     }
   }
 
-  #set(name: string, help: string, value: number, labels: Record<string, string> = {}): void {
+  #set(name: string, help: string, value: number | null, labels: Readonly<Record<string, string>> = {}): void {
     const known = this.#gauges.get(name);
     const { Gauge } = this.#prometheus;
     const gauge = known ?? new Gauge({ name, help, labelNames: Object.keys(labels), registers: [this.#registry] });
     this.#gauges.set(name, gauge);
-    gauge.set(labels, value);
+    if (value !== null) gauge.set(labels, value);
   }
 
-  /** The parts count for themselves; a counter here only shows the total. */
-  #count(name: string, help: string, total: number, labels: Record<string, string> = {}): void {
+  /** The parts count for themselves; a counter here only shows the total. Null: none yet, and the name is told all the same. */
+  #count(name: string, help: string, total: number | null, labels: Readonly<Record<string, string>> = {}): void {
     const known = this.#counters.get(name);
     const { Counter } = this.#prometheus;
     const counter = known ?? new Counter({ name, help, labelNames: Object.keys(labels), registers: [this.#registry] });
     this.#counters.set(name, counter);
-    counter.inc(labels, Math.max(0, total));
+    if (total !== null) counter.inc(labels, Math.max(0, total));
   }
 }
 

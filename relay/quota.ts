@@ -53,6 +53,10 @@ export class EngineQuota {
     this.#openingsAtMs = now();
   }
 
+  get maxSessions(): number {
+    return this.#limits.maxSessions;
+  }
+
   get open(): number {
     return this.#open;
   }

@@ -1,4 +1,5 @@
 import { SalaError } from '../systemd/errors.ts';
+import type { CaptionLatency } from './latency.ts';
 import type { LiveRooms } from './live.ts';
 import { explainConflicts, promisesBroken } from './recognition.ts';
 import { Room, type RoomParts } from './room.ts';
@@ -14,6 +15,7 @@ export interface RunningRoomsParts extends RoomParts {
   readonly rooms: Rooms;
   readonly defaultEngine: string;
   readonly unsavedMark: UnsavedMark;
+  readonly latency?: CaptionLatency;
 }
 
 /** The rooms that run in this relay, and what they share. */
@@ -111,6 +113,7 @@ export class RunningRooms implements LiveRooms {
   #run(record: RoomRecord): Room {
     const room = new Room(record, this.#parts);
     this.#running.set(record.name, room);
+    this.#parts.latency?.watch(room);
     this.#parts.backfill.add(room);
     return room;
   }

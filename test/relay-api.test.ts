@@ -313,13 +313,13 @@ test('metrics show the rooms that are, not those that were', async () => {
     'sala_room_log_seq{room="verdi"} 1',
     'sala_room_state{room="rossini",state="fault"} 1',
     'sala_room_lag_seconds{room="verdi"} 0.25',
-    'sala_room_audio_seconds_stored_total{room="verdi"} 12',
+    'sala_room_audio_stored_seconds_total{room="verdi"} 12',
   ])
     expect(before.text.split('\n')).toContain(line);
   await rooms.delete('rossini');
   const after = await ask('GET', '/metrics');
   expect(after.text).not.toContain('rossini');
-  expect(after.text).toContain('sala_room_audio_seconds_stored_total{room="verdi"} 12\n');
+  expect(after.text).toContain('sala_room_audio_stored_seconds_total{room="verdi"} 12\n');
   const open = await createMetricsApp(metrics).request('/metrics');
   expect(open.status).toBe(200);
 });
