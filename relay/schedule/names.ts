@@ -4,6 +4,8 @@ import { mistakeInPhrase, vocabularyLimits } from '../vocabulary.ts';
 const maxNames = 30;
 const maxRun = 4;
 const maxOrdinary = 200_000;
+/** With fewer words seen nobody can say whether the first of a title is a name. */
+const minOrdinary = 300;
 
 const word = /[\p{L}\p{M}\p{N}]+(?:[.'’+_-][\p{L}\p{M}\p{N}]+)*/gu;
 const wordsOf = (text: string) => text.normalize('NFC').match(word) ?? [];
@@ -35,15 +37,17 @@ const personIn = (speaker: string) =>
 /** Runs of neighbours of which each is a name; the punctuation between words ends a run. */
 function namesInTitle(title: string, german: boolean, ordinary: ReadonlySet<string>): string[] {
   const found: string[] = [];
-  for (const part of title.normalize('NFC').split(/[^\p{L}\p{M}\p{N}\s.'’+_-]+/u)) {
+  const text = title.normalize('NFC');
+  const long = wordsOf(text).filter(({ length }) => length > 3);
+  // In German every noun has a capital; elsewhere a title may have them throughout, and a sentence begins with one.
+  const isKnown = ordinary.size >= minOrdinary;
+  const isShouted = long.length > 2 && long.filter(isCapitalised).length > long.length * 0.6;
+  const capitalsTell = !german && (isKnown || !isShouted);
+  for (const part of text.split(/[^\p{L}\p{M}\p{N}\s.'’+_-]+/u)) {
     let run: string[] = [];
-    const words = wordsOf(part);
-    words.forEach((each, i) => {
-      // In German every noun has a capital; a sentence begins with one anywhere.
-      const begins = i === 0;
-      const isName = isOdd(each) || (!german && !begins && isCapitalised(each) && each.length > 2);
-      const isTaken = isName || (begins && !german && isCapitalised(each) && each.length > 3);
-      if (isTaken && !ordinary.has(each.toLowerCase()) && run.length < maxRun) run.push(each);
+    wordsOf(part).forEach((each, i) => {
+      const isName = isOdd(each) || (capitalsTell && isCapitalised(each) && each.length > 2 && (i > 0 || isKnown));
+      if (isName && !ordinary.has(each.toLowerCase()) && run.length < maxRun) run.push(each);
       else {
         found.push(run.join(' '));
         run = [];

@@ -65,7 +65,13 @@ export function readScheduleCsv(text: string, timeZone: string | null): Schedule
       title: of('title'),
       speakers: String(fields[at.get('speakers') ?? -1] ?? '').split(/[;|\n]/),
       language: of('language'),
-      ...{ moment: isWhole ? start : '', day: dayOf(date), time: start, dayStart: '', duration: of('duration') },
+      ...{
+        moment: isWhole || date === '' ? start : '',
+        day: dayOf(date),
+        time: start,
+        dayStart: '',
+        duration: of('duration'),
+      },
       ...{ end: of('duration') === '' ? of('end') : '', status: of('status'), texts: [] },
     };
   });
