@@ -103,7 +103,7 @@ export class Form {
     }
     const rest = clashes.length > 0 ? [this.#renamed(error.hint)] : [];
     for (const { at, message } of mistakes) {
-      const field = this.#fields.find(({ name }) => at === name || at.startsWith(`${name}.`));
+      const field = this.#fields.find(({ name }) => isIn(name, at));
       if (field) field.fail(message.endsWith('.') ? message : `${message}.`);
       else rest.push(`${at}: ${message}`);
     }
@@ -149,6 +149,10 @@ function parsed(json) {
     return json;
   }
 }
+
+/** Whether a mistake at a path is one of a field; a file's settings are sent without the word that goes before them.
+ * @param {string} name @param {string} at */
+const isIn = (name, at) => at === name || at.startsWith(`${name}.`) || name.endsWith(`.${at}`);
 
 /** @param {unknown} value @param {string} path @returns {unknown} */
 function valueAt(value, path) {
