@@ -70,7 +70,7 @@ export const clearAfterMs = (code: AlarmCode) => clearMs[code] ?? defaultClearMs
 const limits = {
   /** A kit that was heard or seen so long ago, and in no talk, was switched off on purpose. */
   atWorkMs: 12 * 3_600_000,
-  noAudioMs: 3000,
+  noAudioMs: 2000,
   /** Samples at full scale in a second: of a card with two channels at 48 kHz a thousandth. */
   clippedSamples: 100,
   lagMs: 5000,
@@ -116,24 +116,32 @@ function kitOffline({ live, paused, talk, lastWordsAt, now }: RoomFacts): Troubl
 function noSound({ live: { source, lastAudioMs }, paused, talk }: RoomFacts): Trouble | null {
   if (!source) return null;
   const { health } = source;
-  const trouble = (severity: Trouble['severity'], message: string, hint: string): Trouble => ({
+  const trouble = (
+    severity: Trouble['severity'],
+    message: string,
+    hint: string,
+    afterMs = defaultAfterMs,
+  ): Trouble => ({
     code: 'no-sound',
     severity: paused ? 'warning' : severity,
     message,
     hint,
+    afterMs,
   });
   const told = health && health.state !== 'ok' && health.state !== 'starting' ? health : null;
   if (told && health?.source?.state === 'fault')
-    return trouble('fault', sentence(told.message), told.hint ?? checkMixer);
+    return trouble('fault', sentence(told.message), told.hint ?? checkMixer, 0); // the kit has waited already
   const quietMs = Math.min(lastAudioMs ?? Infinity, source.connectedMs);
   if (quietMs > limits.noAudioMs)
-    return trouble('fault', sentence(told?.message ?? 'No sound comes from the room'), told?.hint ?? checkMixer);
+    return trouble('fault', sentence(told?.message ?? 'No sound comes from the room'), told?.hint ?? checkLine, 500);
   // Between talks a mixer may well be turned down.
   if (told?.state === 'silent')
     return trouble(talk ? 'fault' : 'warning', sentence(told.message), told.hint ?? checkMixer);
   return null;
 }
 
+/** A kit that is there and gets no sound says so itself. */
+const checkLine = 'Check the kit’s network cable and its power first, then the mixer and its USB cable.';
 const checkMixer = 'Check that the mixer is switched on and its USB cable is plugged into the kit.';
 
 const waiting: readonly FailureKind[] = ['capacity'];

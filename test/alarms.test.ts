@@ -74,9 +74,13 @@ describe('a room', () => {
       source: { state: 'fault', name: 'Xenyx' },
     };
     expect(of(kit(absent))).toEqual([
-      { code: 'no-sound', severity: 'fault', message: 'The mixer "Xenyx" is not plugged in.', hint: 'Plug it in.' },
+      {
+        ...{ code: 'no-sound', severity: 'fault', afterMs: 0 },
+        ...{ message: 'The mixer "Xenyx" is not plugged in.', hint: 'Plug it in.' },
+      },
     ]);
-    expect(codes(of({ ...kit(), lastAudioMs: 3100 }))).toEqual(['no-sound fault']);
+    expect(codes(of({ ...kit(), lastAudioMs: 2100 }))).toEqual(['no-sound fault']);
+    expect(of({ ...kit(), lastAudioMs: 1900 })).toEqual([]);
     expect(of({ ...kit(), lastAudioMs: 3100 })[0]?.message).toBe('No sound comes from the room.');
     // It has connected just now.
     expect(of({ lastAudioMs: null, source: { device: 'k', connectedMs: 900, health: null } })).toEqual([]);

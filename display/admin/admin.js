@@ -16,6 +16,7 @@ import { ago, put } from './words.js';
 
 /** A line that is back at once is nobody's fault; one that stays away is told aloud. */
 const lostAloudMs = 10_000;
+const noticeMs = 15_000;
 
 /** @template {Element} E @param {string} selector @param {new () => E} kind @param {ParentNode} [within] @returns {E} */
 function part(selector, kind, within = document) {
@@ -27,9 +28,16 @@ function part(selector, kind, within = document) {
 const [notice, old, line] = [part('#notice', HTMLElement), part('#old', HTMLElement), part('#line', HTMLElement)];
 const [inside, tools] = [part('#inside', HTMLElement), part('.tools', HTMLElement)];
 
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let forgetting;
+
 /** @param {unknown} message */
 function tell(message) {
-  notice.textContent = message instanceof Error ? message.message : String(message);
+  const words = message instanceof Error ? message.message : String(message);
+  notice.textContent = words;
+  clearTimeout(forgetting);
+  // What went well need not be read for ever; what did not, stays.
+  if (!(message instanceof Error)) forgetting = setTimeout(() => put(notice, ''), noticeMs);
 }
 
 const call = makeCall({ signedOut: () => askForLogin() });
@@ -106,6 +114,7 @@ const live = new Live(
       if (next === 'lost') wall.rest();
       link = next;
       showLine();
+      review();
       if (next === 'signed-out') askForLogin();
     },
   },
@@ -127,9 +136,11 @@ const live = new Live(
 function review() {
   if (!isFilled) return;
   const { views } = wall;
-  const faults = summary.show(views, relayAlarms);
+  const isOld = link === 'lost';
+  const faults = summary.show(views, relayAlarms, isOld);
   alerts.look(views, relayAlarms);
-  document.title = faults > 0 ? `(${faults}) Sala: rooms` : 'Sala: rooms';
+  const sign = isOld ? '(!) ' : faults > 0 ? `(${faults}) ` : '';
+  document.title = `${sign}Sala: rooms`;
 }
 
 /** What stands on the page is as old as the last word of the relay, and says so. */

@@ -104,7 +104,7 @@ export class Alerts {
     this.counts.sounds++;
     if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.([200, 100, 200]);
     const audio = this.#audio;
-    if (!audio || audio.state !== 'running') return;
+    if (audio?.state !== 'running') return;
     for (const [hertz, after] of tones) {
       const start = audio.currentTime + after;
       const tone = new OscillatorNode(audio, { frequency: hertz, type: 'triangle' });

@@ -10,6 +10,8 @@ import { ago, put } from './words.js';
 
 /** The left end of the meters, dBFS. */
 const quietestDb = -75;
+/** Of the last words: about two lines. */
+const maxCharacters = 90;
 
 /** What a room does, in a word or two. @type {Record<string, string>} */
 const states = {
@@ -24,6 +26,9 @@ const states = {
   paused: 'Paused',
   fault: 'No captions',
 };
+
+/** In these all seems well. */
+const calm = ['listening', 'resting', 'waiting', 'catching-up'];
 
 /** @typedef {'fault' | 'warning' | 'on' | 'off'} Severity */
 
@@ -46,8 +51,8 @@ export class Card {
   #words = make('p', { class: 'words', dir: 'auto' });
   #spoken = make('span', { class: 'quiet' });
   #talk = make('p', { class: 'talk' });
-  #facts = make('dl', { class: 'facts' });
-  /** @type {Map<string, HTMLElement>} */
+  #facts = make('ul', { class: 'facts' });
+  /** By what they tell of. @type {Map<string, HTMLElement>} */
   #values = new Map();
   #language = make('input', languageAttributes());
   #paused;
@@ -106,8 +111,11 @@ export class Card {
     const { name, live, alarms, paused, talk, readers } = view;
     const severity = severityOf(view);
     this.element.dataset.severity = severity;
+    this.element.dataset.state = live.state;
     put(this.#name, name);
-    put(this.#state, states[live.state] ?? live.state);
+    // An alarm may know sooner than readers are told.
+    const isCalm = severity === 'fault' && calm.includes(live.state);
+    put(this.#state, isCalm ? 'Needs you' : (states[live.state] ?? live.state));
     this.#state.title = live.message;
     this.#showAlarms(alarms);
     const { thresholdDb } = live.rest;
@@ -115,13 +123,13 @@ export class Card {
     const isAway = live.state === 'offline' || live.state === 'waiting';
     if (isAway || before === view) this.level(isAway ? quietestDb : live.rest.levelDb);
     put(this.#talk, talk ? [talk.title, talk.speakers.join(', ')].filter(Boolean).join(' · ') : '');
-    this.#fact('Connection', connectionOf(view));
-    this.#fact('Behind', `${(live.lagMs / 1000).toFixed(1)} s`, live.lagMs > 5000);
-    this.#fact('Still in the kit', live.backlogMs >= 1000 ? seconds(live.backlogMs) : '');
-    this.#fact('Being filled in', live.backfillMs >= 1000 ? seconds(live.backfillMs) : '');
-    this.#fact('Engine', [live.engine.name, live.engine.state].filter(Boolean).join(', '));
-    this.#fact('Readers', String(readers));
-    this.#fact('Today', live.spent.seconds > 0 ? live.spent.money.toFixed(2) : '');
+    this.#fact('connection', connectionOf(view));
+    this.#fact('lag', `${(live.lagMs / 1000).toFixed(1)} s behind`, live.lagMs > 5000);
+    this.#fact('backlog', live.backlogMs >= 1000 ? `${ago(live.backlogMs)} still in the kit` : '');
+    this.#fact('backfill', live.backfillMs >= 1000 ? `${ago(live.backfillMs)} being filled in` : '');
+    this.#fact('engine', [live.engine.name, live.engine.state].filter(Boolean).join(' '));
+    this.#fact('readers', readers === 1 ? '1 reader' : `${readers} readers`);
+    this.#fact('cost', live.spent.seconds > 0 ? `${live.spent.money.toFixed(2)} today` : '');
     // What is being typed stays.
     const isTyped = this.#language.value !== before.language && document.activeElement === this.#language;
     if (!isTyped && before.language !== view.language) this.#language.value = view.language;
@@ -137,13 +145,19 @@ export class Card {
     this.#meter.textContent = `${Math.round(db)} dB`;
   }
 
+  /** Nobody knows how loud it is. */
+  mute() {
+    this.#meter.value = quietestDb;
+    put(this.#db, '');
+  }
+
   /** Ages go on. @param {number} roomTime */
   tick(roomTime) {
     const { lastWords, alarms } = this.view;
-    if (lastWords) put(this.#spoken, `${ago(roomTime - lastWords.at)} ago`);
+    if (lastWords) put(this.#spoken, `${ago(roomTime - lastWords.at)} ago: `);
     if (this.#words.dataset.text !== (lastWords?.text ?? '')) {
       this.#words.dataset.text = lastWords?.text ?? '';
-      this.#words.replaceChildren(...(lastWords ? [make('span', {}, lastWords.text), ' ', this.#spoken] : []));
+      this.#words.replaceChildren(...(lastWords ? [this.#spoken, endOf(lastWords.text)] : []));
     }
     for (const [i, { since }] of alarms.entries()) {
       const time = this.#alarms.children[i]?.querySelector('.since');
@@ -175,22 +189,25 @@ export class Card {
   #fact(name, text, isBad = false) {
     let value = this.#values.get(name);
     if (!value) {
-      value = make('dd');
+      value = make('li', { 'data-fact': name });
       this.#values.set(name, value);
-      this.#facts.append(make('div', {}, make('dt', {}, name), value));
+      this.#facts.append(value);
     }
     put(value, text);
     value.classList.toggle('bad', isBad);
-    if (value.parentElement) value.parentElement.hidden = text === '';
+    value.hidden = text === '';
   }
 }
 
-/** @param {number} ms */
-const seconds = (ms) => (ms < 90_000 ? `${Math.round(ms / 1000)} s` : `${Math.round(ms / 60_000)} min`);
+/** The newest of it, from a word on. @param {string} text */
+function endOf(text) {
+  const end = text.slice(-maxCharacters);
+  return end === text ? text : `…${end.slice(Math.max(0, end.indexOf(' ')))}`;
+}
 
 /** @param {RoomView} view */
 function connectionOf({ live: { source } }) {
-  if (!source) return 'none';
+  if (!source) return 'no kit';
   const rttMs = source.health?.uplink?.rttMs;
   return rttMs === undefined ? source.device : `${source.device}, ${rttMs} ms`;
 }

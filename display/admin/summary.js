@@ -42,15 +42,20 @@ export class Summary {
     section.append(this.#headline, this.#list);
   }
 
-  /** @param {RoomView[]} views @param {Alarm[]} relay @returns {number} how many rooms have a fault, the relay counting as one */
-  show(views, relay) {
+  /**
+   * @param {RoomView[]} views @param {Alarm[]} relay @param {boolean} isOld nobody knows whether it is still so
+   * @returns {number} how many rooms have a fault, the relay counting as one
+   */
+  show(views, relay, isOld) {
     const alarms = gathered(views, relay);
     const isFault = (/** @type {Alarm} */ { severity }) => severity === 'fault';
     const faulty = views.filter((view) => view.alarms.some(isFault));
     const watched = views.filter((view) => view.alarms.length > 0 && !view.alarms.some(isFault));
     const faults = faulty.length + (relay.some(isFault) ? 1 : 0);
-    this.#section.dataset.severity = faults > 0 ? 'fault' : alarms.length > 0 ? 'warning' : 'on';
-    put(this.#headline, headline(faulty.length, watched.length, relay, views.length));
+    const severity = faults > 0 ? 'fault' : alarms.length > 0 ? 'warning' : 'on';
+    this.#section.dataset.severity = isOld ? 'off' : severity;
+    const words = headline(faulty.length, watched.length, relay, views.length);
+    put(this.#headline, isOld ? `When the relay was heard last: ${words}` : words);
     const shown = JSON.stringify(alarms);
     if (shown === this.#shown) return faults;
     this.#shown = shown;

@@ -77,7 +77,7 @@ export class Wall {
 
   /** The line is lost: levels say nothing any more. */
   rest() {
-    for (const card of this.#cards.values()) card.level(-100);
+    for (const card of this.#cards.values()) card.mute();
   }
 
   #sorted() {
