@@ -209,6 +209,42 @@ test('captions are corrected, hidden and shown again beside the other panels, an
   }
 });
 
+test('a correction that is being typed stays while the talk goes on and others correct the same words', async () => {
+  const room = 'going-on';
+  await admin.relay.call('PUT', `/api/rooms/${room}`, {});
+  const { panel, page } = await admin.mount(room, 'Captions');
+  const newest = (first: number, texts: Record<number, string> = {}) => ({
+    captions: Array.from({ length: 20 }, (_, i) => {
+      const seq = first - i;
+      const text = texts[seq] ?? `Sentence ${seq}.`;
+      return { caption: { seq }, text, words: text };
+    }),
+  });
+  let answer = newest(20);
+  await page.route('**/captions/newest*', (route) => route.fulfill({ json: answer }));
+  const again = async () => {
+    await page.getByRole('tab', { name: 'Talks' }).click();
+    await page.getByRole('tab', { name: 'Captions' }).click();
+  };
+  await again();
+  await panel.locator('li[data-seq="3"] textarea').fill('What I am ty');
+  answer = newest(22, { 3: 'Corrected at another desk.' });
+  await again();
+  await panel.locator('li[data-seq="22"]').waitFor();
+  expect(await panel.locator('li[data-seq="3"] textarea').inputValue()).toBe('What I am ty');
+  answer = newest(60);
+  await again();
+  await panel.locator('li[data-seq="60"]').waitFor();
+  expect(await panel.locator('li').last().locator('textarea').inputValue()).toBe('What I am ty');
+  expect(await panel.locator('li').count()).toBe(21);
+  await page.route('**/captions/3', (route) => route.fulfill({ json: { text: 'What I am typing.' } }));
+  await panel.locator('li').last().locator('textarea').fill('What I am typing.');
+  await panel.locator('li').last().getByRole('button', { name: 'Correct' }).click();
+  await page.getByRole('tab', { name: 'Talks' }).click();
+  await page.getByRole('tab', { name: 'Captions' }).click();
+  await expect.poll(() => panel.locator('li').count()).toBe(20);
+});
+
 /** The whole of an option's words. */
 const optionOf = (panel: import('playwright-core').Locator, begin: string) =>
   panel.locator('option').filter({ hasText: begin }).first().textContent();

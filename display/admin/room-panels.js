@@ -1,6 +1,6 @@
 // @ts-check
 /** What can be set and seen of one room, as tabs in a section. */
-import { CaptionsTab } from './captions-panel.js';
+import { CaptionsPanel } from './captions-panel.js';
 import { CodesPanel, microphonePage, readersPage } from './codes-panel.js';
 import { RulesPanel } from './rules-panel.js';
 import { SettingsPanel } from './settings-panel.js';
@@ -33,7 +33,7 @@ export class RoomPanels {
     const [call, tell, room] = [this.#call, this.#tell, view.room];
     /** @type {import('./tabs.js').Tab<RoomView>[]} */
     const all = [
-      { id: 'captions', title: 'Captions', make: () => new CaptionsTab({ call, tell, room }) },
+      { id: 'captions', title: 'Captions', make: () => new CaptionsPanel({ call, tell, room }) },
       { id: 'talks', title: 'Talks', make: () => new TalksPanel({ call, room }) },
       { id: 'settings', title: 'Settings', make: () => new SettingsPanel({ call, room }) },
       { id: 'codes', title: 'QR codes', make: () => new CodesPanel({ call, room }) },
