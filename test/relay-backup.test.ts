@@ -200,7 +200,7 @@ describe('what cannot be done is refused in words, and leaves everything as it w
   });
 
   test('a full disk', async (context) => {
-    const disk = Ext4Disk.mount(16);
+    const disk = Ext4Disk.mount(16, 4096);
     if (typeof disk === 'string') return context.skip(disk);
     try {
       fill(at('data'), 3000);

@@ -40,7 +40,7 @@ test('ages are those of what was last done, and who asks often costs no more', (
 });
 
 test('a full disk is told, and is no reason to end or to send newcomers away', (context) => {
-  const disk = Ext4Disk.mount(16);
+  const disk = Ext4Disk.mount(16, 4096);
   if (typeof disk === 'string') return context.skip(disk);
   const { db, health, pass } = house({ path: disk.path, remove: () => {} });
   try {

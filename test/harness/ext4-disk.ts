@@ -9,14 +9,18 @@ export class Ext4Disk {
   readonly path = join(this.#folder.path, 'disk');
   readonly #image = join(this.#folder.path, 'image');
 
-  /** @returns the reason where this machine does not let us mount one */
-  static mount(megabytes: number): Ext4Disk | string {
+  /**
+   * @param blockBytes of a real disk's file system 4096; of one so small it would be 1024, where SQLite's shared memory is not
+   *   safe on a full disk: it makes sure of a page by one byte, and the rest of the page may find no block (SIGBUS)
+   * @returns the reason where this machine does not let us mount one
+   */
+  static mount(megabytes: number, blockBytes = 1024): Ext4Disk | string {
     const disk = new Ext4Disk();
     try {
       mkdirSync(disk.path);
       writeFileSync(disk.#image, '');
       truncateSync(disk.#image, megabytes * 1_000_000);
-      execFileSync('mkfs.ext4', ['-q', '-F', disk.#image], { stdio: 'pipe' });
+      execFileSync('mkfs.ext4', ['-q', '-F', '-b', `${blockBytes}`, disk.#image], { stdio: 'pipe' });
       disk.#mount();
       return disk;
     } catch (error) {
