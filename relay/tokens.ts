@@ -1,6 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { SalaError } from '../systemd/errors.ts';
 import { type Database, tryWrite } from './database.ts';
+import type { Statement } from './database-handle.ts';
 
 /** What a token opens: a room's audio, which spends money, captions, or all that organizers may do. */
 export type TokenAccess = 'publish' | 'read' | 'admin';
@@ -52,6 +53,7 @@ export const sha256 = (text: string) => createHash('sha256').update(text).digest
  * nothing from then on, and whoever listens is told. */
 export class Tokens {
   readonly #db: Database;
+  readonly #byId: Statement<[string], TokenRow>;
   readonly #now: () => number;
   readonly #limits: TokenLimits;
   readonly #ended = new Set<(id: string) => void>();
@@ -67,6 +69,7 @@ export class Tokens {
 
   constructor(db: Database, now: () => number = Date.now, limits: Partial<TokenLimits> = {}) {
     this.#db = db;
+    this.#byId = db.prepare(`SELECT ${columns} FROM tokens WHERE id = ?`);
     this.#now = now;
     this.#limits = { ...defaultTokenLimits, ...limits };
     this.#toldMs = now();
@@ -232,7 +235,7 @@ export class Tokens {
   }
 
   #row(id: string): TokenRow | undefined {
-    return this.#db.prepare<[string], TokenRow>(`SELECT ${columns} FROM tokens WHERE id = ?`).get(id);
+    return this.#byId.get(id);
   }
 
   #isKept = (row: TokenRow) => row.revoked === 0 && !this.#struck.has(row.id);
