@@ -47,7 +47,7 @@ test('a wrong token and a wrong language are told in words', async () => {
   const { page, close } = await house.open(browser);
   await page.fill('#token', 'not-the-token-at-all');
   await page.click('#entry button');
-  await page.locator('#notice').getByText('not known here').waitFor();
+  await page.locator('#entry-error').getByText('does not know this admin token').waitFor();
   await page.fill('#token', adminSecret);
   await page.click('#entry button');
   const row = page.locator('.card[data-room="verdi"]');

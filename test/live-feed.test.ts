@@ -221,3 +221,15 @@ test('who may not administer does not get in, and a page that speaks is shown ou
   page.socket.send('{"type":"hello"}');
   expect((await page.closed).code).toBe(1003);
 });
+
+test('a page leaves as soon as the token it came with is revoked, and nothing is computed for it any more', async () => {
+  await open();
+  const verdi = house.rooms.put('verdi');
+  const { id, token } = house.tokens.create(null, 'admin', 'the desk');
+  const page = enter(token);
+  await page.until(() => page.of('rooms').length === 1);
+  house.tokens.delete(null, id);
+  expect((await page.closed).code).toBe(4401);
+  await expect.poll(() => [feed.counters.pages, verdi.meters.size]).toEqual([0, 0]);
+  expect((await enter(token).refused).status).toBe(401);
+});
