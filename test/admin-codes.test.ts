@@ -1,6 +1,9 @@
-import decodeQR from 'qr/decode.js';
+import { once } from 'node:events';
 import type { Locator } from 'playwright-core';
+import decodeQR from 'qr/decode.js';
 import { expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { audioProtocol } from '../relay/protocol.js';
 import { AdminPanels, desktop, obstacles, phone } from './harness/admin-panels.ts';
 import { keepScreenshot } from './harness/screenshots.ts';
 
@@ -18,31 +21,49 @@ async function scan(page: Locator): Promise<string> {
   return decodeQR({ width, height, data }, { format: 'I420', timeLimit: 10_000 });
 }
 const rightOf = async (room: string) =>
-  (await admin.relay.call<{ tokens: { right: string; expiresMs: number | null }[] }>('GET', `/api/rooms/${room}/tokens`)).tokens;
+  (
+    await admin.relay.call<{ tokens: { right: string; expiresMs: number | null }[] }>(
+      'GET',
+      `/api/rooms/${room}/tokens`,
+    )
+  ).tokens;
 
-test.each(['light', 'dark'] as const)('a sheet for readers and the stand-in microphone, by fresh tokens, on a %s page', async (colorScheme) => {
-  const room = `sheet-${colorScheme}`;
-  const { panel, make, page, consoleErrors } = await open(room, {}, { context: { colorScheme } });
-  await panel.getByLabel('For a stand-in microphone').check();
-  await panel.getByLabel('Language of the sheet').selectOption('it');
-  await make();
-  const sheet = (kind: string) => panel.locator(`.sheet [data-kind="${kind}"]`);
-  await sheet('readers').getByText('Leggi sul telefono').waitFor();
-  const readers = await scan(sheet('readers'));
-  expect(readers.startsWith(`${admin.relay.url}/rooms/${room}#token=sub_`)).toBe(true);
-  const microphone = await scan(sheet('microphone'));
-  expect(microphone.startsWith(`${admin.relay.url}/rooms/${room}/microphone#token=pub_`)).toBe(true);
-  const [read, publish] = await rightOf(room);
-  expect([read?.right, publish?.right, read?.expiresMs]).toEqual(['read', 'publish', null]);
-  expect(publish?.expiresMs).toBeGreaterThan(Date.now() + 40 * 3_600_000);
-  // What the reader's code opens is the room's page, and the right is good.
-  const { page: reader } = await admin.browser.openPage(readers, { viewport: phone });
-  await expect.poll(() => reader.textContent('body')).toContain('Verdi');
-  await reader.context().close();
-  expect(await sheet('readers').locator('.room-name').textContent()).toBe('Sala <i>Verdi</i>');
-  expect(await page.locator('.panels i').count()).toBe(0);
-  expect(consoleErrors).toEqual([]);
-});
+test.each(['light', 'dark'] as const)(
+  'a sheet for readers and the stand-in microphone, by fresh tokens, on a %s page',
+  async (colorScheme) => {
+    const room = `sheet-${colorScheme}`;
+    const { panel, make, page, consoleErrors } = await open(room, {}, { context: { colorScheme } });
+    await panel.getByLabel('For a stand-in microphone').check();
+    await panel.getByLabel('Language of the sheet').selectOption('it');
+    await make();
+    const sheet = (kind: string) => panel.locator(`.sheet [data-kind="${kind}"]`);
+    await sheet('readers').getByText('Leggi sul telefono').waitFor();
+    const readers = await scan(sheet('readers'));
+    expect(readers.startsWith(`${admin.relay.url}/rooms/${room}#token=sub_`)).toBe(true);
+    const microphone = await scan(sheet('microphone'));
+    expect(microphone.startsWith(`${admin.relay.url}/rooms/${room}/microphone#token=pub_`)).toBe(true);
+    const [read, publish] = await rightOf(room);
+    expect([read?.right, publish?.right, read?.expiresMs]).toEqual(['read', 'publish', null]);
+    expect(publish?.expiresMs).toBeGreaterThan(Date.now() + 40 * 3_600_000);
+    // What the reader's code opens is the room's page, and the right is good.
+    const { page: reader } = await admin.browser.openPage(readers, { viewport: phone });
+    await expect.poll(() => reader.textContent('body')).toContain('Verdi');
+    await reader.context().close();
+    // And the other, the page of the stand-in microphone; its right is good, too.
+    const { page: speaker } = await admin.browser.openPage(microphone, { viewport: phone });
+    await expect.poll(() => speaker.title()).toMatch(/microphone/i);
+    await speaker.context().close();
+    const token = decodeURIComponent(new URL(microphone).hash.replace('#token=', ''));
+    const socket = new WebSocket(`${admin.relay.url.replace('http', 'ws')}/api/rooms/${room}/audio`, audioProtocol, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    await once(socket, 'open');
+    socket.terminate();
+    expect(await sheet('readers').locator('.room-name').textContent()).toBe('Sala <i>Verdi</i>');
+    expect(await page.locator('.panels i').count()).toBe(0);
+    expect(consoleErrors).toEqual([]);
+  },
+);
 
 test('on paper is the sheet alone, a page for each code', async () => {
   const { panel, make, page } = await open('paper', { name: 'Sala Verdi' });
