@@ -194,16 +194,21 @@ export class Backfill {
     return this.#spool.streamsOf(room.name).flatMap((stream) => {
       return subtract(this.#missing(room, stream), this.taken(stream.id)).flatMap(([least, to]) => {
         // The first piece that is here; where live captions have jumped to, all of it may have to wait for what comes before.
-        const [piece] = intersect([[least, to]], stream.received)
-          .map(([begin, here]) => ({ from: ownedFrom(stream, begin, samples(this.#limits.cutMs)), here }))
-          .filter(({ from, here }) => from < here);
+        const piece = intersect([[least, to]], stream.received).find(
+          ([begin, here]) => this.#owned(stream, begin) < here,
+        );
         if (!piece) return [];
-        const { from, here } = piece;
+        const [begin, here] = piece;
+        const from = this.#owned(stream, begin);
         const until = Math.min(to, this.#governing.at(stream, from)?.until ?? to);
         const isEnough = here >= until || here - from >= samples(this.#limits.minStartMs) || stream.ended;
         return isEnough ? [{ room, stream, from, to: until }] : [];
       });
     });
+  }
+
+  #owned(stream: SpoolStream, begin: number): number {
+    return ownedFrom(stream, begin, samples(this.#limits.cutMs));
   }
 
   async #begin(stretch: Stretch): Promise<void> {

@@ -120,8 +120,14 @@ export function size(set) {
 /** The end of the run without a break that begins at `position`; `position` itself where it is not in the set.
  * @param {RangeSet} set @param {number} position */
 export function runEnd(set, position) {
-  const range = set.find(([from, to]) => from <= position && position < to);
-  return range ? range[1] : position;
+  let [low, high] = [0, set.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((set[middle]?.[1] ?? 0) <= position) low = middle + 1;
+    else high = middle;
+  }
+  const range = set[low];
+  return range && range[0] <= position ? range[1] : position;
 }
 
 // ---------------------------------------------------------------------------------------------------- audio frames

@@ -13,6 +13,7 @@ import {
   parseDeviceMessage,
   type RangeSet,
   type RelayMessage,
+  runEnd,
   type StreamReport,
   sampleRate,
   subtract,
@@ -310,7 +311,8 @@ export class Uplink implements Publisher {
       throw new WireError('an audio frame is longer than a second', closeCodes.tooBig);
     const to = frame.position + samples;
     this.#rates.spendAudio(channel, frame.position, to);
-    if (this.#parts.rates?.take(this.#room.name, audioCostMs(samples)) === false)
+    const joins = frame.position === 0 || runEnd(stream.received, frame.position - 1) >= frame.position;
+    if (this.#parts.rates?.take(this.#room.name, audioCostMs(samples, joins)) === false)
       throw new WireError('more audio came than a room may bring', closeCodes.tooFast);
     if (stream.ended && to > stream.edge) throw new WireError('audio came past the end of its stream');
     if (frame.live && rmsOf(frame.audio) > silenceRms) this.soundAtMs = this.heardAtMs;

@@ -12,7 +12,7 @@ import {
 import { Retention } from '../relay/retention.ts';
 import { Rooms } from '../relay/rooms.ts';
 import { Spool } from '../relay/spool.ts';
-import { rateLimits, UplinkRates } from '../relay/uplink-rates.ts';
+import { audioCostMs, rateLimits, UplinkRates } from '../relay/uplink-rates.ts';
 import { createLog } from '../systemd/log.ts';
 import { temporaryFolder } from './harness/programs.ts';
 
@@ -128,6 +128,12 @@ describe('an audio socket', () => {
     expect(pour(frame, 1000)).toBe(4413);
     expect(pour(1, 5000)).toBe(4413);
     expect(pour(frame, 200)).toBeNull();
+  });
+
+  it('pays a second for audio that joins nothing, and 20 ms for the shortest that does', () => {
+    expect([audioCostMs(1), audioCostMs(1600), audioCostMs(1, false), audioCostMs(16_000, false)]).toEqual([
+      20, 100, 1000, 1000,
+    ]);
   });
 
   it('is closed after 500 messages at once, not by 20 a second', () => {

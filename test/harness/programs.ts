@@ -106,6 +106,8 @@ export interface RelayOptions {
   readonly port?: number;
   readonly args?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
+  /** A command that runs it in its own place. */
+  readonly through?: readonly string[];
 }
 
 /** The real relay in a process of its own. */
@@ -120,7 +122,14 @@ export class TestRelay {
     this.adminToken = adminToken;
   }
 
-  static async start({ dataDir, engine = 'script:load', port, args = [], env = {} }: RelayOptions): Promise<TestRelay> {
+  static async start({
+    dataDir,
+    engine = 'script:load',
+    port,
+    args = [],
+    env = {},
+    through = [],
+  }: RelayOptions): Promise<TestRelay> {
     const adminToken = remember(`adm_${randomBytes(24).toString('base64url')}`);
     mkdirSync(dataDir, { recursive: true });
     const file = join(dataDir, 'admin-token');
@@ -142,6 +151,7 @@ export class TestRelay {
           ...args,
         ],
         env,
+        through,
       ),
       adminToken,
     );
