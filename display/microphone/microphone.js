@@ -81,6 +81,7 @@ function show() {
     canTakeOver: microphone === 'on' && link === 'standing-by',
     canGoOn: fault?.code === 'suspended',
     ...{ levelDbfs: standIn.levelDbfs, unstoredSeconds, maxSeconds: buffer.maxSeconds },
+    isReserve: link === 'standing-by' && isOn,
     facts: [
       ...pair('Microphone', standIn.label),
       ...pair('Language', language ?? ''),
@@ -104,6 +105,7 @@ const pair = (name, value) => (value ? [[name, value]] : []);
 window.addEventListener('beforeunload', (event) => {
   if (standIn.wouldLose) event.preventDefault();
 });
+window.addEventListener('pagehide', () => standIn.leave());
 window.addEventListener('online', () => standIn.uplink.wake());
 document.addEventListener('visibilitychange', () => {
   if (standIn.microphone === 'on') {

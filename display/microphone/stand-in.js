@@ -102,6 +102,7 @@ export class StandIn {
 
   /** Leaving this page would lose what is said, or was. */
   get wouldLose() {
+    if (this.uplink.state === 'standing-by' && !this.buffer.hasEnded) return false;
     return this.microphone === 'on' || this.microphone === 'starting' || this.buffer.unstoredSeconds > 0;
   }
 
@@ -136,6 +137,13 @@ export class StandIn {
 
   takeOver() {
     if (this.microphone === 'on') this.uplink.takeOver();
+  }
+
+  /** The page goes: what is on its way goes out, and nobody shall wait for it to come back. */
+  leave() {
+    this.capture.stop();
+    this.timeline.end();
+    this.uplink.leave();
   }
 
   /** A few times a second: the level since the last time, and what follows from the passing of time. */

@@ -126,6 +126,13 @@ export class Uplink {
     if (this.#isRunning && !this.#socket) this.#open();
   }
 
+  /** Says goodbye at once, whatever is left. */
+  leave() {
+    this.#session?.goodbye();
+    this.#isRunning = false;
+    this.#leave();
+  }
+
   /** Takes the room over from a kit that has sound. */
   takeOver() {
     this.#byHand = true;

@@ -18,6 +18,7 @@ const lowestDbfs = -60;
  * @property {boolean} canGoOn the browser stopped the microphone, and a press may start it again
  * @property {number} levelDbfs
  * @property {number} unstoredSeconds
+ * @property {boolean} isReserve what is kept is only for the case that the other source fails
  * @property {number} maxSeconds
  * @property {readonly (readonly [name: string, value: string])[]} facts
  */
@@ -49,7 +50,19 @@ export class View {
   }
 
   /** @param {Shown} shown */
-  show({ statement, isOn, isEnding, canStart, canTakeOver, canGoOn, levelDbfs, unstoredSeconds, maxSeconds, facts }) {
+  show({
+    statement,
+    isOn,
+    isEnding,
+    canStart,
+    canTakeOver,
+    canGoOn,
+    levelDbfs,
+    unstoredSeconds,
+    isReserve,
+    maxSeconds,
+    facts,
+  }) {
     this.setOn(isOn);
     // Said anew to screen readers only where it is something else; seconds that pass are not.
     const said = `${statement.kind}\n${statement.message}`;
@@ -68,11 +81,12 @@ export class View {
     const meter = /** @type {HTMLMeterElement} */ (this.#one('level'));
     meter.value = isOn ? Math.max(lowestDbfs, levelDbfs) : lowestDbfs;
     this.#set('level-words', isOn ? `${Math.max(lowestDbfs, Math.round(levelDbfs))} dB` : 'off');
-    const kept = /** @type {HTMLMeterElement} */ (this.#one('kept'));
-    kept.max = maxSeconds;
-    kept.high = maxSeconds * 0.8;
-    kept.value = unstoredSeconds;
-    this.#set('kept-words', unstoredSeconds < 2 ? 'all sent' : `${inWords(unstoredSeconds)} wait to be sent`);
+    const bar = /** @type {HTMLMeterElement} */ (this.#one('kept'));
+    bar.max = maxSeconds;
+    bar.high = maxSeconds * 0.8;
+    bar.value = unstoredSeconds;
+    const kept = unstoredSeconds < 2 ? 'all sent' : `${inWords(unstoredSeconds)} wait to be sent`;
+    this.#set('kept-words', isReserve ? `the last ${inWords(unstoredSeconds)}, in reserve` : kept);
     const list = JSON.stringify(facts);
     if (list === this.#facts) return;
     this.#facts = list;

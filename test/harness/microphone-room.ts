@@ -3,6 +3,7 @@
  * that plays toned numbers, a network that misbehaves on command, the real relay, and the stand-in for the service.
  */
 import { join } from 'node:path';
+import type { Caption } from '../../relay/protocol.js';
 import { TranscribeStandIn } from '../stand-ins/transcribe.ts';
 import { standInEnvironment } from '../stand-ins/transcribe-environment.ts';
 import { type OpenPage, type OpenPageOptions, TestBrowser } from './browser.ts';
@@ -47,7 +48,7 @@ export class MicrophoneRoom {
     const proxy = await new FaultyProxy({ host: '127.0.0.1', port: relay.port }).start();
     const reader = new TestReader(() => `ws://127.0.0.1:${relay.port}`, 'hall', read);
     const file = join(this.#folder.path, 'microphone.wav');
-    writeWav(file, withLeadIn(tonedNumbers(0, this.#numbers, fakeRateHz)), { rateHz: fakeRateHz });
+    writeWav(file, betweenSilence(tonedNumbers(0, this.#numbers, fakeRateHz)), { rateHz: fakeRateHz });
     const browser = await TestBrowser.launch({ more: fakeMicrophone(file) });
     this.#parts = { relay, proxy, reader, browser, publish, url };
     return this;
@@ -97,6 +98,39 @@ export class MicrophoneRoom {
     });
   }
 
+  /** The captions as they stand in the transcript. */
+  async transcript(): Promise<Caption[]> {
+    const path = '/api/rooms/hall/transcript.json?limit=20000';
+    return (await this.parts.relay.call<{ captions: Caption[] }>('GET', path)).captions;
+  }
+
+  /** How late captions that are not late ones were with the reader, by the room time of their ends; ms. */
+  liveLags(): { p50: number; p95: number } {
+    const lags = this.parts.reader
+      .shown()
+      .filter(({ caption }) => !caption.late)
+      .map(({ atMs, caption }) => Math.round(performance.timeOrigin + atMs - caption.end))
+      .sort((a, b) => a - b);
+    const at = (share: number) => lags[Math.floor(lags.length * share)] ?? Number.NaN;
+    return { p50: at(0.5), p95: at(0.95) };
+  }
+
+  /** Waits until nothing is left to be captioned, for 3 s. */
+  async settled(): Promise<void> {
+    let count = -1;
+    let sinceMs = 0;
+    await until(
+      async () => {
+        const { live } = await this.parts.relay.call<{ live: { backfillMs: number } }>('GET', '/api/rooms/hall');
+        const now = this.parts.reader.captions().length;
+        if (live.backfillMs > 0 || now !== count) sinceMs = performance.now();
+        count = now;
+        return performance.now() - sinceMs > 3000 || undefined;
+      },
+      { timeoutMs: 40_000, everyMs: 200, what: 'the end of backfill' },
+    );
+  }
+
   /** The device in charge of the room. */
   async inCharge(): Promise<string | null> {
     const { live } = await this.parts.relay.call<{ live: { source: { device: string } | null } }>(
@@ -125,9 +159,9 @@ export class MicrophoneRoom {
   }
 }
 
-/** A second of silence first: a device plays as soon as it is opened, before anything is connected to it. */
-function withLeadIn(samples: Int16Array): Int16Array {
-  const all = new Int16Array(fakeRateHz + samples.length);
+/** A second of silence first: a device plays as soon as it is opened, before anything is connected to it. And one after it. */
+function betweenSilence(samples: Int16Array): Int16Array {
+  const all = new Int16Array(2 * fakeRateHz + samples.length);
   all.set(samples, fakeRateHz);
   return all;
 }
