@@ -133,7 +133,7 @@ export class Conduct {
       talks.decide(name, { ...opened, held: null });
     }
     // An organizer's word does not wait for the clock to be believed.
-    this.#lookAt(room);
+    this.#lookAt(room, true);
     return this.of(room);
   }
 
@@ -149,7 +149,7 @@ export class Conduct {
     const locale = new Intl.Locale(wanted);
     const usual = locale.maximize();
     const kin = [room.record.settings.language, scheduleLanguage() ?? '', defaultLanguage].filter(
-      (each) => each !== '' && new Intl.Locale(each).language === locale.language,
+      (each) => each.includes('-') && new Intl.Locale(each).language === locale.language,
     );
     const likely = usual.region === undefined ? [] : [`${usual.language}-${usual.region}`];
     const own = locale.region === undefined ? [] : [wanted];
@@ -161,7 +161,8 @@ export class Conduct {
     return language ?? (source === 'schedule' ? this.#parts.scheduleLanguage() : null);
   }
 
-  #lookAt(room: LiveRoom): void {
+  /** @param isCalled by an organizer, just now */
+  #lookAt(room: LiveRoom, isCalled = false): void {
     const { name } = room.record;
     const { talks, now } = this.#parts;
     const decisions = talks.decisions(name);
@@ -173,7 +174,7 @@ export class Conduct {
     const { settings } = room.record;
     // A change by hand wins until the next talk begins, also over a schedule that is corrected meanwhile.
     const isByHand =
-      assigned?.talk === talk.id ? settings.language !== assigned.language : this.#isSetSince(room, talk);
+      assigned?.talk === talk.id ? settings.language !== assigned.language : !isCalled && this.#isSetSince(room, talk);
     // Identification is an organizer's choice, which an assigned language would end.
     const isLeft = wanted === null || isByHand || settings.recognition.identification !== null;
     const language = isLeft ? settings.language : this.#assign(room, talk, wanted);
@@ -186,7 +187,7 @@ export class Conduct {
     if (this.#parts.talks.decisions(name).assigned !== null || !settings.languageAssigned) return false;
     const all = this.#parts.assignments(name);
     const other = all.findLastIndex(({ language }) => language !== settings.language);
-    return (all[other + 1]?.fromMs ?? Number.NEGATIVE_INFINITY) >= start;
+    return (all[other + 1]?.fromMs ?? Number.NEGATIVE_INFINITY) > start;
   }
 
   /** The language that is in force now; null where none could be assigned. */

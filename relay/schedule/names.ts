@@ -38,10 +38,9 @@ const personIn = (speaker: string) =>
 function namesInTitle(title: string, german: boolean, ordinary: ReadonlySet<string>): string[] {
   const found: string[] = [];
   const text = title.normalize('NFC');
-  const long = wordsOf(text).filter(({ length }) => length > 3);
   // In German every noun has a capital; elsewhere a title may have them throughout, and a sentence begins with one.
   const isKnown = ordinary.size >= minOrdinary;
-  const isShouted = long.length > 2 && long.filter(isCapitalised).length > long.length * 0.6;
+  const isShouted = wordsOf(text).every((each, i) => i === 0 || each.length <= 3 || isCapitalised(each));
   const capitalsTell = !german && (isKnown || !isShouted);
   for (const part of text.split(/[^\p{L}\p{M}\p{N}\s.'’+_-]+/u)) {
     let run: string[] = [];
