@@ -59,16 +59,28 @@ test('without the relay the token stays in its field, to be tried again', async 
   await page.locator('#show-event').waitFor();
 });
 
-test('a session that was ended elsewhere asks for a login again', async () => {
+test('a session that was ended elsewhere asks for a login again; what was typed is there then, after a log-out it is not', async () => {
   await admin.relay.room('verdi', { name: 'Sala Verdi' });
   const { page, tab } = await admin.room('verdi');
   const panel = await tab('Settings');
+  const logIn = async () => {
+    await page.getByLabel('Admin token').fill(admin.relay.adminToken);
+    await page.keyboard.press('Enter');
+    await page.locator('.card[data-room="verdi"]').waitFor();
+  };
   await page.context().clearCookies();
   await panel.getByLabel('Name', { exact: true }).fill('Sala Rossa');
   await panel.getByRole('button', { name: 'Save' }).click();
   await page.getByLabel('Admin token').waitFor();
-  await page.getByLabel('Admin token').fill(admin.relay.adminToken);
-  await page.keyboard.press('Enter');
-  await page.locator('[data-room="verdi"]').waitFor();
+  expect(await panel.isVisible()).toBe(false);
   expect(await admin.relay.call('GET', '/api/rooms/verdi')).toMatchObject({ name: 'Sala Verdi' });
+  await logIn();
+  await panel.getByText('Nobody is logged in here any more.').waitFor();
+  expect(await panel.getByLabel('Name', { exact: true }).inputValue()).toBe('Sala Rossa');
+  await panel.getByRole('button', { name: 'Save' }).click();
+  await panel.getByText('Saved.').waitFor();
+  expect(await admin.relay.call('GET', '/api/rooms/verdi')).toMatchObject({ name: 'Sala Rossa' });
+  await page.getByRole('button', { name: 'Log out' }).click();
+  await logIn();
+  expect(await page.getByRole('tab').count()).toBe(0);
 });

@@ -170,9 +170,9 @@ function enter() {
   live.start();
 }
 
+/** What is typed in the panels outlives a session that ended by itself. */
 function askForLogin() {
   live.stop();
-  for (const side of [roomSide, eventSide]) side.close();
   tools.hidden = inside.hidden = true;
   line.textContent = '';
   old.hidden = true;
@@ -182,6 +182,7 @@ function askForLogin() {
 part('#leave', HTMLElement).addEventListener('click', async () => {
   try {
     await call('DELETE', '/api/session');
+    for (const side of [roomSide, eventSide]) side.close();
     askForLogin();
   } catch (error) {
     tell(error);

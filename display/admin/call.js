@@ -56,7 +56,13 @@ export class ApiError extends Error {
 }
 
 /** The relay does not know who asks, or not any more. */
-export class SignedOut extends ApiError {}
+export class SignedOut extends ApiError {
+  /** @param {ConstructorParameters<typeof ApiError>} parts */
+  constructor(...parts) {
+    super(...parts);
+    this.message = 'Nobody is logged in here any more. What you typed still stands here: log in, then try again.';
+  }
+}
 
 /** It could not be asked at all. */
 export class RelayAway extends Error {
