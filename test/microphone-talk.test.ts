@@ -1,0 +1,100 @@
+import type { Page } from 'playwright-core';
+import { afterEach, expect, test } from 'vitest';
+import { MicrophoneRoom } from './harness/microphone-room.ts';
+import { inOrderSpoken, judge } from './harness/talk.ts';
+import { until } from './harness/until.ts';
+
+let room: MicrophoneRoom;
+afterEach(() => room.stop());
+
+const press = (page: Page, name: string) => page.getByRole('button', { name, exact: true }).click();
+const says = (page: Page, words: string | RegExp, timeoutMs = 30_000) =>
+  page.locator('#message').getByText(words).waitFor({ timeout: timeoutMs });
+const inCharge = (device: RegExp, timeoutMs: number) =>
+  until(async () => device.test((await room.inCharge()) ?? '') || undefined, {
+    timeoutMs,
+    what: `${device} in charge`,
+  });
+
+const whole = { lost: [], repeated: [], backwards: [] };
+
+test('a phone captions a room through a link cut and a relay restart: nothing is lost, nothing said twice', async () => {
+  const numbers = 250;
+  room = await new MicrophoneRoom(numbers).start();
+  const { page } = await room.open();
+  await page.getByText('Sala Verdi').waitFor();
+  await press(page, 'Start');
+  await says(page, 'This device is the room’s microphone');
+  await room.said(30);
+  expect(await room.inCharge()).toMatch(/^microphone-/);
+
+  const { proxy } = room.parts;
+  await proxy.refuse(true);
+  await says(page, 'No connection');
+  const keptSeconds = () => page.locator('#kept').evaluate((meter: HTMLMeterElement) => meter.value);
+  await until(async () => (await keptSeconds()) > 4 || undefined, { what: 'four seconds kept' });
+  await proxy.refuse(false);
+  await says(page, 'This device is the room’s microphone');
+  await room.said(110);
+
+  await room.restartRelay('SIGKILL');
+  await room.said(numbers - 1, 60_000);
+  await press(page, 'Stop');
+  await says(page, 'All that was said has arrived');
+  await until(() => new Set(room.shown()).size === numbers || undefined, { what: 'every number' }).catch(() => {});
+  expect(judge(room.shown(), numbers)).toEqual(whole);
+  expect(judge(inOrderSpoken(await room.transcript()), numbers)).toEqual(whole);
+  const lags = room.liveLags();
+  process.stderr.write(`stand-in microphone: lag of live captions, p50 ${lags.p50} ms, p95 ${lags.p95} ms\n`);
+}, 120_000);
+
+test('a kit that is back takes over again, and a person may overrule it: each moment is captioned once', async () => {
+  room = await new MicrophoneRoom(900).start();
+  const first = room.startKit(2000, 900);
+  await inCharge(/^(?!microphone-)./, 20_000);
+  const { page } = await room.open();
+  await press(page, 'Start');
+  await says(page, /Another source \(.+\) is in charge/);
+  await room.said(2050);
+
+  // The kit dies: the phone takes over by itself, and has what was said meanwhile.
+  await first.stop(0);
+  await inCharge(/^microphone-/, 30_000);
+  await says(page, 'This device is the room’s microphone');
+  await until(() => room.shown().some((number) => number < 2000) || undefined, { what: 'words from the phone' });
+
+  // It is back: it goes before the phone within seconds.
+  const second = room.startKit(3000, 900);
+  await inCharge(/^(?!microphone-)./, 20_000);
+  await says(page, 'the room’s kit is back');
+  const kitSays = (from: number) =>
+    until(() => room.shown().some((number) => number >= from) || undefined, { what: `words of ${from} and later` });
+  await kitSays(3000);
+
+  // A person knows better, and the kit keeps out although it asks.
+  await press(page, 'Take over now');
+  await inCharge(/^microphone-/, 5000);
+  const refusals = () => room.parts.relay.program.entries({ event: 'source-closed', code: 4409 }).length;
+  const before = refusals();
+  await until(() => refusals() > before + 1 || undefined, { timeoutMs: 30_000, what: 'the kit asks again, twice' });
+  expect(await room.inCharge()).toMatch(/^microphone-/);
+
+  // The phone leaves: the kit need not wait.
+  await press(page, 'Stop');
+  await says(page, 'All that was said has arrived');
+  await inCharge(/^(?!microphone-)./, 8000);
+  await kitSays(Math.max(...room.shown()) + 5);
+  await second.stop();
+  await room.settled();
+
+  const spoken = (await room.transcript()).toSorted((a, b) => a.start - b.start);
+  const seams = spoken
+    .slice(1)
+    .map(({ start }, i) => start - Math.max(...spoken.slice(0, i + 1).map(({ end }) => end)));
+  // Where one source follows another a word may be cut in two, and what is within a quarter of a second of the other's is kept:
+  // were it the same word, it would be said once.
+  expect(Math.max(...seams)).toBeLessThan(1000);
+  expect(Math.min(...seams)).toBeGreaterThan(-600);
+  const numbers = inOrderSpoken(spoken);
+  expect(numbers.length).toBe(new Set(numbers).size);
+}, 150_000);
