@@ -76,6 +76,7 @@ export interface AlarmBookParts {
   readonly costs: Pick<Costs, 'today' | 'limits'>;
   readonly db: { readonly renewal: Renewal | null };
   readonly dataDir: string;
+  readonly conduct?: { of(room: LiveRoom): { readonly message: string } };
   readonly log: Logger;
   readonly now?: () => number;
   readonly roomTime?: () => number;
@@ -131,7 +132,8 @@ export class AlarmBook {
       this.#rooms.set(room, held);
       const { talk } = room;
       const lastWordsAt = live.source ? null : (this.#parts.lastWords.of(room)?.at ?? null);
-      const troubles = roomTroubles({ live, paused: room.record.paused, talk, lastWordsAt, now });
+      const talkFault = this.#parts.conduct?.of(room).message ?? '';
+      const troubles = roomTroubles({ live, paused: room.record.paused, talk, lastWordsAt, talkFault, now });
       this.#tell(room.record.name, held.see(troubles, nowMs, now));
     }
     this.#tell(null, this.#relay.see(this.#relayTroubles(storage, now), nowMs, now));

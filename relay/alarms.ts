@@ -9,6 +9,8 @@ export interface RoomFacts {
   readonly talk: Talk | null;
   /** When the newest words of the room were spoken, room time; null where there are none. */
   readonly lastWordsAt: number | null;
+  /** Why the language of the talk that is on could not be assigned; empty where it was. */
+  readonly talkFault: string;
   /** Room time. */
   readonly now: number;
 }
@@ -41,6 +43,7 @@ export type AlarmCode =
   | 'engine-waiting'
   | 'engine-fault'
   | 'no-words'
+  | 'talk-language'
   | 'lag'
   | 'budget'
   | 'relay-disk'
@@ -96,6 +99,7 @@ export function roomTroubles(facts: RoomFacts): Trouble[] {
     weakPower(facts),
     kitDisk(facts),
     noWords(facts),
+    talkLanguage(facts),
     standInMicrophone(facts),
   ].filter((each) => each !== null);
   return found.sort((a, b) => Number(b.severity === 'fault') - Number(a.severity === 'fault'));
@@ -230,6 +234,14 @@ const replaceCard = 'It goes on from memory for a few minutes. Replace the SD ca
 function noWords({ live: { engine } }: RoomFacts): Trouble | null {
   if (engine.code !== 'engine-no-words') return null;
   return { code: 'no-words', severity: 'warning', message: engine.message, hint: engine.hint };
+}
+
+function talkLanguage({ talkFault }: RoomFacts): Trouble | null {
+  if (talkFault === '') return null;
+  return {
+    ...{ code: 'talk-language', severity: 'fault', message: sentence(talkFault) },
+    hint: 'Assign the language the talk is given in on the room’s card, and correct the talk or the room’s settings.',
+  };
 }
 
 function standInMicrophone({ live: { source } }: RoomFacts): Trouble | null {

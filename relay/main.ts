@@ -214,7 +214,10 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   const health = new RelayHealth({ db, spool, rooms: running });
   const lastWords = new LastWords();
   const { dataDir } = options;
-  const alarms = new AlarmBook({ rooms: running, lastWords, quota, costs, db, dataDir, log: logs('alarms') });
+  const alarms = new AlarmBook({
+    ...{ rooms: running, lastWords, quota, costs, db, dataDir, log: logs('alarms') },
+    conduct: { of: (each) => conduct.of(each) },
+  });
   const views = new RoomViews({ readers, alarms, lastWords, conduct: { of: (each) => conduct.of(each) } });
   const liveFeed = new LiveFeed({ rooms: running, views, alarms, version: version() });
   const id = relayId(db);

@@ -1,6 +1,7 @@
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Alarm, Health } from '../relay/protocol.js';
+import type { KeptTalk } from '../relay/talks.ts';
 import { AdminHouse } from './harness/admin-house.ts';
 import { accessibilityFaults, contrasts } from './harness/axe.ts';
 import { type OpenPageOptions, TestBrowser } from './harness/browser.ts';
@@ -228,6 +229,27 @@ test('rooms that are made and deleted come and go, and the panels of one that go
   await close();
 });
 
+test('a card tells the talk that is on and until when, that it is held, or which one is next', async () => {
+  const room = atWork('room-1', 'Room 1', 1);
+  const at = (hour: number, minute: number) => new Date(2026, 11, 1, hour, minute).getTime();
+  const talk: KeptTalk = {
+    ...{ id: 'a', title: 'On <b>captions</b>', speakers: ['A. Bianchi'], language: null, names: [] },
+    ...{ start: at(10, 0), end: at(10, 45) },
+    source: 'hand',
+  };
+  const next = { ...talk, id: 'b', title: 'On mixers', start: at(11, 0), end: at(11, 45) };
+  const { page, close } = await enter();
+  const shown = () => page.locator('#room-room-1 .talk').textContent();
+  house.conducted.set('room-1', { talk: null, held: false, until: null, next, message: '' });
+  await expect.poll(shown).toBe('Next, 11:00: On mixers');
+  room.give({ ...talk, speakers: ['A. Bianchi'] });
+  house.conducted.set('room-1', { talk, held: false, until: at(10, 55), next, message: '' });
+  await expect.poll(shown).toBe('On <b>captions</b> · A. Bianchi · until 10:55');
+  house.conducted.set('room-1', { talk, held: true, until: at(14, 0), next, message: '' });
+  await expect.poll(shown).toBe('On <b>captions</b> · A. Bianchi · held until you go on');
+  await close();
+});
+
 test('the same fault of many rooms is one line above them, with what to do', async () => {
   for (let n = 1; n <= 9; n++) {
     atWork(`room-${n}`, `Room ${n}`, n);
@@ -334,3 +356,35 @@ test('sound and notifications are a choice: off at first, tried when chosen, rem
   expect(consoleErrors).toEqual([]);
   await close();
 });
+
+test.each([
+  ['desk', { width: 1440, height: 900 }, true],
+  ['phone', phone, false],
+] as const)(
+  'the panels of a room stand beside the wall on a desk, in its place on a phone: %s',
+  async (name, viewport, isBeside) => {
+    venue();
+    const { page, close } = await enter({ viewport });
+    const card = page.locator('#room-room-7');
+    await card.getByRole('button', { name: 'UA2.118', exact: true }).click();
+    await page.getByRole('tab', { name: 'Captions' }).waitFor();
+    await page.locator('#room .captions textarea').first().waitFor();
+    expect(await card.isVisible()).toBe(isBeside);
+    expect(await page.getByText('2 rooms need you').isVisible()).toBe(true);
+    expect(await page.locator('#room-title').evaluate((each) => each === document.activeElement)).toBe(true);
+    expect(await accessibilityFaults(page)).toEqual([]);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(viewport.width);
+    await keepScreenshot(page, `wall panels ${name}`);
+    await page.keyboard.press('Escape');
+    expect(await page.locator('#room').isVisible()).toBe(false);
+    const opener = card.getByRole('button', { name: 'UA2.118', exact: true });
+    expect(await opener.evaluate((each) => each === document.activeElement)).toBe(true);
+    await page.getByRole('button', { name: 'Event' }).click();
+    await page.locator('#event [role="tabpanel"]').first().waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await keepScreenshot(page, `wall event ${name}`);
+    await page.locator('#event .close').click();
+    await page.locator('#room-room-3').waitFor();
+    await close();
+  },
+);

@@ -40,7 +40,7 @@ const engine = (
 function of(live: Partial<RoomLive>, facts: Partial<RoomFacts> = {}): Trouble[] {
   return roomTroubles({
     live: { ...well, ...kit(), ...live },
-    ...{ paused: false, talk: null, lastWordsAt: null, now: 100 * hour },
+    ...{ paused: false, talk: null, lastWordsAt: null, talkFault: '', now: 100 * hour },
     ...facts,
   });
 }
@@ -135,6 +135,12 @@ describe('a room', () => {
     expect(of({ lagMs: 16_000 }, { paused: true })).toEqual([]);
     expect(of({ lagMs: 16_000, rest: { ...well.rest, resting: true } })).toEqual([]);
     expect(codes(of({ lagMs: 16_000, ...engine('credentials', 'x') }))).toEqual(['engine-fault fault']);
+  });
+
+  test('says that the language of its talk could not be assigned, and why', () => {
+    const found = of({}, { talkFault: 'The language of "A talk" (xx-XX) could not be assigned: no engine has it' });
+    expect(codes(found)).toEqual(['talk-language fault']);
+    expect(found[0]?.message).toMatch(/no engine has it\.$/);
   });
 
   test('says that a stand-in microphone is its source', () => {

@@ -108,7 +108,7 @@ export class Card {
   update(view) {
     const before = this.view;
     this.view = view;
-    const { name, live, alarms, paused, talk, readers } = view;
+    const { name, live, alarms, paused, readers } = view;
     const severity = severityOf(view);
     this.element.dataset.severity = severity;
     this.element.dataset.state = live.state;
@@ -122,7 +122,7 @@ export class Card {
     if (thresholdDb !== null) this.#meter.low = this.#meter.high = thresholdDb;
     const isAway = live.state === 'offline' || live.state === 'waiting';
     if (isAway || before === view) this.level(isAway ? quietestDb : live.rest.levelDb);
-    put(this.#talk, talk ? [talk.title, talk.speakers.join(', ')].filter(Boolean).join(' · ') : '');
+    put(this.#talk, talkOf(view));
     this.#fact('connection', connectionOf(view));
     this.#fact('lag', `${(live.lagMs / 1000).toFixed(1)} s behind`, live.lagMs > 5000);
     this.#fact('backlog', live.backlogMs >= 1000 ? `${ago(live.backlogMs)} still in the kit` : '');
@@ -203,6 +203,16 @@ export class Card {
 function endOf(text) {
   const end = text.slice(-maxCharacters);
   return end === text ? text : `…${end.slice(Math.max(0, end.indexOf(' ')))}`;
+}
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+
+/** The talk that is on and until when, or the next one. @param {RoomView} view */
+function talkOf({ talk, conduct }) {
+  const next = conduct?.next;
+  if (!talk) return next ? `Next, ${clock.format(next.start)}: ${next.title}` : '';
+  const until = conduct?.held ? 'held until you go on' : `until ${clock.format(conduct?.until ?? talk.end)}`;
+  return [talk.title, talk.speakers.join(', '), until].filter(Boolean).join(' · ');
 }
 
 /** @param {RoomView} view */

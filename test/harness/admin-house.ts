@@ -1,4 +1,5 @@
 import { getRequestListener } from '@hono/node-server';
+import type { Conducted } from '../../relay/conduct.ts';
 import { LiveFeed } from '../../relay/live-feed.ts';
 import type { Alarm } from '../../relay/protocol.js';
 import { RoomViews } from '../../relay/room-views.ts';
@@ -11,6 +12,8 @@ export class AdminHouse {
   readonly house: House;
   /** By room; the relay's own under `''`. */
   readonly alarms = new Map<string, Alarm[]>();
+  /** By room, where something is going on. */
+  readonly conducted = new Map<string, Conducted>();
   #origin = '';
 
   constructor() {
@@ -20,7 +23,9 @@ export class AdminHouse {
       of: ({ record }: { record: { name: string } }) => this.alarms.get(record.name) ?? [],
       ofRelay: () => this.alarms.get('') ?? [],
     };
-    const views = new RoomViews({ readers, alarms });
+    const idle: Conducted = { talk: null, held: false, until: null, next: null, message: '' };
+    const conduct = { of: ({ record }: { record: { name: string } }) => this.conducted.get(record.name) ?? idle };
+    const views = new RoomViews({ readers, alarms, conduct });
     const feed = new LiveFeed({ rooms, views, alarms, version: '0.0.0' });
     const { app } = new TestApi({ rooms, rights });
     server.removeAllListeners('request');
