@@ -41,6 +41,7 @@ export type TokenLimits = { readonly [K in keyof typeof defaultTokenLimits]: num
 const tokenPattern = /^(?:adm|pub|sub)_([0-9a-f]{12})_[A-Za-z0-9_-]{43}$/;
 const prefixes = { publish: 'pub', read: 'sub', admin: 'adm' } as const;
 const lastUsedStepMs = 60_000;
+const maxUsesRemembered = 5000;
 const nothing = Buffer.alloc(32);
 const columns = `id, room, access, label, hash, created_ms AS createdMs, expires_ms AS expiresMs, revoked,
   last_used_ms AS lastUsedMs,
@@ -199,7 +200,9 @@ export class Tokens {
         this.#db.prepare('DELETE FROM tokens WHERE expires_ms <= ?').run(now - this.#limits.rememberEndedMs);
       })(),
     );
-    if (isKept) this.#unwritten.clear();
+    if (!isKept) return;
+    this.#unwritten.clear();
+    if (this.#uses.size > maxUsesRemembered) this.#uses.clear(); // of tokens that are no more; the others are written
   }
 
   /** `alongside` is written with it, or neither is. */
