@@ -11,7 +11,13 @@ test('an organizer logs in and out; the page keeps neither the token nor can it 
   await page.locator('[data-room="verdi"]').waitFor();
   expect(await page.inputValue('#token')).toBe('');
   const seen = await page.evaluate(() =>
-    JSON.stringify([document.cookie, { ...localStorage }, { ...sessionStorage }, location.href, document.body.innerHTML]),
+    JSON.stringify([
+      document.cookie,
+      { ...localStorage },
+      { ...sessionStorage },
+      location.href,
+      document.body.innerHTML,
+    ]),
   );
   expect(seen).not.toContain(admin.relay.adminToken);
   const cookies = await page.context().cookies();

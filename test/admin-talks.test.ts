@@ -124,15 +124,25 @@ test('the transcript is downloaded by talk or time, in every format', async () =
   });
   try {
     await expect
-      .poll(() => admin.relay.call<{ seq: number }>('GET', `/api/rooms/${room}`).then(({ seq }) => seq), { timeout: 20_000 })
+      .poll(() => admin.relay.call<{ seq: number }>('GET', `/api/rooms/${room}`).then(({ seq }) => seq), {
+        timeout: 20_000,
+      })
       .toBe(2);
   } finally {
     await device.stop();
     folder.remove();
   }
   const hour = 3_600_000;
-  await admin.relay.call('PUT', `/api/rooms/${room}/talks/keynote`, { title: 'Keynote', start: begun - hour, end: begun + hour });
-  await admin.relay.call('PUT', `/api/rooms/${room}/talks/before`, { title: 'Before', start: begun - 9 * hour, end: begun - 8 * hour });
+  await admin.relay.call('PUT', `/api/rooms/${room}/talks/keynote`, {
+    title: 'Keynote',
+    start: begun - hour,
+    end: begun + hour,
+  });
+  await admin.relay.call('PUT', `/api/rooms/${room}/talks/before`, {
+    title: 'Before',
+    start: begun - 9 * hour,
+    end: begun - 8 * hour,
+  });
   const opened = await admin.room(room, { viewport: phone });
   const panel = await opened.tab('Transcript');
   const download = async () => {
@@ -160,7 +170,9 @@ test('the transcript is downloaded by talk or time, in every format', async () =
   await panel.getByLabel('What').selectOption('talk:keynote');
   const keynote = await download();
   expect(keynote.name).toBe('spoken-keynote.json');
-  expect(JSON.parse(keynote.text)).toMatchObject({ captions: [{ text: 'The first sentence.' }, { text: 'The second one.' }] });
+  expect(JSON.parse(keynote.text)).toMatchObject({
+    captions: [{ text: 'The first sentence.' }, { text: 'The second one.' }],
+  });
 
   await panel.getByLabel('What').selectOption('time');
   await panel.getByRole('button', { name: 'Download' }).click();

@@ -59,8 +59,11 @@ export class Login {
 
 /** @param {unknown} error */
 function refusalIn(error) {
-  if (error instanceof SignedOut) return 'This relay does not know this admin token. It is in the file that the relay was started with, or was made on this page.';
+  if (error instanceof SignedOut)
+    return 'This relay does not know this admin token. It is in the file that the relay was started with, or was made on this page.';
   if (error instanceof ApiError && error.status === 403)
-    return error.code === 'token-wrong-right' ? 'This token does not let administer: an admin token is needed.' : error.message;
+    return error.code === 'token-wrong-right'
+      ? 'This token does not let administer: an admin token is needed.'
+      : error.message;
   return wordsOf(error) === '' ? 'The relay did not let you in.' : wordsOf(error);
 }

@@ -38,7 +38,9 @@ export class SchedulePanel {
     this.#call = call;
     this.#mapping = new RoomMapping({
       save: async (rooms) => {
-        this.#show(await call('PUT', '/api/schedule', { source: { ...this.#source, rooms } }, { timeoutMs: fetchTimeoutMs }));
+        this.#show(
+          await call('PUT', '/api/schedule', { source: { ...this.#source, rooms } }, { timeoutMs: fetchTimeoutMs }),
+        );
       },
     });
     this.#form = new ScheduleSource({
@@ -81,7 +83,10 @@ export class SchedulePanel {
   async refresh() {
     try {
       /** @type {[ScheduleView, { rooms: Room[] }]} */
-      const [view, { rooms }] = await Promise.all([this.#call('GET', '/api/schedule'), this.#call('GET', '/api/rooms')]);
+      const [view, { rooms }] = await Promise.all([
+        this.#call('GET', '/api/schedule'),
+        this.#call('GET', '/api/rooms'),
+      ]);
       this.#rooms = rooms;
       this.#show(view);
       this.#tell('');
@@ -108,7 +113,9 @@ export class SchedulePanel {
       ...(state.lastGoodMs ? [`good on ${momentIn(state.lastGoodMs)}`] : []),
     ];
     this.#facts.textContent = source ? facts.join(' · ') : '';
-    this.#mistakes.replaceChildren(...state.mistakes.map(({ place, message, room }) => item(message, room ? `${place} (${room})` : place)));
+    this.#mistakes.replaceChildren(
+      ...state.mistakes.map(({ place, message, room }) => item(message, room ? `${place} (${room})` : place)),
+    );
     this.#notes.replaceChildren(...state.notes.map((note) => item(note, '')));
     for (const list of [this.#mistakes, this.#notes]) list.hidden = list.children.length === 0;
     this.#mapping.show({ names, unmatched, mapped: source?.rooms ?? {}, rooms: this.#rooms });

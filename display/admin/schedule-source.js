@@ -1,9 +1,10 @@
 // @ts-check
 /** Where the schedule comes from: an address or a file, and how it is to be read. */
+
+import { make } from '../make.js';
 import { choiceField, Field, numberField, textField } from './fields.js';
 import { Form } from './form.js';
 import { languageAttributes } from './languages.js';
-import { make } from '../make.js';
 import { zone } from './times.js';
 
 /** @typedef {import('./schedule-panel.js').Source} Source */
@@ -129,7 +130,9 @@ export class ScheduleSource {
     const file = this.#chosen.files?.[0];
     if (!file) return this.#file.fail('Choose the file.');
     if (file.size > maxFileBytes) return this.#file.fail(`It is larger than ${maxFileBytes / 1024 / 1024} MB.`);
-    const query = new URLSearchParams(Object.entries(given(this.#reading)).map(([name, value]) => [name, String(value)]));
+    const query = new URLSearchParams(
+      Object.entries(given(this.#reading)).map(([name, value]) => [name, String(value)]),
+    );
     const body = new Blob([file], { type: 'application/octet-stream' });
     this.#taken(await this.#call('PUT', `/api/schedule/file?${query}`, body, { timeoutMs: fetchTimeoutMs }));
     return `${file.name} is taken.`;

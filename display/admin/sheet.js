@@ -51,7 +51,15 @@ export function sheet(name, language, pages) {
         make('p', { class: 'how' }, words[`${kind}How`]),
         // Without its token an address that needs one opens nothing.
         ...(address.includes('#') ? [] : [make('p', { class: 'address' }, address.replace(/^https?:\/\//, ''))]),
-        ...(until === null ? [] : [make('p', { class: 'until' }, `${words.until} ${momentIn(until, language === 'en' ? 'en-GB' : language)}`)]),
+        ...(until === null
+          ? []
+          : [
+              make(
+                'p',
+                { class: 'until' },
+                `${words.until} ${momentIn(until, language === 'en' ? 'en-GB' : language)}`,
+              ),
+            ]),
       ),
     ),
   );

@@ -6,7 +6,9 @@ const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'short' });
 
 /** @param {number} ms since 1970 @param {string} [language] of the words, BCP 47 */
 export const momentIn = (ms, language = 'en-GB') =>
-  language === 'en-GB' ? day.format(ms) : new Intl.DateTimeFormat(language, { dateStyle: 'long', timeStyle: 'short' }).format(ms);
+  language === 'en-GB'
+    ? day.format(ms)
+    : new Intl.DateTimeFormat(language, { dateStyle: 'long', timeStyle: 'short' }).format(ms);
 
 /** @param {number} start @param {number} end ms since 1970 */
 export const stretchIn = (start, end) =>

@@ -103,9 +103,14 @@ export async function obstacles({ page }: OpenPage): Promise<string[]> {
   const small = await page.evaluate(() =>
     [...document.querySelectorAll<HTMLElement>('.panels :is(button, input, select, textarea, summary, a)')]
       .filter((each) => each.checkVisibility())
-      .map((each) => ({ each, box: (each.matches('[type="checkbox"]') ? (each.parentElement ?? each) : each).getBoundingClientRect() }))
+      .map((each) => ({
+        each,
+        box: (each.matches('[type="checkbox"]') ? (each.parentElement ?? each) : each).getBoundingClientRect(),
+      }))
       .filter(({ box }) => box.width < 43.5 || box.height < 43.5)
-      .map(({ each, box }) => `small: ${Math.round(box.width)}x${Math.round(box.height)} ${each.outerHTML.slice(0, 120)}`),
+      .map(
+        ({ each, box }) => `small: ${Math.round(box.width)}x${Math.round(box.height)} ${each.outerHTML.slice(0, 120)}`,
+      ),
   );
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   const without = ['region', 'landmark-one-main'];
@@ -113,4 +118,5 @@ export async function obstacles({ page }: OpenPage): Promise<string[]> {
 }
 
 /** Waits for `read` to give `wanted`. */
-export const eventually = <T>(read: () => Promise<T>, wanted: T) => expect.poll(read, { timeout: 10_000 }).toEqual(wanted);
+export const eventually = <T>(read: () => Promise<T>, wanted: T) =>
+  expect.poll(read, { timeout: 10_000 }).toEqual(wanted);
