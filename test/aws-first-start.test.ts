@@ -199,6 +199,17 @@ describe('the journal goes to the log group', () => {
     expect(sent()).toHaveLength(1001);
   });
 
+  test('in calls of less than a day, also after the machine was stopped for a week', () => {
+    journal([1, 2, 3_600_000 * 24 * 7].map((number) => line(number)));
+    expect(ship().status).toBe(0);
+    const calls = machine.read('log-events').trim().split('\n');
+    for (const call of calls) {
+      const times = JSON.parse(call).map(({ timestamp }: { timestamp: number }) => timestamp);
+      expect(Math.max(...times) - Math.min(...times)).toBeLessThan(86_400_000);
+    }
+    expect(sent()).toHaveLength(4);
+  });
+
   test('again where it could not be sent', () => {
     journal([line(1)]);
     machine.write('bin/aws', '#!/bin/bash\ncase "$*" in *put-log*) exit 255 ;; esac', 0o755);

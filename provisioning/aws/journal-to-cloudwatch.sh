@@ -25,15 +25,19 @@ jq --null-input --compact-output --argjson ready $ready \
 send "$state/events"
 
 if [ -e "$state/cursor" ]; then cp "$state/cursor" "$state/cursor.new"; else rm -f "$state/cursor.new"; fi
-journalctl --quiet --boot --output=json --cursor-file="$state/cursor.new" --unit=sala-relay --unit=caddy --unit=cloud-final |
+journalctl --quiet --output=json --cursor-file="$state/cursor.new" --unit=sala-relay --unit=caddy --unit=cloud-final |
   jq --compact-output '{timestamp: (.__REALTIME_TIMESTAMP | tonumber / 1000 | floor), message: (.MESSAGE | tostring | .[:4000])}
     | select(.message != "")' >"$state/lines"
 rm -f "$state"/part.*
 split --lines=$events_per_call "$state/lines" "$state/part."
 for part in "$state"/part.*; do
   [ -e "$part" ] || continue
-  jq --slurp --compact-output 'sort_by(.timestamp)' "$part" >"$state/events"
-  send "$state/events"
+  # Nor may a call span more than a day, as it would after a machine was stopped for long.
+  jq --slurp --compact-output 'sort_by(.timestamp) | group_by(.timestamp / 86400000 | floor)[]' "$part" |
+    while IFS= read -r day; do
+      printf '%s\n' "$day" >"$state/events"
+      send "$state/events"
+    done
 done
 if [ -e "$state/cursor.new" ]; then mv "$state/cursor.new" "$state/cursor"; fi
 rm -f "$state/lines" "$state"/part.*
