@@ -39,6 +39,9 @@ const roomView = view
   .extend({
     message: z.string().describe('Why the room has no vocabulary; empty where it has'),
     vocabularies: z.array(vocabulary),
+    scheduled: z
+      .object({ phrases: z.array(z.string()), leftOut: z.number().int().describe('Found no place beside the phrases') })
+      .describe('Names of its talks of the day, listened for beside the phrases'),
   })
   .openapi('RoomVocabulary');
 const eventView = view
@@ -69,7 +72,9 @@ export function addVocabularyCalls(
   const ofRoom = (name: string) => {
     const { record } = existing(rooms, name);
     const { message, vocabularies: kept, leftOut: left }: RoomVocabularies = vocabularies.of(record);
+    const scheduled = vocabularies.scheduled(record);
     return {
+      scheduled: { phrases: scheduled.phrases.map(({ phrase }) => phrase), leftOut: scheduled.leftOut },
       phrases: copyOf(record.settings.vocabulary ?? []),
       message,
       vocabularies: [...kept],
