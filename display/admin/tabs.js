@@ -86,7 +86,7 @@ export class Tabs {
   /** @param {KeyboardEvent} event */
   #walk(event) {
     const all = [...this.#list.children].filter((each) => each instanceof HTMLElement);
-    const at = all.findIndex((each) => each === document.activeElement);
+    const at = all.findIndex((each) => each.matches(':focus'));
     const to = { ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: at - 1, Home: 0, End: -1 }[
       event.key
     ];
