@@ -88,20 +88,25 @@ function example(operation: Operation): Sent {
   return { ...first, params: { room: 'hall', id: 'none', seq: 1, talk: 't1', ...first.params } };
 }
 
-/** Sends each and gathers what is not as described, or not as expected. */
+/** What of the answer is not as described, or not as expected; empty where all is. */
+async function breachOf(operation: Operation, what: string, sent: Sent, statuses: number[]): Promise<string[]> {
+  const answer = await send(operation, sent).catch((error: unknown) => {
+    throw new Error(`${operation.name}, ${what}`, { cause: error });
+  });
+  const breach = contract.breach(operation, answer);
+  if (breach) return [`${operation.name}, ${what}: ${breach}`];
+  if (statuses.length === 0 || statuses.includes(answer.status)) return [];
+  return [`${operation.name}, ${what}: ${answer.status} instead of ${statuses}: ${answer.text.slice(0, 200)}`];
+}
+
+/** Sends each; how many there were. */
 async function walk(calls: (operation: Operation) => Promise<[what: string, sent: Sent, statuses: number[]][]>) {
   const wrong: string[] = [];
   let count = 0;
   for (const operation of contract.operations)
     for (const [what, sent, statuses] of await calls(operation)) {
       count++;
-      const answer = await send(operation, sent).catch((error: unknown) => {
-        throw new Error(`${operation.name}, ${what}`, { cause: error });
-      });
-      const breach = contract.breach(operation, answer);
-      if (breach) wrong.push(`${operation.name}, ${what}: ${breach}`);
-      else if (statuses.length > 0 && !statuses.includes(answer.status))
-        wrong.push(`${operation.name}, ${what}: ${answer.status} instead of ${statuses}: ${answer.text.slice(0, 200)}`);
+      wrong.push(...(await breachOf(operation, what, sent, statuses)));
     }
   expect(wrong).toEqual([]);
   return count;
@@ -130,16 +135,15 @@ test('every route of the app is described or a page, and every operation has a c
 
 describe('each operation', { timeout: 120_000 }, () => {
   test('answers a right call as it is described', async () => {
-    await walk(async (operation) => {
-      const calls: [string, Sent, number[]][] = [];
+    const wrong: string[] = [];
+    for (const operation of contract.operations)
       for (const { prepare, status, ...sent } of rightCases(operation)) {
         if (sent.body !== undefined && sent.type === undefined && status < 400)
           expect({ [operation.name]: contract.takes(operation, sent.body) }).toEqual({ [operation.name]: true });
         const params = { ...sent.params, ...(await prepare?.(world)) };
-        calls.push([`right, ${JSON.stringify(sent)}`, { ...sent, params }, [status]]);
+        wrong.push(...(await breachOf(operation, `right, ${JSON.stringify(sent)}`, { ...sent, params }, [status])));
       }
-      return calls;
-    });
+    expect(wrong).toEqual([]);
   });
 
   test('is refused without a token, with a wrong one, and with one of too little right', async () => {
@@ -202,6 +206,23 @@ describe('each operation', { timeout: 120_000 }, () => {
         ['unknown parameter', { ...sent, query: 'colour=red&colour=blue&=&%zz' }, []],
       ];
     });
+  });
+
+  test('takes a body that is no JSON in the types that are described alone, and no nonsense', async () => {
+    const count = await walk(async (operation) => {
+      const types = Object.keys(operation.requestBody?.content ?? {});
+      if (types.length === 0 || types.includes('application/json')) return [];
+      const sent = example(operation);
+      const nonsense = ['', '\u0000', '[]', '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'];
+      return [
+        ...types.flatMap((type) =>
+          nonsense.map((body): [string, Sent, number[]] => [`${type} ${body}`, { ...sent, type, body }, [400]]),
+        ),
+        ['no body', { ...sent, body: undefined }, [400, 415]],
+        ['too long', { ...sent, body: 'x'.repeat(5_300_000) }, [413]],
+      ];
+    });
+    expect(count).toBeGreaterThan(10);
   });
 
   test('refuses every body that the description forbids', async () => {

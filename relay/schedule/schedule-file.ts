@@ -228,7 +228,8 @@ export class ScheduleReader {
       wrong('.duration', message ?? '');
       return null;
     }
-    const clock = timeOf(end);
+    // A whole date and time may have another offset than the start, or be another day's.
+    const clock = /^\d{4}-/.test(end) ? null : timeOf(end);
     const ms = clock === null ? parseMoment(end, this.#timeZone) : this.#clockAfter(start, end);
     const message = typeof ms === 'string' ? ms : longEnough(ms - start);
     if (typeof ms === 'number' && message === null) return ms;

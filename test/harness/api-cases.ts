@@ -47,6 +47,32 @@ const file = (params = hall): Case[] => [
 ];
 const now: Case[] = [ok, { ...ok, query: 'lines=1&letters=8&hold=0' }];
 
+const csv = 'Room,Start,End,Title,Speakers\nhall,2026-12-02T09:00:00Z,2026-12-02T10:00:00Z,From a file,Ada\n';
+/** No name server is asked for it, and no schedule is ever fetched from there. */
+const address = { kind: 'url', url: 'https://localhost/schedule.json' };
+const hasFile = async ({ relay }: World) => {
+  await fetch(`${relay.url}/api/schedule/file`, {
+    method: 'PUT',
+    headers: { authorization: `Bearer ${relay.adminToken}`, 'content-type': 'text/csv' },
+    body: csv,
+  });
+  return {};
+};
+const hasAddress = async ({ relay }: World) => {
+  await relay.call('PUT', '/api/schedule', { source: address });
+  return {};
+};
+const hasNone = async ({ relay }: World) => {
+  await relay.call('DELETE', '/api/schedule');
+  return {};
+};
+const hasTalk = async ({ relay }: World) => {
+  const now = Date.now();
+  const body = { title: 'Now', start: now - 60_000, end: now + 600_000 };
+  await relay.call('PUT', '/api/rooms/hall/talks/now', body);
+  return {};
+};
+
 /** Right calls of every operation; one without any fails the contract's test. */
 export const cases: Readonly<Record<string, readonly Case[]>> = {
   'GET /api/session': [{ status: 200 }],
@@ -92,6 +118,31 @@ export const cases: Readonly<Record<string, readonly Case[]>> = {
     { params: { ...hall, talk: 't2' }, status: 204 },
     { params: { ...hall, talk: 'never' }, status: 404 },
   ],
+  'GET /api/rooms/{room}/conduct': [ok, { ...ok, prepare: hasTalk }],
+  'POST /api/rooms/{room}/conduct': [
+    { ...ok, body: { act: 'extend', minutes: 5 }, prepare: hasTalk },
+    { ...ok, body: { act: 'hold', talk: 'now' } },
+    { params: hall, body: { act: 'hold', talk: 'never' }, status: 409 },
+  ],
+  'GET /api/schedule': [{ status: 200 }, { prepare: hasFile, status: 200 }, { prepare: hasAddress, status: 200 }],
+  'PUT /api/schedule': [
+    {
+      body: { source: { ...address, everyMinutes: 60, rooms: { Aula: 'hall' }, timeZone: 'Europe/Rome' } },
+      status: 200,
+    },
+    { body: { source: { kind: 'file', language: 'it' } }, prepare: hasFile, status: 200 },
+    { body: { source: { kind: 'file' } }, prepare: hasNone, status: 409 },
+  ],
+  'DELETE /api/schedule': [{ prepare: hasFile, status: 204 }, { status: 204 }],
+  'PUT /api/schedule/file': [
+    { body: csv, type: 'text/csv', status: 200 },
+    { body: csv, type: 'text/plain', query: 'format=csv&timeZone=Europe/Rome&language=en', status: 200 },
+    { body: 'nonsense', type: 'application/xml', status: 400 },
+  ],
+  'POST /api/schedule/fetch': [
+    { prepare: hasAddress, status: 200 },
+    { prepare: hasNone, status: 409 },
+  ],
   'POST /api/rooms/{room}/tokens': [{ params: hall, body: { right: 'publish', label: 'kit' }, status: 201 }],
   'GET /api/rooms/{room}/tokens': [ok],
   'DELETE /api/rooms/{room}/tokens/{id}': [
@@ -135,6 +186,7 @@ export const cases: Readonly<Record<string, readonly Case[]>> = {
   'GET /readyz': [{ status: 200 }],
   'GET /metrics': [{ status: 200 }],
   'GET /api/rooms/{room}/audio': [{ params: hall, status: 426 }],
+  'GET /api/live': [{ status: 426 }],
   'GET /api/rooms/{room}/captions': [{ params: hall, status: 426 }],
 };
 
