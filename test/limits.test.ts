@@ -77,6 +77,8 @@ describe('a relay with little room, behind a proxy at 127.0.0.1', () => {
     expect(await answers('/healthz', (i) => `203.0.113.${100 + i}`)).toEqual([]);
     const outside = { localAddress: nextAddress() };
     expect((await answers('/healthz', (i) => `203.0.113.${200 + i}`, outside)).length).toBeGreaterThanOrEqual(18);
-    expect(await relay.call('GET', '/api/rooms')).toBeDefined();
+    const organizer = (token: string) => ({ headers: { 'x-forwarded-for': '203.0.113.7', ...bearer(token) } });
+    expect(await asked('/api/rooms', '', organizer(relay.adminToken))).toMatchObject({ status: 200 });
+    expect(await asked('/api/rooms', '', organizer(tokens.read))).toMatchObject({ status: 429 });
   });
 });
