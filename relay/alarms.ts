@@ -73,6 +73,8 @@ export const clearAfterMs = (code: AlarmCode) => clearMs[code] ?? defaultClearMs
 const limits = {
   /** A kit that was heard or seen so long ago, and in no talk, was switched off on purpose. */
   atWorkMs: 12 * 3_600_000,
+  /** After a start of the relay its kits come back, each in its own time. */
+  returnMs: 15_000,
   noAudioMs: 2000,
   /** Samples at full scale in a second: of a card with two channels at 48 kHz a thousandth. */
   clippedSamples: 100,
@@ -114,6 +116,7 @@ function kitOffline({ live, paused, talk, lastWordsAt, now }: RoomFacts): Troubl
     severity: paused ? 'warning' : 'fault',
     message: heardMs === Infinity ? 'The kit has not connected yet.' : 'The kit is not connected.',
     hint: 'Check its power and its network cable; it keeps what it hears. Or open the stand-in microphone in the room.',
+    afterMs: live.lastAudioMs === null ? limits.returnMs : defaultAfterMs,
   };
 }
 
