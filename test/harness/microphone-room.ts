@@ -115,16 +115,13 @@ export class MicrophoneRoom {
     return { p50: at(0.5), p95: at(0.95) };
   }
 
-  /** Waits until nothing is left to be captioned, for 3 s. */
+  /** Waits until nothing is left to be filled in, for 3 s. */
   async settled(): Promise<void> {
-    let count = -1;
-    let sinceMs = 0;
+    let sinceMs = performance.now();
     await until(
       async () => {
         const { live } = await this.parts.relay.call<{ live: { backfillMs: number } }>('GET', '/api/rooms/hall');
-        const now = this.parts.reader.captions().length;
-        if (live.backfillMs > 0 || now !== count) sinceMs = performance.now();
-        count = now;
+        if (live.backfillMs > 0) sinceMs = performance.now();
         return performance.now() - sinceMs > 3000 || undefined;
       },
       { timeoutMs: 40_000, everyMs: 200, what: 'the end of backfill' },

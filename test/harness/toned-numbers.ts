@@ -127,7 +127,8 @@ export class TonedHearing implements Hearing {
     const middle = (hops[0] ?? 0) + hop * 0.75 + windowSamples / 2;
     const start = Math.round(middle - (index + 0.5) * chordSamples);
     const open = this.#open;
-    if (open?.number === number && Math.abs(open.start - start) < chordSamples) return [];
+    // A browser that is short of time stutters: a number that begins again before it was over is the same one.
+    if (open?.number === number && Math.abs(open.start - start) < blockSamples) return [];
     const words = this.flush();
     this.#open = { number, start };
     return words;
