@@ -63,7 +63,9 @@ test('a pattern that is none is marked where it stands, in the preview and when 
   await third.getByLabel('Find').fill('(closed)');
   await save();
   await panel.getByText('Saved.').waitFor();
-  expect(await get('/api/rooms/patterns/text-rules')).toMatchObject({ replacements: [{ find: 'npm' }, { find: '(closed)' }] });
+  expect(await get('/api/rooms/patterns/text-rules')).toMatchObject({
+    replacements: [{ find: 'npm' }, { find: '(closed)' }],
+  });
 });
 
 test('what somebody else saved meanwhile is not overwritten unasked', async () => {
@@ -150,9 +152,17 @@ test('how the engine’s vocabularies stand is told in words, hostile ones as te
         message: '',
         vocabularies: [
           { ...one, state: 'pending', message: '' },
-          { ...one, language: 'it-IT', state: 'unavailable', message: '<i>No permission</i>', hint: 'Give the role more' },
+          {
+            ...one,
+            language: 'it-IT',
+            state: 'unavailable',
+            message: '<i>No permission</i>',
+            hint: 'Give the role more',
+          },
         ],
-        leftOut: [{ list: 'room', index: 0, phrase: 'Zoë', language: 'en-GB', message: 'Transcribe does not take "ë"' }],
+        leftOut: [
+          { list: 'room', index: 0, phrase: 'Zoë', language: 'en-GB', message: 'Transcribe does not take "ë"' },
+        ],
       },
     }),
   );

@@ -15,7 +15,10 @@ const at = (hours: number) => new Date(Math.floor(Date.now() / 60_000) * 60_000 
 
 /** A table with a talk in each room. */
 const table = (rooms: readonly string[], title = '<b>Keynote</b>') =>
-  ['id,room,title,speakers,language,start,end', ...rooms.map((room, i) => `t${i},${room},${title},Ada Lovelace,it-IT,${at(1)},${at(2)}`)].join('\n');
+  [
+    'id,room,title,speakers,language,start,end',
+    ...rooms.map((room, i) => `t${i},${room},${title},Ada Lovelace,it-IT,${at(1)},${at(2)}`),
+  ].join('\n');
 
 async function open() {
   const opened = await admin.event({ viewport: phone });
@@ -44,8 +47,14 @@ test('a file is taken, its unknown rooms are mapped to ours, and it is taken out
   await keepScreenshot(page, 'admin schedule phone', { fullPage: true });
   await panel.getByRole('button', { name: 'Save the rooms' }).click();
   await panel.getByText('Rooms follow the schedule: 2 talks.').waitFor();
-  expect(await schedule()).toMatchObject({ talks: 2, source: { rooms: { '<i>Room 2</i>': 'rossini' } }, unmatched: ['Hall C'] });
-  expect(await admin.relay.call('GET', '/api/rooms/rossini/talks')).toMatchObject({ talks: [{ title: '<b>Keynote</b>' }] });
+  expect(await schedule()).toMatchObject({
+    talks: 2,
+    source: { rooms: { '<i>Room 2</i>': 'rossini' } },
+    unmatched: ['Hall C'],
+  });
+  expect(await admin.relay.call('GET', '/api/rooms/rossini/talks')).toMatchObject({
+    talks: [{ title: '<b>Keynote</b>' }],
+  });
   expect(await page.locator('.panels :is(b, i)').count()).toBe(0);
 
   // A new file keeps what was mapped; the talks of a room are told as the schedule's.
@@ -106,7 +115,9 @@ test('an address that answers no more is told with what holds meanwhile, and ask
   await page.route('**/api/schedule', (route) => route.fulfill({ json: view }));
   await page.route('**/api/schedule/fetch', (route) => {
     asked++;
-    return route.fulfill({ json: { ...view, state: { ...view.state, message: '', hint: '', mistakes: [], notes: [] } } });
+    return route.fulfill({
+      json: { ...view, state: { ...view.state, message: '', hint: '', mistakes: [], notes: [] } },
+    });
   });
   const panel = await opened.tab('Schedule');
   await panel.getByText('The server answers 503. Ask whoever runs it.').waitFor();

@@ -108,10 +108,12 @@ test('while the relay cannot be reached nothing typed is lost, and saving works 
   await save();
   await panel.getByText('Nothing was changed, what you typed still stands here').waitFor();
   await page.unroute('**/api/rooms/away');
-  await page.route('**/api/rooms/away', (route) => route.fulfill({ status: 502, body: '<h1>Bad gateway</h1>' }));
-  await save();
-  await panel.getByText('Nothing was changed, what you typed still stands here').waitFor();
-  await page.unroute('**/api/rooms/away');
+  for (const body of ['<h1>Bad gateway</h1>', '{"message":"Bad gateway"}', 'null']) {
+    await page.route('**/api/rooms/away', (route) => route.fulfill({ status: 502, body }));
+    await save();
+    await panel.getByText('Nothing was changed, what you typed still stands here').waitFor();
+    await page.unroute('**/api/rooms/away');
+  }
   expect(await panel.getByLabel('Name', { exact: true }).inputValue()).toBe('Sala Bianca');
   await save();
   await panel.getByText('Saved.').waitFor();
@@ -147,19 +149,32 @@ test('the list of languages is that of the engine', () => {
 test.each([
   { name: 'phone', viewport: phone, colorScheme: 'light' as const },
   { name: 'dark phone', viewport: phone, colorScheme: 'dark' as const },
-])('everything of a room can be reached and read on a $name', { timeout: 90_000 }, async ({ name, viewport, colorScheme }) => {
-  await admin.relay.room('usable', { name: 'Sala Verdi', language: 'it-IT' });
-  const opened = await admin.room('usable', { viewport, context: { colorScheme } });
-  for (const title of ['Captions', 'Talks', 'Settings', 'QR codes', 'Tokens', 'Transcript', 'Text rules', 'Vocabulary']) {
-    const panel = await opened.tab(title);
-    if (title === 'QR codes') await panel.getByRole('button', { name: 'Make the sheet' }).click();
-    if (title === 'Text rules') await panel.getByRole('button', { name: 'Add a replacement' }).click();
-    if (title === 'Vocabulary') await panel.getByRole('button', { name: 'Add a phrase' }).click();
-    await opened.page.waitForLoadState('networkidle');
-    expect({ title, faults: await obstacles(opened) }).toEqual({ title, faults: [] });
-    await keepScreenshot(opened.page, `admin panels ${name} ${title}`, { fullPage: true });
-  }
-});
+])(
+  'everything of a room can be reached and read on a $name',
+  { timeout: 90_000 },
+  async ({ name, viewport, colorScheme }) => {
+    await admin.relay.room('usable', { name: 'Sala Verdi', language: 'it-IT' });
+    const opened = await admin.room('usable', { viewport, context: { colorScheme } });
+    for (const title of [
+      'Captions',
+      'Talks',
+      'Settings',
+      'QR codes',
+      'Tokens',
+      'Transcript',
+      'Text rules',
+      'Vocabulary',
+    ]) {
+      const panel = await opened.tab(title);
+      if (title === 'QR codes') await panel.getByRole('button', { name: 'Make the sheet' }).click();
+      if (title === 'Text rules') await panel.getByRole('button', { name: 'Add a replacement' }).click();
+      if (title === 'Vocabulary') await panel.getByRole('button', { name: 'Add a phrase' }).click();
+      await opened.page.waitForLoadState('networkidle');
+      expect({ title, faults: await obstacles(opened) }).toEqual({ title, faults: [] });
+      await keepScreenshot(opened.page, `admin panels ${name} ${title}`, { fullPage: true });
+    }
+  },
+);
 
 test('tabs are walked by arrow keys', async () => {
   await admin.relay.room('keys');

@@ -31,32 +31,38 @@ async function scan({ page }: Pick<Panels, 'page'>, name: string): Promise<strin
 
 /** Whether a token opens the transcript of a room. */
 const opens = async (room: string, token: string) =>
-  (await fetch(`${admin.relay.url}/api/rooms/${room}/transcript.json`, { headers: { authorization: `Bearer ${token}` } }))
-    .status;
+  (
+    await fetch(`${admin.relay.url}/api/rooms/${room}/transcript.json`, {
+      headers: { authorization: `Bearer ${token}` },
+    })
+  ).status;
 
-test.each(['light', 'dark'] as const)('a token is shown once, to be copied and scanned, on a %s page', async (colorScheme) => {
-  const room = `made-${colorScheme}`;
-  const opened = await open(room, { context: { colorScheme, permissions: ['clipboard-read', 'clipboard-write'] } });
-  const { panel, page } = opened;
-  const label = '<b>Screen</b> of & for "all"';
-  await panel.getByLabel('Label').fill(label);
-  await panel.getByRole('button', { name: 'Make a token' }).click();
-  await panel.getByRole('heading', { name: `New token: ${label}` }).waitFor();
-  const token = await panel.getByLabel('Token', { exact: true }).inputValue();
-  expect(await opens(room, token)).toBe(200);
-  const address = `${admin.relay.url}/rooms/${room}#token=${token}`;
-  expect(await scan(opened, `admin token ${colorScheme}`)).toBe(address);
-  await panel.getByRole('button', { name: 'Copy the address' }).click();
-  await panel.getByText('Copied.').waitFor();
-  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(address);
-  expect(await panel.getByLabel('Label').inputValue()).toBe('');
-  await panel.getByRole('button', { name: 'I have it' }).click();
-  expect(await page.content()).not.toContain(token);
-  const item = panel.locator('[data-token]').filter({ hasText: label });
-  await item.getByText('Read captions').waitFor();
-  expect(await page.locator('.panels b').count()).toBe(0);
-  expect(opened.consoleErrors).toEqual([]);
-});
+test.each(['light', 'dark'] as const)(
+  'a token is shown once, to be copied and scanned, on a %s page',
+  async (colorScheme) => {
+    const room = `made-${colorScheme}`;
+    const opened = await open(room, { context: { colorScheme, permissions: ['clipboard-read', 'clipboard-write'] } });
+    const { panel, page } = opened;
+    const label = '<b>Screen</b> of & for "all"';
+    await panel.getByLabel('Label').fill(label);
+    await panel.getByRole('button', { name: 'Make a token' }).click();
+    await panel.getByRole('heading', { name: `New token: ${label}` }).waitFor();
+    const token = await panel.getByLabel('Token', { exact: true }).inputValue();
+    expect(await opens(room, token)).toBe(200);
+    const address = `${admin.relay.url}/rooms/${room}#token=${token}`;
+    expect(await scan(opened, `admin token ${colorScheme}`)).toBe(address);
+    await panel.getByRole('button', { name: 'Copy the address' }).click();
+    await panel.getByText('Copied.').waitFor();
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(address);
+    expect(await panel.getByLabel('Label').inputValue()).toBe('');
+    await panel.getByRole('button', { name: 'I have it' }).click();
+    expect(await page.content()).not.toContain(token);
+    const item = panel.locator('[data-token]').filter({ hasText: label });
+    await item.getByText('Read captions').waitFor();
+    expect(await page.locator('.panels b').count()).toBe(0);
+    expect(opened.consoleErrors).toEqual([]);
+  },
+);
 
 test('where the browser lets no page copy, the token is selected to be copied by hand', async () => {
   const { panel, page } = await open('by-hand', {
@@ -66,7 +72,9 @@ test('where the browser lets no page copy, the token is selected to be copied by
   await panel.getByRole('button', { name: 'Make a token' }).click();
   await panel.getByRole('button', { name: 'Copy the token' }).click();
   await panel.getByText('It is selected: copy it by hand.').waitFor();
-  expect(await page.evaluate(() => String(getSelection()))).toBe(await panel.getByLabel('Token', { exact: true }).inputValue());
+  expect(await page.evaluate(() => String(getSelection()))).toBe(
+    await panel.getByLabel('Token', { exact: true }).inputValue(),
+  );
 });
 
 test('a publish token opens the stand-in microphone, until the time that was set', async () => {
