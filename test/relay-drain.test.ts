@@ -5,6 +5,10 @@ import WebSocket from 'ws';
 import { openDatabase } from '../relay/database.ts';
 import { audioProtocol, bearerPrefix, captionsProtocol, liveProtocol } from '../relay/protocol.js';
 import { Rooms } from '../relay/rooms.ts';
+import type { Fetched } from '../relay/schedule/fetch.ts';
+import { Schedule } from '../relay/schedule/schedule.ts';
+import { Talks } from '../relay/talks.ts';
+import { captureLog } from './harness/doors.ts';
 import { TestRelay, temporaryFolder } from './harness/programs.ts';
 import { stopWithinMs } from './harness/relay-stops.ts';
 import { Talk } from './harness/talk.ts';
@@ -254,6 +258,39 @@ describe.concurrent('a relay that is told to stop', { timeout: 60_000 }, () => {
     }
   });
 });
+
+test.for([
+  ['comes', (done: (answer: Fetched) => void) => done({ changed: false })],
+  ['fails', (_: unknown, fail: (error: Error) => void) => fail(new Error('reset'))],
+] as const)(
+  'a schedule that is being fetched keeps no database open, and is left alone when it %s afterwards',
+  async ([what, end], { expect, onTestFinished }) => {
+    const folder = temporaryFolder();
+    onTestFinished(folder.remove);
+    const db = openDatabase(folder.path);
+    const rooms = new Rooms(db, { language: 'en-US', engine: 'script:load' });
+    const { log, lines } = captureLog();
+    let answer: Promise<Fetched> | undefined;
+    let finish = () => {};
+    const schedule = new Schedule({
+      ...{ db, rooms, talks: new Talks(db), audit: { note: () => {} }, log },
+      fetch: () => {
+        answer = new Promise<Fetched>((done, fail) => {
+          finish = () => end(done, fail);
+        });
+        return answer;
+      },
+    });
+    schedule.start();
+    const asked = schedule.put({ kind: 'url', url: 'https://talks.example.org/schedule.json', rooms: {} });
+    await until(() => answer !== undefined, { what: `the fetch that ${what}` });
+    schedule.stop();
+    db.close();
+    finish();
+    await asked; // a write now would throw
+    expect(lines).toEqual([]);
+  },
+);
 
 test('a relay that starts on the old folder has every room as it was, and goes on with its log', async (context) => {
   const { expect } = context;
