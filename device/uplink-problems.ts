@@ -147,7 +147,11 @@ export function explainClose(
   };
   const answered = { delayMs, unanswered: false };
   if (code === closeCodes.otherSource)
-    return { ...answered, delayMs: delayMs ?? otherSourceRetryMs, state: 'other-source', problem: otherSource };
+    return {
+      ...answered,
+      ...{ delayMs: delayMs ?? otherSourceRetryMs, state: 'other-source' },
+      problem: said?.code === 'stand-in' ? said : otherSource,
+    };
   if (code === closeCodes.unauthorized || code === closeCodes.forbidden)
     return { ...answered, delayMs: delayMs ?? tokenRetryMs, state: 'refused', problem: tokenRefused };
   if (code === closeCodes.roomGone)

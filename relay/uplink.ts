@@ -15,7 +15,6 @@ import {
   type RelayMessage,
   runEnd,
   type StreamReport,
-  sampleRate,
   subtract,
   union,
   WireError,
@@ -152,18 +151,27 @@ export class Uplink implements Publisher {
 
   replaced(by: string): void {
     this.#isReplaced = true;
-    this.#refuse(
-      'other-source',
-      `Another source (${by}) is in charge of the room now`,
-      'It is asked again from time to time; an organizer can pin a source.',
-      this.#retryAfterMs(),
-    );
+    this.#refuseFor(`Another source (${by}) is in charge of the room now`);
   }
 
-  /** When to ask again for a room that another source has. */
-  #retryAfterMs(): number {
+  /** Another source has the room: in words for whoever looks after this one, and when to ask again. */
+  #refuseFor(message: string): void {
     const { retryStandInMs, retryAfterMs } = this.#limits;
-    return this.standIn || this.#room.charge.holder?.standIn ? retryStandInMs : retryAfterMs;
+    const { holder } = this.#room.charge;
+    if (holder?.standIn && !this.standIn)
+      this.#refuse(
+        'stand-in',
+        `A stand-in microphone (${holder.device}) is in charge of the room`,
+        'This kit takes over as soon as it has sound, unless a person took over from it: then press Stop on that device.',
+        retryStandInMs,
+      );
+    else
+      this.#refuse(
+        'other-source',
+        message,
+        'It is asked again from time to time; an organizer can pin a source.',
+        this.standIn || holder?.standIn ? retryStandInMs : retryAfterMs,
+      );
   }
 
   #message(message: DeviceMessage): void {
@@ -208,14 +216,17 @@ export class Uplink implements Publisher {
     const isForRoom = !hello.deliver || live !== undefined;
     if (isForRoom && !this.#room.charge.take(this, claim)) {
       const holder = this.#room.charge.holder?.device;
-      this.#refuse(
-        live ? 'other-source' : 'no-audio-yet',
-        holder
-          ? `Another source (${holder}) is in charge of the room`
-          : 'Another source was in charge of the room just now',
-        'It is asked again from time to time; an organizer can pin a source.',
-        live ? this.#retryAfterMs() : this.#limits.retryWithoutAudioMs,
-      );
+      const message = holder
+        ? `Another source (${holder}) is in charge of the room`
+        : 'Another source was in charge of the room just now';
+      if (live) this.#refuseFor(message);
+      else
+        this.#refuse(
+          'no-audio-yet',
+          message,
+          'It is given the room as soon as it has audio.',
+          this.#limits.retryWithoutAudioMs,
+        );
       return;
     }
     if (hello.device.monotonicMs !== undefined)
@@ -342,7 +353,7 @@ export class Uplink implements Publisher {
     if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(JSON.stringify(message));
   }
 
-  #refuse(code: string, message: string, hint: string, retryAfterMs = this.#limits.retryAfterMs): void {
+  #refuse(code: string, message: string, hint: string, retryAfterMs: number): void {
     this.#say({ type: 'refused', code, message, hint, retryAfterMs });
     this.#close(closeCodes.otherSource, message);
   }

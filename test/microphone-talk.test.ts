@@ -79,6 +79,8 @@ test('a kit that is back takes over again, and a person may overrule it: each mo
   const before = refusals();
   await until(() => refusals() > before + 1 || undefined, { timeoutMs: 30_000, what: 'the kit asks again, twice' });
   expect(await room.inCharge()).toMatch(/^microphone-/);
+  const [told] = second.entries({ ns: 'uplink', state: 'other-source', code: 'stand-in' });
+  expect(told?.entry.reason).toContain('A stand-in microphone (microphone-');
 
   // The phone leaves: the kit need not wait.
   await press(page, 'Stop');
