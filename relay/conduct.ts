@@ -2,6 +2,7 @@ import { messageOf, SalaError } from '../systemd/errors.ts';
 import type { Logger } from '../systemd/log.ts';
 import type { Act } from './audit.ts';
 import { type Decisions, heldTalk, maxOverrunMs, nextTalk, presentTalk } from './conduct-times.ts';
+import { tryWrite } from './database.ts';
 import { nearLanguages } from './engines/transcribe-languages.ts';
 import type { LiveRoom, LiveRooms } from './live.ts';
 import type { Assignment } from './rooms.ts';
@@ -86,7 +87,8 @@ export class Conduct {
   tick(): void {
     this.#parts.talks.saveDecisions();
     if (!this.#isSteady()) return;
-    for (const room of this.#parts.rooms.all()) this.#lookAt(room);
+    // A disk that cannot be read now is no reason to end; a second later it is looked again.
+    for (const room of this.#parts.rooms.all()) tryWrite(() => this.#lookAt(room));
   }
 
   of(room: LiveRoom): Conducted {

@@ -1,4 +1,5 @@
 import { maxOverrunMs } from './conduct-times.ts';
+import { tryWrite } from './database.ts';
 import { isTranscribeLanguage } from './engines/transcribe-languages.ts';
 import type { LiveRoom, LiveRooms } from './live.ts';
 import type { KeptTalk, Talks } from './talks.ts';
@@ -80,8 +81,8 @@ export class DayNamesBook {
   }
 
   start(): void {
-    this.#unlisten = this.#parts.talks.onChanged(() => this.look());
-    this.#timer ??= setInterval(() => this.look(), lookMs);
+    this.#unlisten = this.#parts.talks.onChanged(() => tryWrite(() => this.look()));
+    this.#timer ??= setInterval(() => tryWrite(() => this.look()), lookMs);
     this.look();
   }
 

@@ -1,6 +1,7 @@
 import { SalaError } from '../systemd/errors.ts';
 import { type Decisions, heldTalk, maxOverrunMs, moved, undecided } from './conduct-times.ts';
 import { type Database, tryWrite } from './database.ts';
+import type { Statement } from './database-handle.ts';
 import type { Talk } from './protocol.js';
 
 /** A talk of a room's schedule; `start` and `end` are room time in ms. */
@@ -57,6 +58,8 @@ interface TalkRow {
 /** The talks of all rooms, and what organizers decided about them while they ran. */
 export class Talks {
   readonly #db: Database;
+  readonly #upsert: Statement<unknown[], unknown>;
+  readonly #delete: Statement<unknown[], unknown>;
   /** By room; they are looked at every second. */
   readonly #known = new Map<string, readonly KeptTalk[]>();
   readonly #moved = new Map<string, readonly KeptTalk[]>();
@@ -67,6 +70,14 @@ export class Talks {
 
   constructor(db: Database) {
     this.#db = db;
+    // Made once: an import writes thousands.
+    this.#upsert = db.prepare(
+      `INSERT INTO talks (room, id, title, speakers, language, start_ms, end_ms, source, names)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET title = excluded.title, speakers = excluded.speakers, language = excluded.language,
+         start_ms = excluded.start_ms, end_ms = excluded.end_ms, source = excluded.source, names = excluded.names`,
+    );
+    this.#delete = db.prepare('DELETE FROM talks WHERE room = ? AND id = ?');
     // The copy that has taken its place may be half a minute older; decisions are in memory.
     db.onRenewed(() => {
       this.#known.clear();
@@ -154,7 +165,7 @@ export class Talks {
   /** False when there is none of that id. */
   delete(room: string, id: string): boolean {
     if (!this.get(room, id)) return false;
-    this.#db.prepare('DELETE FROM talks WHERE room = ? AND id = ?').run(room, id);
+    this.#delete.run(room, id);
     this.#changed(room);
     return true;
   }
@@ -163,7 +174,7 @@ export class Talks {
   import(all: readonly TalkImport[]): void {
     this.#db.transaction(() => {
       for (const { room, put, gone } of all) {
-        for (const id of gone) this.#db.prepare('DELETE FROM talks WHERE room = ? AND id = ?').run(room, id);
+        for (const id of gone) this.#delete.run(room, id);
         for (const talk of put) this.#write(room, talk);
       }
     })();
@@ -218,14 +229,7 @@ export class Talks {
   }
 
   #write(room: string, { id, title, speakers, language, start, end, source, names }: KeptTalk): void {
-    this.#db
-      .prepare(
-        `INSERT INTO talks (room, id, title, speakers, language, start_ms, end_ms, source, names)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT DO UPDATE SET title = excluded.title, speakers = excluded.speakers, language = excluded.language,
-           start_ms = excluded.start_ms, end_ms = excluded.end_ms, source = excluded.source, names = excluded.names`,
-      )
-      .run(room, id, title, JSON.stringify(speakers), language, start, end, source, JSON.stringify(names));
+    this.#upsert.run(room, id, title, JSON.stringify(speakers), language, start, end, source, JSON.stringify(names));
   }
 
   #changed(room: string): void {

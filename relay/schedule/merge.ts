@@ -32,7 +32,8 @@ export function mergeSchedule(file: ScheduleFile, { talks, rooms, mapping, nowMs
   const mistakes = file.mistakes.filter(({ room }) => room === null || match.rooms.has(room));
   const whole = (message: string) => mistakes.push({ place: 'schedule', message, room: null });
   if (file.talks.length === 0 && mistakes.length === 0) whole('has no talks');
-  else if (match.rooms.size === 0 && known.size > 0) whole('names no room that is known here any more');
+  else if (match.rooms.size === 0 && known.size > 0)
+    whole('names no room that is known here any more; map its rooms, or delete the schedule first if that is right');
   const notes = [...file.notes];
   for (const [name, room] of match.renamed) notes.push(`"${name}" is taken for the room ${room}, by its talks.`);
   const inRooms = Map.groupBy(file.talks, ({ room }) => match.rooms.get(room) ?? '');
