@@ -4,10 +4,11 @@
 import { connections, deafReaders, fastEdge, slowHeaders } from './floods.ts';
 import { bombs, frames, paths } from './inputs.ts';
 import { crossSite, guessing, tokens } from './rights.ts';
+import { schedules } from './schedules.ts';
 import type { Prey, Tally } from './wire.ts';
 
 const attacks: Readonly<Record<string, (prey: Prey) => Promise<Tally>>> = {
-  ...{ tokens, guessing, crossSite, paths, frames, bombs, slowHeaders, connections, deafReaders, fastEdge },
+  ...{ tokens, guessing, crossSite, paths, frames, bombs, slowHeaders, connections, deafReaders, fastEdge, schedules },
 };
 
 const [name = '', prey = '{}'] = process.argv.slice(2);
