@@ -1,9 +1,8 @@
 #!/usr/bin/env node
 
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { getRequestListener } from '@hono/node-server';
 import { SalaError } from '../systemd/errors.ts';
@@ -35,6 +34,7 @@ import { LastWords } from './last-words.ts';
 import { CaptionLatency } from './latency.ts';
 import { LegacyAudio } from './legacy-audio.ts';
 import { LegacyReaders } from './legacy-readers.ts';
+import { close, listen } from './listening.ts';
 import type { LiveRoom } from './live.ts';
 import { LiveFeed } from './live-feed.ts';
 import { createMetricsApp, Metrics } from './metrics.ts';
@@ -362,22 +362,6 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   };
   let stopped: Promise<void> | undefined;
   return { stop: () => (stopped ??= stop()) };
-}
-
-async function listen(server: Server, { host, port }: { host: string; port: number }): Promise<string> {
-  server.listen(port, host);
-  await Promise.race([once(server, 'listening'), once(server, 'error').then(([error]) => Promise.reject(error))]);
-  const address = server.address();
-  const actual = typeof address === 'object' && address ? address.port : port;
-  return `http://${host.includes(':') ? `[${host}]` : host}:${actual}`;
-}
-
-async function close(server: Server): Promise<void> {
-  const closed = once(server, 'close');
-  server.close();
-  server.closeIdleConnections();
-  setTimeout(() => server.closeAllConnections(), 1000).unref();
-  await closed;
 }
 
 const words = {
