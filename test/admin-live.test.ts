@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type WebSocket as Peer, WebSocketServer } from 'ws';
 import { Live } from '../display/admin/live.js';
 import type { LiveMessage } from '../relay/protocol.js';
+import { eventually } from './harness/eventually.ts';
 
 let server: WebSocketServer;
 let peers: Peer[];
@@ -62,7 +63,7 @@ function open({ random = 0 } = {}) {
 }
 
 const peer = async (n: number): Promise<Peer> => {
-  await expect.poll(() => peers.length).toBeGreaterThan(n);
+  await eventually(() => peers.length).toBeGreaterThan(n);
   const found = peers[n];
   if (!found) throw new Error(`There is no connection ${n}`);
   return found;
@@ -79,7 +80,7 @@ const rooms = (names: string[], gone: string[] = []): LiveMessage => ({
 test('what the relay says is shown as it comes, and room time with it', async () => {
   const { live, shown, links } = open();
   say(await peer(0), hello, rooms(['a', 'b']), rooms(['b']), rooms([], ['a']));
-  await expect.poll(() => shown.length).toBe(3);
+  await eventually(() => shown.length).toBe(3);
   expect(shown).toEqual([
     { rooms: ['a', 'b'], gone: [] },
     { rooms: ['b'], gone: [] },
@@ -97,14 +98,14 @@ test.each([
   const page = open({ random });
   const first = await peer(0);
   say(first, hello, rooms(['a']));
-  await expect.poll(() => page.links.at(-1)).toBe('open');
+  await eventually(() => page.links.at(-1)).toBe('open');
   first.close(1012, 'the relay restarts');
-  await expect.poll(() => page.links).toContain('lost');
-  await expect.poll(() => Math.round(page.waits() ?? 0)).toBe(ms);
+  await eventually(() => page.links).toContain('lost');
+  await eventually(() => Math.round(page.waits() ?? 0)).toBe(ms);
   expect(peers.length).toBe(1);
   page.pass();
   say(await peer(1), hello, rooms(['a']));
-  await expect.poll(() => page.links.at(-1)).toBe('open');
+  await eventually(() => page.links.at(-1)).toBe('open');
   page.live.stop();
 });
 
@@ -113,7 +114,7 @@ test('a relay that stays away is asked less and less often, at least every 5 s, 
   const waits: number[] = [];
   for (let n = 0; n < 6; n++) {
     (await peer(n)).terminate();
-    await expect.poll(() => page.waits()).not.toBe(8000);
+    await eventually(() => page.waits()).not.toBe(8000);
     waits.push(Math.round(page.waits() ?? 0));
     page.pass();
   }
@@ -125,12 +126,12 @@ test('rooms that were deleted while the line was lost are gone', async () => {
   const page = open();
   const first = await peer(0);
   say(first, hello, rooms(['a', 'b', 'c']), rooms(['d']));
-  await expect.poll(() => page.shown.length).toBe(2);
+  await eventually(() => page.shown.length).toBe(2);
   first.terminate();
-  await expect.poll(() => page.waits()).toBe(500);
+  await eventually(() => page.waits()).toBe(500);
   page.pass();
   say(await peer(1), hello, rooms(['a', 'd']));
-  await expect.poll(() => page.shown.at(-1)).toEqual({ rooms: ['a', 'd'], gone: ['b', 'c'] });
+  await eventually(() => page.shown.at(-1)).toEqual({ rooms: ['a', 'd'], gone: ['b', 'c'] });
   page.live.stop();
 });
 
@@ -138,7 +139,7 @@ test('a line that says nothing for 6 s is left, and one that does not open in 8'
   const page = open();
   expect(page.waits()).toBe(8000);
   say(await peer(0), hello, rooms(['a']));
-  await expect.poll(() => page.waits()).toBe(6000);
+  await eventually(() => page.waits()).toBe(6000);
   expect(page.links.at(-1)).toBe('open');
   page.pass();
   expect(page.links.at(-1)).toBe('lost');
@@ -156,10 +157,10 @@ test('a session that has ended is told, and the relay is not asked again', async
   const page = open();
   const first = await peer(0);
   say(first, hello, rooms(['a']));
-  await expect.poll(() => page.links.at(-1)).toBe('open');
+  await eventually(() => page.links.at(-1)).toBe('open');
   page.state.isSignedOut = true;
   first.close(4401, 'the token was revoked');
-  await expect.poll(() => page.links.at(-1)).toBe('signed-out');
+  await eventually(() => page.links.at(-1)).toBe('signed-out');
   expect(page.waits()).toBe(null);
   page.live.wake();
   expect(peers.length).toBe(1);
@@ -172,10 +173,10 @@ test('a session that has ended is told, and the relay is not asked again', async
 test('a page that is shown again does not wait for its turn', async () => {
   const page = open({ random: 0.999999 });
   (await peer(0)).terminate();
-  await expect.poll(() => page.waits()).toBeLessThan(8000);
+  await eventually(() => page.waits()).toBeLessThan(8000);
   page.live.wake();
   say(await peer(1), hello, rooms(['a']));
-  await expect.poll(() => page.links.at(-1)).toBe('open');
+  await eventually(() => page.links.at(-1)).toBe('open');
   // It slept: timers stood still, the clock did not.
   page.state.nowMs += 60_000;
   page.live.wake();

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, tes
 import { AdminHouse } from './harness/admin-house.ts';
 import { TestBrowser } from './harness/browser.ts';
 import { adminSecret } from './harness/doors.ts';
+import { eventually } from './harness/eventually.ts';
 import type { FakeRooms } from './harness/fake-rooms.ts';
 import { FaultyProxy } from './harness/proxy.ts';
 
@@ -107,7 +108,7 @@ test('captions are corrected, hidden and shown again; what is being typed stays 
   const { page, row, notice, consoleErrors, close } = await enter();
   await row.getByRole('button', { name: 'Captions of Sala Verdi' }).click();
   const items = page.locator('#room .captions li');
-  await expect.poll(() => items.count()).toBe(20);
+  await eventually(() => items.count()).toBe(20);
   const item = page.locator('#room .captions li[data-seq="24"]');
   expect(await item.locator('textarea').inputValue()).toBe('<b>teh</b> words');
   await item.locator('textarea').fill('the words');

@@ -5,6 +5,7 @@ import type { KeptTalk } from '../relay/talks.ts';
 import { AdminHouse } from './harness/admin-house.ts';
 import { accessibilityFaults, contrasts } from './harness/axe.ts';
 import { type OpenPageOptions, TestBrowser } from './harness/browser.ts';
+import { eventually } from './harness/eventually.ts';
 import type { FakeRoom } from './harness/fake-rooms.ts';
 import { keepScreenshot } from './harness/screenshots.ts';
 
@@ -119,13 +120,13 @@ test.each([
 ] as const)('twenty rooms are read at a glance: %s', async (name, options) => {
   const at = venue();
   const { page, consoleErrors, close } = await enter(options);
-  await expect.poll(() => at(0).meters.size).toBeGreaterThan(0);
+  await eventually(() => at(0).meters.size).toBeGreaterThan(0);
   for (let n = 0; n < 18; n++) at(n).sound(-18 - n * 2.5);
   await page.locator('.card').nth(19).waitFor();
   expect((await order(page)).slice(0, 4)).toEqual(['room-3', 'room-7', 'room-5', 'room-2']);
   await page.getByText('2 rooms need you · 1 room to watch').waitFor();
   expect(await page.title()).toBe('(2) Sala: rooms');
-  await expect.poll(() => page.locator('#room-room-4 .db').textContent()).toBe('-28 dB · speech from -54 dB');
+  await eventually(() => page.locator('#room-room-4 .db').textContent()).toBe('-28 dB · speech from -54 dB');
   expect(await accessibilityFaults(page)).toEqual([]);
   expect((await contrasts(page)).filter(({ ratio }) => ratio < 4.5)).toEqual([]);
   const { width } = options.viewport;
@@ -151,15 +152,15 @@ test('a room that gets a fault goes to the top, and back when it is over; the ot
   expect(await order(page)).toEqual(['room-1', 'room-2', 'room-3', 'room-4']);
   await page.getByText('All is well in 4 rooms').waitFor();
   house.alarms.set('room-3', [offline()]);
-  await expect.poll(() => order(page)).toEqual(['room-3', 'room-1', 'room-2', 'room-4']);
+  await eventually(() => order(page)).toEqual(['room-3', 'room-1', 'room-2', 'room-4']);
   house.alarms.set('room-2', [clipping()]);
-  await expect.poll(() => order(page)).toEqual(['room-3', 'room-2', 'room-1', 'room-4']);
+  await eventually(() => order(page)).toEqual(['room-3', 'room-2', 'room-1', 'room-4']);
   // News that change nothing of what a room needs move no card.
   house.rooms.get('room-4')?.say('loudly');
   await page.locator('#room-room-4').getByText('loudly').waitFor();
   expect(await order(page)).toEqual(['room-3', 'room-2', 'room-1', 'room-4']);
   house.alarms.clear();
-  await expect.poll(() => order(page)).toEqual(['room-1', 'room-2', 'room-3', 'room-4']);
+  await eventually(() => order(page)).toEqual(['room-1', 'room-2', 'room-3', 'room-4']);
   await close();
 });
 
@@ -182,7 +183,7 @@ test('no card moves under a finger: not while it presses, nor half a second afte
   expect(await order(page)).toEqual(['room-1', 'room-2', 'room-3']);
   const releasedMs = await page.evaluate(() => performance.now());
   await page.mouse.up();
-  await expect.poll(() => order(page)).toEqual(['room-3', 'room-1', 'room-2']);
+  await eventually(() => order(page)).toEqual(['room-3', 'room-1', 'room-2']);
   const [first = 0] = await moved.jsonValue();
   expect(first - releasedMs).toBeGreaterThan(500);
   await close();
@@ -195,10 +196,10 @@ test('cards that move leave the focus and what is being typed where they are', a
   await field.fill('it-');
   const isFocused = () => field.evaluate((each) => each === document.activeElement);
   house.alarms.set('room-3', [offline()]);
-  await expect.poll(() => order(page)).toEqual(['room-3', 'room-1', 'room-2']);
+  await eventually(() => order(page)).toEqual(['room-3', 'room-1', 'room-2']);
   expect(await isFocused()).toBe(true);
   house.alarms.set('room-2', [offline()]);
-  await expect.poll(() => order(page)).toEqual(['room-2', 'room-3', 'room-1']);
+  await eventually(() => order(page)).toEqual(['room-2', 'room-3', 'room-1']);
   expect(await isFocused()).toBe(true);
   expect(await field.inputValue()).toBe('it-');
   await page.keyboard.type('IT\n');
@@ -211,7 +212,7 @@ test('a language that another organizer assigned shows, and what is typed here s
   const { page, close } = await enter();
   await page.getByLabel('Language of Room 1').fill('de');
   for (const n of [1, 2]) house.rooms.put(`room-${n}`, { language: 'fr-FR' });
-  await expect.poll(() => page.getByLabel('Language of Room 2').inputValue()).toBe('fr-FR');
+  await eventually(() => page.getByLabel('Language of Room 2').inputValue()).toBe('fr-FR');
   expect(await page.getByLabel('Language of Room 1').inputValue()).toBe('de');
   await close();
 });
@@ -220,12 +221,12 @@ test('rooms that are made and deleted come and go, and the panels of one that go
   atWork('room-1', 'Room 1', 1);
   const { page, close } = await enter();
   atWork('room-2', 'Room 2', 2);
-  await expect.poll(() => order(page)).toEqual(['room-1', 'room-2']);
+  await eventually(() => order(page)).toEqual(['room-1', 'room-2']);
   await page.getByRole('button', { name: 'Room 2', exact: true }).click();
   await page.getByRole('tab', { name: 'Captions' }).waitFor();
   await house.rooms.delete('room-2');
-  await expect.poll(() => order(page)).toEqual(['room-1']);
-  await expect.poll(() => page.locator('#room').isVisible()).toBe(false);
+  await eventually(() => order(page)).toEqual(['room-1']);
+  await eventually(() => page.locator('#room').isVisible()).toBe(false);
   await close();
 });
 
@@ -241,12 +242,12 @@ test('a card tells the talk that is on and until when, that it is held, or which
   const { page, close } = await enter();
   const shown = () => page.locator('#room-room-1 .talk').textContent();
   house.conducted.set('room-1', { talk: null, held: false, until: null, next, message: '' });
-  await expect.poll(shown).toBe('Next, 11:00: On mixers');
+  await eventually(shown).toBe('Next, 11:00: On mixers');
   room.give({ ...talk, speakers: ['A. Bianchi'] });
   house.conducted.set('room-1', { talk, held: false, until: at(10, 55), next, message: '' });
-  await expect.poll(shown).toBe('On <b>captions</b> · A. Bianchi · until 10:55');
+  await eventually(shown).toBe('On <b>captions</b> · A. Bianchi · until 10:55');
   house.conducted.set('room-1', { talk, held: true, until: at(14, 0), next, message: '' });
-  await expect.poll(shown).toBe('On <b>captions</b> · A. Bianchi · held until you go on');
+  await eventually(shown).toBe('On <b>captions</b> · A. Bianchi · held until you go on');
   await close();
 });
 
@@ -257,13 +258,13 @@ test('the same fault of many rooms is one line above them, with what to do', asy
   }
   const { page, close } = await enter();
   const lines = page.locator('#summary li');
-  await expect.poll(() => lines.count()).toBe(1);
+  await eventually(() => lines.count()).toBe(1);
   expect(await lines.textContent()).toMatch(
     /^Room 1, Room 2, Room 3, Room 4 and 5 more: The kit is not connected\. Check its power/,
   );
   await page.getByText('9 rooms need you').waitFor();
   await page.getByRole('link', { name: 'Room 4' }).click();
-  await expect.poll(() => page.evaluate(() => location.hash)).toBe('#room-room-4');
+  await eventually(() => page.evaluate(() => location.hash)).toBe('#room-room-4');
   await close();
 });
 
@@ -336,7 +337,7 @@ test('sound and notifications are a choice: off at first, tried when chosen, rem
   await page.locator('#room-room-3[data-severity="warning"]').waitFor();
   expect((await heard(page)).notes).toEqual([]);
   house.alarms.set('room-3', [offline()]);
-  await expect.poll(async () => (await heard(page)).notes).toEqual(['Room 3: The kit is not connected.']);
+  await eventually(async () => (await heard(page)).notes).toEqual(['Room 3: The kit is not connected.']);
   await page.reload();
   await page.locator('#line[data-link="open"]').waitFor();
   expect(await button.getAttribute('aria-pressed')).toBe('true');
@@ -345,7 +346,7 @@ test('sound and notifications are a choice: off at first, tried when chosen, rem
   house.alarms.delete('room-3');
   await page.getByText('2 rooms need you').waitFor();
   house.alarms.set('room-3', [offline()]);
-  await expect.poll(async () => (await heard(page)).tones).toBe(3);
+  await eventually(async () => (await heard(page)).tones).toBe(3);
   await button.click();
   expect(await button.textContent()).toBe('Alert me');
   house.alarms.delete('room-3');

@@ -4,6 +4,7 @@ import type { LiveLimits } from '../relay/live-page.ts';
 import { type Alarm, liveProtocol } from '../relay/protocol.js';
 import { RoomViews } from '../relay/room-views.ts';
 import { adminSecret, bearer, House, type HouseOptions, type Reading } from './harness/doors.ts';
+import { eventually } from './harness/eventually.ts';
 
 let house: House;
 let feed: LiveFeed;
@@ -130,10 +131,10 @@ test('while nobody looks nothing is computed, measured or kept', async () => {
   const verdi = house.rooms.put('verdi');
   expect([looks, verdi.meters.size]).toEqual([0, 0]);
   const page = enter();
-  await expect.poll(() => looks).toBeGreaterThan(3);
+  await eventually(() => looks).toBeGreaterThan(3);
   expect(verdi.meters.size).toBe(1);
   page.socket.terminate();
-  await expect.poll(() => feed.counters.pages).toBe(0);
+  await eventually(() => feed.counters.pages).toBe(0);
   const before = looks;
   expect(verdi.meters.size).toBe(0);
   await new Promise((done) => setTimeout(done, 100));
@@ -176,7 +177,7 @@ test('a page that does not read is told no more than fits, then the newest state
     }
   }, 5);
   await expect.poll(() => feed.counters.statesDropped, { timeout: 60_000 }).toBeGreaterThan(100);
-  await expect.poll(() => feed.counters.levelsDropped).toBeGreaterThan(0);
+  await eventually(() => feed.counters.levelsDropped).toBeGreaterThan(0);
   clearInterval(churn);
   await quick.until(() => hasCome(quick, n));
   const before = slow.of('rooms').length;
@@ -205,7 +206,7 @@ test('a page that reads nothing for long is cut off with 4410', async () => {
   }, 5);
   await expect.poll(() => feed.counters.cutOff, { timeout: 60_000 }).toBeGreaterThan(0);
   clearInterval(churn);
-  await expect.poll(() => feed.counters.pages).toBe(0);
+  await eventually(() => feed.counters.pages).toBe(0);
   slow.socket.resume();
   expect(feed.counters.cutOff).toBe(1);
 }, 90_000);
@@ -230,6 +231,6 @@ test('a page leaves as soon as the token it came with is revoked, and nothing is
   await page.until(() => page.of('rooms').length === 1);
   house.tokens.delete(null, id);
   expect((await page.closed).code).toBe(4401);
-  await expect.poll(() => [feed.counters.pages, verdi.meters.size]).toEqual([0, 0]);
+  await eventually(() => [feed.counters.pages, verdi.meters.size]).toEqual([0, 0]);
   expect((await enter(token).refused).status).toBe(401);
 });

@@ -32,6 +32,7 @@ export class Wall {
     this.#now = now;
     const touched = (/** @type {boolean | undefined} */ isPressed) => {
       this.#touchedAt = this.#now();
+      setTimeout(() => this.#place(), touchedMs + 1); // what waited for this
       if (isPressed !== undefined) this.#isPressed = isPressed;
     };
     list.addEventListener('pointerdown', () => touched(true));
