@@ -34,8 +34,8 @@ describe('a broken copy of the template is refused:', () => {
     ['a text for a number', 'HttpPutResponseHopLimit: 1', "HttpPutResponseHopLimit: 'one'", 'of type integer'],
     ['a text for a truth', 'AssociatePublicIpAddress: true', 'AssociatePublicIpAddress: please', 'of type boolean'],
     ['a text for a list', 'Roles: [!Ref Role]', 'Roles: !Ref Role', 'gives a string, wanted is array'],
-    ['a text for a map', 'IamInstanceProfile: {Arn: !GetAtt Profile.Arn}', 'IamInstanceProfile: me', 'is no map'],
-    ['nothing where something is required', "      MaxSize: '1'\n", '', 'Relay.Properties.MaxSize: is required'],
+    ['a text for a map', 'IamInstanceProfile: { Arn: !GetAtt Profile.Arn }', 'IamInstanceProfile: me', 'is no map'],
+    ['nothing where something is required', '      MaxSize: "1"\n', '', 'Relay.Properties.MaxSize: is required'],
     [
       'nothing for sure',
       'GroupDescription: HTTPS from everywhere, nothing else',

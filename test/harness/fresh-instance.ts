@@ -69,8 +69,7 @@ export class FreshInstance {
     this.write('var/lib/cloud/data/instance-id', 'i-0abc\n');
     this.write('var/log/cloud-init-output.log', 'what the console saw\n');
     this.write('etc/fstab', '');
-    for (const folder of ['etc/caddy', 'etc/systemd/system', 'tmp'])
-      mkdirSync(this.path(folder), { recursive: true });
+    for (const folder of ['etc/caddy', 'etc/systemd/system', 'tmp']) mkdirSync(this.path(folder), { recursive: true });
     this.mark('calls');
     this.insertVolume(Buffer.alloc(2 * mebibyte));
     this.publish(true);
