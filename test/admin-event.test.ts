@@ -50,6 +50,12 @@ test('a room is deleted by typing its name, not by less', async () => {
   const item = panel.locator('[data-room="doomed"]');
   await item.getByRole('button', { name: 'Delete Sala Verdi…' }).click();
   const field = item.getByLabel('Type doomed to delete it');
+  // Whatever is read anew meanwhile, who types goes on typing.
+  await admin.relay.call('PUT', '/api/rooms/another', { name: 'Another' });
+  const read = page.waitForResponse((response) => response.url().endsWith('/api/rooms'));
+  await page.evaluate("document.querySelector('[data-tab=rooms]').click()"); // without taking the focus
+  await read;
+  await panel.locator('[data-room="another"]').waitFor();
   expect(await field.evaluate((each) => each === document.activeElement)).toBe(true);
   await field.fill('Sala Verdi');
   await item.getByRole('button', { name: 'Delete the room' }).click();

@@ -164,6 +164,9 @@ test('a talk that runs late is held, then the next is on, each by one press; the
   expect(await admin.relay.call('GET', '/api/rooms/late')).toMatchObject({ language: 'it-IT' });
   await admin.relay.call('POST', '/api/rooms/late/conduct', { act: 'hold' }); // somebody at another desk
   await conduct.getByText('On now: Second, held until you go on').waitFor();
+  await talk('third', 'Third', 2, 3, 'en-GB');
+  await conduct.getByText(/Next: Third/).waitFor();
+  await panel.locator('[data-talk="third"]').getByText('Third').waitFor();
   await conduct.getByRole('button', { name: 'Next talk now' }).click();
   await opened.page.route('**/conduct', (route) => route.abort());
   await conduct.getByRole('button', { name: 'Hold this talk' }).click();

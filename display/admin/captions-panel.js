@@ -1,6 +1,7 @@
 // @ts-check
 /** The newest captions of one room, each to be corrected, hidden and shown again. */
 import { make } from '../make.js';
+import { place } from './place.js';
 import { button } from './press.js';
 
 const listed = 20;
@@ -85,11 +86,7 @@ export class CaptionsPanel {
     if (items.length === children.length && items.every((item, i) => children[i] === item)) return;
     const before = captionsIn(children);
     if (before !== '' && before !== captionsIn(items)) this.#movedAt = performance.now();
-    for (const old of children) if (!items.includes(old)) old.remove();
-    // Those that stay are not moved: whoever types in one goes on typing.
-    items.forEach((item, i) => {
-      if (this.#list.children[i] !== item) this.#list.insertBefore(item, this.#list.children[i] ?? null);
-    });
+    place(this.#list, items);
   }
 
   /** @param {ActedCaption} acted */

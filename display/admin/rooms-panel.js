@@ -5,9 +5,13 @@ import { ApiError, wordsOf } from './call.js';
 import { textField } from './fields.js';
 import { Form } from './form.js';
 import { languageAttributes } from './languages.js';
+import { place } from './place.js';
 import { button } from './press.js';
 
 /** @typedef {{ room: string, name: string, language: string }} Room */
+
+/** @param {Room} room */
+const shownOf = ({ room, name, language }) => JSON.stringify([room, name, language]);
 
 /** What people call a room, as an address takes it: "Sala Verdi" becomes `sala-verdi`. @param {string} title */
 export const roomNameFor = (title) =>
@@ -99,15 +103,16 @@ export class RoomsPanel {
       const { rooms } = await this.#call('GET', '/api/rooms');
       const known = new Map([...this.#list.children].map((item) => [item.getAttribute('data-room'), item]));
       // One that is about to be deleted stays as it is: somebody types in it.
-      this.#list.replaceChildren(...rooms.map((each) => this.#kept(known.get(each.room)) ?? this.#item(each)));
-      if (rooms.length === 0) this.#list.replaceChildren(make('li', {}, 'There are none yet.'));
+      const items = rooms.map((view) => {
+        const item = known.get(view.room);
+        const isKept = item?.querySelector('form') || item?.getAttribute('data-shown') === shownOf(view);
+        return item && isKept ? item : this.#item(view);
+      });
+      place(this.#list, items.length > 0 ? items : [make('li', {}, 'There are none yet.')]);
     } catch (error) {
       this.#tell(error);
     }
   }
-
-  /** @param {Element | undefined} item */
-  #kept = (item) => (item?.querySelector('form') ? item : undefined);
 
   /** @param {unknown} message */
   #tell(message) {
@@ -148,7 +153,7 @@ export class RoomsPanel {
     );
     const item = make(
       'li',
-      { 'data-room': room },
+      { 'data-room': room, 'data-shown': shownOf({ room, name, language }) },
       make('div', {}, make('strong', { dir: 'auto' }, name), make('small', {}, `${room} · ${language}`)),
       ask,
     );

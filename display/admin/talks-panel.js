@@ -28,6 +28,9 @@ export class TalksPanel {
   #said = make('p', { class: 'said', role: 'status' });
   /** The id of the talk in the form; null: a new one. @type {string | null} */
   #edited = null;
+  /** The list as it was read last, and what was on then. */
+  #shown = '';
+  #on = '';
   #fields = [
     textField({ name: 'title', label: 'Title', attributes: { maxlength: '300' } }),
     linesField({ name: 'speakers', label: 'Speakers', hint: 'One a line' }),
@@ -78,14 +81,28 @@ export class TalksPanel {
 
   /** @param {{ conduct?: import('./conduct.js').Conducted }} view */
   update(view) {
-    if (view.conduct) this.#conduct.update(view.conduct);
+    if (!view.conduct) return;
+    this.#conduct.update(view.conduct);
+    // Where another talk is on or comes next, the list may be another one.
+    const on = JSON.stringify([view.conduct.talk, view.conduct.next]);
+    if (on === this.#on) return;
+    this.#on = on;
+    if (!this.element.hidden && this.#shown !== '') void this.#read();
   }
 
   async refresh() {
     void this.#conduct.refresh();
+    await this.#read();
+  }
+
+  /** The same list again stays as it is: somebody may be about to press in it. */
+  async #read() {
     try {
       /** @type {{ talks: TalkView[] }} */
       const { talks } = await this.#call('GET', this.#path);
+      const shown = JSON.stringify(talks);
+      if (shown === this.#shown) return;
+      this.#shown = shown;
       this.#list.replaceChildren(...talks.map((talk) => this.#item(talk)));
       if (talks.length === 0) this.#list.replaceChildren(make('li', {}, 'There are none yet.'));
     } catch (error) {
