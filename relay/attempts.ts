@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import type { Logger } from '../systemd/log.ts';
 import type { Right } from './access.ts';
 import { type ClientAddress, unknownAddress } from './addresses.ts';
 import { maxKeysRemembered, RateLimit } from './rate.ts';
@@ -38,16 +39,23 @@ export class FailedAttempts {
   readonly #banMs: number;
   readonly #rates: Readonly<Record<Kind, RateLimit>>;
   readonly #bannedUntilMs: LRUCache<string, number>;
+  readonly #tell: (from: ClientAddress, seconds: number) => void;
   /** Tokens that opened nothing. */
   failed = 0;
   /** Attempts of banned addresses that were turned away. */
   turnedAway = 0;
   bans = 0;
 
-  /** @param now monotonic, ms */
-  constructor(limits: Partial<AttemptLimits> = {}, now = () => performance.now(), maxKeys: number = maxKeysRemembered) {
+  /** @param now monotonic, ms @param tell called with each ban */
+  constructor(
+    limits: Partial<AttemptLimits> = {},
+    now = () => performance.now(),
+    maxKeys: number = maxKeysRemembered,
+    tell: (from: ClientAddress, seconds: number) => void = () => {},
+  ) {
     const { maxFailedAttempts, maxFailedReads, banMinutes } = { ...defaultAttemptLimits, ...limits };
     this.#now = now;
+    this.#tell = tell;
     this.#banMs = banMinutes * 60_000;
     const rate = (perMinute: number) => new RateLimit({ perMinute }, now, maxKeys);
     this.#rates = { guess: rate(maxFailedAttempts), kit: rate(maxFailedAttempts), reader: rate(maxFailedReads) };
@@ -75,6 +83,7 @@ export class FailedAttempts {
     const known = this.#refusal(kind, from);
     if (known || this.#rates[kind].take(from.prefix) === 0) return known;
     this.bans++;
+    this.#tell(from, this.#banMs / 1000);
     this.#bannedUntilMs.set(`${kind} ${from.prefix}`, this.#now() + this.#banMs);
     return this.#refusal(kind, from);
   }
@@ -86,4 +95,15 @@ export class FailedAttempts {
     const left = Math.ceil(leftMs / 1000);
     return tooManyAttempts(kind === 'guess' ? left : Math.min(left, retrySeconds));
   }
+}
+
+const toldPerMinute = 10;
+
+/** Writes bans into the journal, a few a minute: whoever has thousands of addresses must not fill it. */
+export function tellBans(log: Logger): (from: ClientAddress, seconds: number) => void {
+  const rate = new RateLimit({ perMinute: toldPerMinute });
+  return ({ prefix }, seconds) => {
+    if (rate.take('') === 0)
+      log.warn({ event: 'banned', address: prefix, seconds }, 'Too many wrong tokens came from an address');
+  };
 }

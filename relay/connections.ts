@@ -20,7 +20,10 @@ export interface ConnectionLimits {
   readonly maxConnectionsPerAddress: number;
 }
 
-export const defaultConnectionLimits: ConnectionLimits = { maxConnections: 12_000, maxConnectionsPerAddress: 8000 };
+export const defaultConnectionLimits: ConnectionLimits = {
+  maxConnections: 20_000,
+  maxConnectionsPerAddress: 16_000,
+};
 
 /** How many connections the relay's ports hold, of each address too. What is beyond is dropped before a byte is read. */
 export class Connections {

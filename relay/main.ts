@@ -13,7 +13,7 @@ import { tearDown } from '../systemd/teardown.ts';
 import { ClientAddresses } from './addresses.ts';
 import { AlarmBook } from './alarm-book.ts';
 import { createApi } from './api.ts';
-import { FailedAttempts } from './attempts.ts';
+import { FailedAttempts, tellBans } from './attempts.ts';
 import { AudioRates } from './audio-rates.ts';
 import { Backfill } from './backfill.ts';
 import { runBackup } from './backup.ts';
@@ -224,7 +224,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   const bootId = randomUUID();
 
   const addresses = new ClientAddresses(options.trustedProxy);
-  const attempts = new FailedAttempts(options);
+  const attempts = new FailedAttempts(options, undefined, undefined, tellBans(logs('access')));
   const requests = new RateLimit({ perMinute: options.maxRequestsPerMinute });
   const connections = new Connections(options, addresses);
   const rates = new AudioRates(options);

@@ -6,8 +6,8 @@ export interface Rate {
   readonly atOnce?: number;
 }
 
-/** HTTP requests of an address: a venue of 2,000 is one, and a page is some forty files. */
-export const defaultRequestsPerMinute = 60_000;
+/** HTTP requests of an address: a venue of 2,000 is one, and a page is some sixty files. */
+export const defaultRequestsPerMinute = 120_000;
 
 /** As many as are remembered; whoever was not heard of for longest is forgotten, which is to its advantage. */
 export const maxKeysRemembered = 20_000;

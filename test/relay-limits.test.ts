@@ -62,7 +62,8 @@ describe('tokens that open nothing', () => {
 
   it('may be five a minute, then the address is banned for minutes, and told for how long', () => {
     const { now, pass } = clock();
-    const attempts = new FailedAttempts({}, now);
+    const told: string[] = [];
+    const attempts = new FailedAttempts({}, now, 100, ({ address }, seconds) => told.push(`${address} ${seconds}`));
     expect(guesses(attempts, 7)).toEqual([401, 401, 401, 401, 401, 429, 429]);
     const refusal = attempts.barred(venue, 'the-right-admin-token');
     expect(refusal).toMatchObject({ status: 429, code: 'too-many-attempts', headers: { 'retry-after': '300' } });
@@ -71,6 +72,7 @@ describe('tokens that open nothing', () => {
     pass(1001);
     expect(attempts.barred(venue, 'the-right-admin-token')).toBeNull();
     expect(attempts.bans).toBe(1);
+    expect(told).toEqual(['198.51.100.7 300']);
   });
 
   it('ban nobody at another address', () => {
