@@ -105,6 +105,33 @@ test('rules that are typed stay while other panels are looked at, and while the 
   expect(await get('/api/rooms/stay/text-rules')).toMatchObject({ replacements: [{ find: 'typed' }] });
 });
 
+test('what is typed while the list is read anew stays, and nothing can be typed before it is there', async () => {
+  await admin.relay.call('PUT', '/api/rooms/slow', {});
+  await admin.relay.call('PUT', '/api/rooms/slow/text-rules', { replacements: [{ find: 'saved', replace: '' }] });
+  const { page } = await admin.mount('slow', 'Captions');
+  const held: (() => void)[] = [];
+  await page.route('**/text-rules', async (route) => {
+    await new Promise<void>((go) => held.push(go));
+    await route.continue();
+  });
+  const tab = page.getByRole('tab', { name: 'Text rules' });
+  await tab.click();
+  const panel = page.getByRole('tabpanel', { name: 'Text rules' });
+  await expect.poll(() => held.length).toBe(1);
+  expect(await panel.getByRole('button', { name: 'Add a replacement' }).isVisible()).toBe(false);
+  held.shift()?.();
+  const find = row(panel, 'replacement 1').getByLabel('Find');
+  await find.waitFor();
+  await tab.click();
+  await expect.poll(() => held.length).toBe(1);
+  await find.fill('saved, and being typ');
+  const answered = page.waitForResponse('**/text-rules');
+  held.shift()?.();
+  await answered;
+  await page.evaluate('new Promise((done) => setTimeout(done))'); // the page has read it
+  expect(await find.inputValue()).toBe('saved, and being typ');
+});
+
 test.each(['Text rules', 'Vocabulary'])('%s of a room that was deleted meanwhile say so', async (tab) => {
   await admin.relay.call('PUT', '/api/rooms/gone', {});
   const { panel } = await admin.mount('gone', tab);

@@ -22,6 +22,7 @@ export class SavedList {
   /** What is typed, where nothing is changed. */
   #shown = '';
   #said = make('p', { class: 'said', role: 'status' });
+  #body;
   #clash = make('div', { class: 'buttons', hidden: '' });
 
   /**
@@ -39,17 +40,12 @@ export class SavedList {
     this.#editor = editor;
     this.#onSaved = { listOf, onAnswer, words: saved };
     const save = make('button', { class: 'main' }, 'Save');
-    const load = button('Load what is saved', () => this.#load());
+    // Nothing can be typed before it is known what that would change.
+    this.#body = make('div', { hidden: '' }, editor.element, make('div', { class: 'buttons' }, save));
+    const load = button('Load what is saved', () => this.#load(() => true));
     const anyway = button('Save mine in its place', () => this.#save());
     this.#clash.append(anyway, load);
-    this.element = make(
-      'form',
-      { novalidate: '' },
-      editor.element,
-      make('div', { class: 'buttons' }, save),
-      this.#said,
-      this.#clash,
-    );
+    this.element = make('form', { novalidate: '' }, this.#body, this.#said, this.#clash);
     this.element.addEventListener('submit', (event) => {
       event.preventDefault();
       void whileBusy(save, () => this.#saveChecked());
@@ -60,18 +56,21 @@ export class SavedList {
     return this.#base !== null && JSON.stringify(this.#editor.value()) !== this.#shown;
   }
 
-  /** Reads it anew, unless something is typed that is not saved. */
+  /** Reads it anew, unless something is typed that is not saved, also while it is read. */
   async refresh() {
-    if (!this.isChanged) await this.#load();
+    await this.#load(() => !this.isChanged);
   }
 
-  async #load() {
+  /** @param {() => boolean} isWanted asked before and after */
+  async #load(isWanted) {
+    if (!isWanted()) return;
     try {
       const answer = await this.#ask();
+      if (!isWanted()) return;
       this.#show(answer);
       this.#say('');
     } catch (error) {
-      this.#fail(error);
+      this.#say(wordsOf(error), true);
     }
   }
 
@@ -86,6 +85,7 @@ export class SavedList {
     this.#editor.put(answer);
     this.#shown = JSON.stringify(this.#editor.value());
     this.#clash.hidden = true;
+    this.#body.hidden = false;
     this.#onSaved.onAnswer(answer);
   }
 

@@ -22,6 +22,8 @@ export class TokensPanel {
   #list = make('ul', { class: 'items' });
   #said = make('p', { class: 'said', role: 'status' });
   #shown = make('div');
+  /** The list as it was read last. */
+  #listed = '';
 
   /**
    * @param {object} parts
@@ -78,6 +80,9 @@ export class TokensPanel {
     try {
       /** @type {{ tokens: TokenView[] }} */
       const { tokens } = await this.#call('GET', this.#path);
+      const shown = JSON.stringify(tokens);
+      if (shown === this.#listed) return; // somebody may be about to press in it
+      this.#listed = shown;
       this.#list.replaceChildren(...tokens.map((each) => this.#item(each)));
       if (tokens.length === 0) this.#list.replaceChildren(make('li', {}, 'There are none.'));
     } catch (error) {
