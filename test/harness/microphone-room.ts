@@ -9,7 +9,7 @@ import { standInEnvironment } from '../stand-ins/transcribe-environment.ts';
 import { type OpenPage, type OpenPageOptions, TestBrowser } from './browser.ts';
 import { type RunningProgram, startDevice, TestReader, TestRelay, temporaryFolder } from './programs.ts';
 import { FaultyProxy } from './proxy.ts';
-import { inOrderSpoken } from './talk.ts';
+import { inOrderSpoken, judge } from './talk.ts';
 import { TonedHearing, tonedNumbers } from './toned-numbers.ts';
 import { until } from './until.ts';
 import { writeWav } from './wav.ts';
@@ -89,6 +89,32 @@ export class MicrophoneRoom {
   /** Numbers as the reader was told them, in the order spoken. */
   shown(): number[] {
     return inOrderSpoken(this.parts.reader.shown().map(({ caption }) => caption));
+  }
+
+  /** Numbers that one engine session heard twice in a row: a browser that is short of time stutters before any page hears it. */
+  stuttered(): Set<number> {
+    return new Set(
+      this.standIn.sessions.flatMap(({ numbers }) => numbers.filter((number, i) => i > 0 && numbers[i - 1] === number)),
+    );
+  }
+
+  /** Lost, repeated and out of order among `numbers`, without what the browser itself stuttered. */
+  judge(numbers: readonly number[]): ReturnType<typeof judge> {
+    const judged = judge(numbers, this.#numbers);
+    const stuttered = this.stuttered();
+    if (judged.repeated.length > 0)
+      process.stderr.write(
+        `repeated: ${judged.repeated}; of these by the browser: ${[...stuttered]}\n${this.#evidence(judged.repeated)}\n`,
+      );
+    return { ...judged, repeated: judged.repeated.filter((number) => !stuttered.has(number)) };
+  }
+
+  /** Where captions have them, and where engine sessions heard them. */
+  #evidence(numbers: readonly number[]): string {
+    const has = (text: string) => numbers.some((number) => text.split(' ').includes(`n${number}`));
+    const captions = this.parts.reader.captions().filter(({ text }) => has(text));
+    const heard = this.standIn.sessions.map(({ words }) => words.filter(({ text }) => has(text)));
+    return JSON.stringify({ captions, heard });
   }
 
   async said(number: number, timeoutMs = 30_000): Promise<void> {
