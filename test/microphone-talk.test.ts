@@ -46,7 +46,9 @@ test('a phone captions a room through a link cut and a relay restart: nothing is
   expect(room.judge(room.shown())).toEqual(whole);
   expect(room.judge(inOrderSpoken(await room.transcript()))).toEqual(whole);
   const lags = room.liveLags();
-  process.stderr.write(`stand-in microphone: lag of live captions, both faults included, p50 ${lags.p50} ms, p95 ${lags.p95} ms\n`);
+  process.stderr.write(
+    `stand-in microphone: lag of live captions, both faults included, p50 ${lags.p50} ms, p95 ${lags.p95} ms\n`,
+  );
 }, 120_000);
 
 test('a kit that is back takes over again, and a person may overrule it: each moment is captioned once', async () => {
