@@ -19,14 +19,14 @@ async function stopping(endsItself: boolean) {
   const session = virtual.sessions.at(-1);
   if (!session) throw new Error('no session');
   if (!endsItself) session.end = () => {};
+  const before = virtual.said.length;
   const stopped = vi.fn();
   void virtual.feed.stop(3000).then(stopped);
-  return { virtual, session, stopped };
+  return { virtual, session, stopped, before };
 }
 
 test('a feed has stopped as soon as its session has said its last words', async () => {
-  const { virtual, session, stopped } = await stopping(true);
-  const before = virtual.said.length;
+  const { virtual, session, stopped, before } = await stopping(true);
   expect(session.endedMs).toBeNull();
   await vi.advanceTimersByTimeAsync(300);
   expect(stopped).toHaveBeenCalled();
