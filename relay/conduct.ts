@@ -189,7 +189,9 @@ export class Conduct {
     if (this.#parts.talks.decisions(name).assigned !== null || !settings.languageAssigned) return false;
     const all = this.#parts.assignments(name);
     const other = all.findLastIndex(({ language }) => language !== settings.language);
-    return (all[other + 1]?.fromMs ?? Number.NEGATIVE_INFINITY) > start;
+    const sinceMs = all[other + 1]?.fromMs ?? start;
+    // A time to come was told by a clock that was wrong.
+    return start < sinceMs && sinceMs <= this.#parts.now();
   }
 
   /** The language that is in force now; null where none could be assigned. */

@@ -310,6 +310,20 @@ describe('a running room', () => {
     expect(said.map(({ id }) => id)).toEqual(['a', 'a', null]);
   });
 
+  test('shows at once what an organizer calls, and what is held', async () => {
+    running.put('hall', {});
+    talks.put('hall', talk('a', 0, 30));
+    talks.put('hall', talk('b', 30, 60));
+    const said = told();
+    await vi.advanceTimersByTimeAsync(75 * minute);
+    const decisions = talks.decisions('hall');
+    talks.decide('hall', { ...decisions, moved: { a: { ended: Date.now() }, b: { begun: Date.now() } } });
+    expect(running.get('hall')?.talk).toMatchObject({ id: 'b', start: nine + 15 * minute });
+    talks.decide('hall', { ...decisions, held: 'a' });
+    await vi.advanceTimersByTimeAsync(60 * minute);
+    expect(said.map(({ minutes, id }) => `${minutes} ${id}`)).toEqual(['-15 a', '15 b', '15 a']);
+  });
+
   test('that was deleted leaves no talks to one of its name', async () => {
     running.put('hall', {});
     talks.put('hall', talk('a', -60, 30));
