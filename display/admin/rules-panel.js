@@ -2,7 +2,8 @@
 /** Text rules of a room or the event, with a look at what they make of a sentence. */
 import { make } from '../make.js';
 import { ApiError, wordsOf } from './call.js';
-import { choiceField, Field, textField, tickField } from './fields.js';
+import { Field } from './field.js';
+import { choiceField, textField, tickField } from './fields.js';
 import { languageAttributes } from './languages.js';
 import { Rows } from './rows.js';
 import { SavedList } from './saved-list.js';

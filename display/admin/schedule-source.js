@@ -2,7 +2,8 @@
 /** Where the schedule comes from: an address or a file, and how it is to be read. */
 
 import { make } from '../make.js';
-import { choiceField, Field, numberField, textField } from './fields.js';
+import { Field } from './field.js';
+import { choiceField, numberField, textField } from './fields.js';
 import { Form } from './form.js';
 import { languageAttributes } from './languages.js';
 import { zone } from './times.js';
