@@ -60,7 +60,9 @@ describe('a room', () => {
     expect(of({ ...gone, lastAudioMs: null }, { talk })[0]?.message).toBe('The kit has not connected yet.');
     // The relay started again meanwhile: its log still tells.
     expect(codes(of({ ...gone, lastAudioMs: null }, { lastWordsAt: 99 * hour }))).toEqual(['kit-offline fault']);
-    expect([2000, null].map((lastAudioMs) => of({ ...gone, lastAudioMs }, { talk })[0]?.afterMs)).toEqual([1000, 15_000]);
+    expect([2000, null].map((lastAudioMs) => of({ ...gone, lastAudioMs }, { talk })[0]?.afterMs)).toEqual([
+      1000, 15_000,
+    ]);
     expect(codes(of({ ...gone, lastAudioMs: 2000 }, { paused: true }))).toEqual(['kit-offline warning']);
     expect(of({ ...gone, lastAudioMs: null })).toEqual([]);
     expect(of({ ...gone, lastAudioMs: 13 * hour }, { lastWordsAt: 87 * hour })).toEqual([]);
