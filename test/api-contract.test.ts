@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { Agent, request as httpRequest, type RequestOptions } from 'node:http';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openDatabase } from '../relay/database.ts';
@@ -66,19 +67,35 @@ async function send(
   const at = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? `no-${name}`));
   const raw = typeof body === 'string' ? body : JSON.stringify(body);
   const bearer = token === undefined ? world.relay.adminToken : token;
-  const response = await fetch(`${world.relay.url}${at}${query ? `?${query}` : ''}`, {
+  return request(`${world.relay.url}${at}${query ? `?${query}` : ''}`, raw, {
     method,
-    redirect: 'manual',
     headers: {
       ...(bearer === null ? {} : { authorization: `Bearer ${bearer}` }),
-      ...(body === undefined ? {} : { 'content-type': type ?? 'application/json' }),
-      // A connection is not used again after a body that was not read to its end.
-      ...((raw?.length ?? 0) > 50_000 ? { connection: 'close' } : {}),
+      ...(raw === undefined
+        ? {}
+        : { 'content-type': type ?? 'application/json', 'content-length': Buffer.byteLength(raw) }),
       ...headers,
     },
-    ...(raw === undefined ? {} : { body: raw }),
   });
-  return { status: response.status, type: response.headers.get('content-type') ?? '', text: await response.text() };
+}
+
+/** Over a connection of its own, which one that was refused in the midst of its body may not be used again for. */
+function request(url: string, body: string | undefined, options: RequestOptions): Promise<Answer> {
+  const agent = new Agent({ keepAlive: true });
+  return new Promise<Answer>((done, fail) => {
+    const asked = httpRequest(url, { ...options, agent }, (response) => {
+      asked.off('error', fail).on('error', () => {}); // what is still on its way is not read any more
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', fail);
+      response.on('end', () => {
+        const { statusCode: status = 0, headers } = response;
+        done({ status, type: headers['content-type'] ?? '', text: Buffer.concat(chunks).toString() });
+      });
+    });
+    asked.on('error', fail);
+    asked.end(body);
+  }).finally(() => agent.destroy());
 }
 
 const rightCases = (operation: Operation) => casesOf(world)[operation.name] ?? [];
