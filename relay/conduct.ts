@@ -56,6 +56,8 @@ interface Fault {
   readonly talk: string;
   readonly wanted: string;
   readonly message: string;
+  /** The room's, when it was refused. */
+  readonly language: string;
   readonly atMs: number;
 }
 
@@ -150,9 +152,12 @@ export class Conduct {
     const { scheduleLanguage, defaultLanguage } = this.#parts;
     const locale = new Intl.Locale(wanted);
     const usual = locale.maximize();
-    const kin = [room.record.settings.language, scheduleLanguage() ?? '', defaultLanguage].filter(
-      (each) => each.includes('-') && new Intl.Locale(each).language === locale.language,
-    );
+    const isKin = (each: string) => {
+      if (!each.includes('-')) return false;
+      const { language, script } = new Intl.Locale(each).maximize();
+      return language === usual.language && script === usual.script;
+    };
+    const kin = [room.record.settings.language, scheduleLanguage() ?? '', defaultLanguage].filter(isKin);
     const likely = usual.region === undefined ? [] : [`${usual.language}-${usual.region}`];
     const own = locale.region === undefined ? [] : [wanted];
     return [...new Set([...own, ...kin, ...likely, ...nearLanguages(wanted), wanted])];
@@ -169,7 +174,7 @@ export class Conduct {
     const { talks, now } = this.#parts;
     const decisions = talks.decisions(name);
     const talk = presentTalk(talks.moved(name), decisions, now());
-    if (!talk) return;
+    if (!talk) return void this.#faults.delete(name);
     const wanted = this.wantedFor(talk);
     const { assigned } = decisions;
     if (assigned?.talk === talk.id && assigned.wanted === wanted) return;
@@ -177,8 +182,11 @@ export class Conduct {
     // A change by hand wins until the next talk begins, also over a schedule that is corrected meanwhile.
     const isByHand =
       assigned?.talk === talk.id ? settings.language !== assigned.language : !isCalled && this.#isSetSince(room, talk);
+    const fault = this.#faults.get(name);
+    const isMended = fault?.talk === talk.id && fault.language !== settings.language;
     // Identification is an organizer's choice, which an assigned language would end.
-    const isLeft = wanted === null || isByHand || settings.recognition.identification !== null;
+    const isLeft = wanted === null || isByHand || isMended || settings.recognition.identification !== null;
+    if (isLeft) this.#faults.delete(name);
     const language = isLeft ? settings.language : this.#assign(room, talk, wanted);
     if (language !== null) talks.decide(name, { ...decisions, assigned: { talk: talk.id, wanted, language } });
   }
@@ -220,7 +228,7 @@ export class Conduct {
       }
     }
     const message = `The language of "${talk.title}" (${wanted}) could not be assigned: ${messageOf(fault)}`;
-    this.#faults.set(name, { talk: talk.id, wanted, message, atMs: monotonic() });
+    this.#faults.set(name, { talk: talk.id, wanted, message, language: settings.language, atMs: monotonic() });
     if (!isSame) {
       log.warn(
         { event: 'talk-language-refused', room: name, talk: talk.id, wanted, err: fault },

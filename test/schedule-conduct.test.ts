@@ -165,7 +165,7 @@ describe('a language', () => {
     expect([of('en', 'en-AU'), of('en', 'it-IT'), of('it', 'fr-FR'), of('pt', 'it-IT'), of('zh', 'it-IT')]).toEqual([
       ...['en-AU', 'en-US', 'it-IT', 'pt-BR', 'zh-CN'],
     ]);
-    expect(of('de-CH', 'de-DE')).toBe('de-CH');
+    expect([of('de-CH', 'de-DE'), of('zh-Hant', 'zh-CN')]).toEqual(['de-CH', 'zh-TW']);
   });
 
   test('that the engine does not take in one form is taken in another; in none, it is told and tried again', async () => {
@@ -194,6 +194,20 @@ describe('a language', () => {
     none.mockRestore();
     expect(await until(33)).toHaveLength(1);
     expect(conduct.of(hall()).message).toBe('');
+  });
+
+  test('that could not be assigned is not tried any more once an organizer has set one', async () => {
+    const { SalaError } = await import('../systemd/errors.ts');
+    const put = vi.spyOn(api.rooms, 'put').mockImplementation(() => {
+      throw new SalaError('The engine does not know it', { code: 'settings-conflict', hint: 'Another.' });
+    });
+    await until(5);
+    expect(conduct.of(hall()).message).toMatch(/could not be assigned/);
+    put.mockRestore();
+    api.rooms.put('hall', { language: 'es-ES' });
+    expect(await until(20)).toEqual([]);
+    expect(conduct.of(hall()).message).toBe('');
+    expect(await until(31)).toEqual(['30.00 en-GB']);
   });
 
   test('is left alone where the service identifies it', async () => {
