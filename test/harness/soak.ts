@@ -54,11 +54,9 @@ const engineTroubles: readonly Trouble[] = (['reset', 'destroy', 'end', 'excepti
       : ({ kind, when: 'start' } as const);
   for (const session of talk.standIn.sessions) if (!session.over) session.strike(fault);
 });
-const relayTroubles: readonly Trouble[] = (['SIGKILL', 'SIGTERM'] as const).map(
-  (signal) => async (talk) => {
-    await talk.restartRelay(signal);
-  },
-);
+const relayTroubles: readonly Trouble[] = (['SIGKILL', 'SIGTERM'] as const).map((signal) => async (talk) => {
+  await talk.restartRelay(signal);
+});
 
 /**
  * One trouble after another, with pauses of 1 to 5 s, for so long.
