@@ -265,6 +265,20 @@ describe('what is no good', () => {
     expect(ids('verdi')).toEqual(['a']);
   });
 
+  test('matters in our rooms also behind many mistakes in others', async () => {
+    await takes(good);
+    const wrong = Array.from({ length: 60 }, (_, i) => ({ guid: `x${i}`, start: 0, duration: '?' }));
+    const { state } = await takes({
+      Tent: wrong,
+      'Sala Verdi': [
+        { guid: 'a', start: 0, duration: '?' },
+        { guid: 'c', start: 9 },
+      ],
+    });
+    expect(state.message).toMatch(/rooms\["Sala Verdi"\]\[0\]\.duration/);
+    expect(ids('verdi')).toEqual(['a']);
+  });
+
   test('as a setting is refused at once, every mistake named', async () => {
     const wrong = await api.ask('PUT', '/api/schedule', {
       source: {

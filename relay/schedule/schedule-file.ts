@@ -113,6 +113,8 @@ export class ScheduleReader {
   readonly #raw: RawTalk[] = [];
   readonly #rooms = new Set<string>();
   readonly #mistakes: Mistake[] = [];
+  /** Rooms with a mistake. */
+  readonly #inRooms = new Set<string | null>();
   readonly #notes: string[] = [];
   readonly #places = new Map<string, string>();
   #untold = 0;
@@ -142,9 +144,10 @@ export class ScheduleReader {
   }
 
   mistake(place: string, message: string, room: string | null): void {
-    if (this.#mistakes.length < scheduleLimits.maxTold)
-      this.#mistakes.push({ place: place.slice(0, 200), message, room });
-    else this.#untold++;
+    // One of each room is told in any case: those of other rooms may not hide that ours has one.
+    if (this.#mistakes.length >= scheduleLimits.maxTold && this.#inRooms.has(room)) this.#untold++;
+    else this.#mistakes.push({ place: place.slice(0, 200), message, room });
+    this.#inRooms.add(room);
   }
 
   done(): ScheduleFile {
