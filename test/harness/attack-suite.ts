@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { quantile } from '../bench/figures.ts';
 import { AttackedHall } from './attacked-hall.ts';
 import type { Answers } from './attackers/wire.ts';
 import { admission, ask, bearer, knock, nextAddress } from './attackers/wire.ts';
@@ -17,6 +18,8 @@ export interface AttackOptions {
   /** The most that the relay's process may hold. */
   readonly maxRssMib: number;
 }
+
+const minCaptions = 60;
 
 /** What each attack is answered, and nothing else: as in relay/README.md. */
 const expected: Readonly<Record<string, Answers | ((answers: Answers) => void)>> = {
@@ -91,7 +94,7 @@ const expected: Readonly<Record<string, Answers | ((answers: Answers) => void)>>
     const { '400 invalid': refused, ...looked } = addresses;
     expect(refused).toBe(11);
     expect(Object.keys(looked)).toEqual([
-      expect.stringMatching(/^200 .*(private|own network|this machine|not public)/),
+      expect.stringMatching(/^200 It(s name leads into a private network| cannot be reached)/),
     ]);
   },
   slowHeaders: {
@@ -186,18 +189,27 @@ export function declareAttacks(options: AttackOptions): void {
     });
 
     test('loses nothing of the four rooms, is not late, and holds no more than it may', { timeout }, async () => {
-      const quiet = hall.stretches[0]?.p95Ms ?? 0;
-      for (const { name, p95Ms, captions, rssMib } of hall.stretches)
+      const p95 = (latencies: readonly number[]) => quantile(latencies, 0.95);
+      const [quiet, ...attacked] = hall.stretches;
+      const all = {
+        name: 'all attacks',
+        latencies: attacked.flatMap(({ latencies }) => latencies),
+        rssMib: hall.rssMib,
+      };
+      const stretches = [...hall.stretches, all];
+      for (const { name, latencies, rssMib } of stretches)
         process.stdout.write(
-          `${name.padEnd(12)} ${String(captions).padStart(5)} captions, p95 ${p95Ms.toFixed(1)} ms, RSS ${rssMib.toFixed(0)} MiB\n`,
+          `${name.padEnd(12)} ${String(latencies.length).padStart(5)} captions, p95 ${p95(latencies).toFixed(1)} ms, RSS ${rssMib.toFixed(0)} MiB\n`,
         );
       const losses = hall.losses();
       expect(losses).toHaveLength(4);
-      for (const { lost, repeated } of losses) expect({ lost, repeated }).toEqual({ lost: [], repeated: [] });
-      for (const { name, p95Ms, captions } of hall.stretches) {
-        expect(captions).toBeGreaterThan(0);
-        expect([name, p95Ms - quiet <= maxMoreMs]).toEqual([name, true]);
+      for (const { lost, repeated, behindSeconds } of losses) {
+        expect({ lost, repeated }).toEqual({ lost: [], repeated: [] });
+        expect(behindSeconds).toBeLessThan(20); // a final each 3 s
       }
+      // The 95th percentile of a few is their worst, which tells of the machine: those count in the whole alone.
+      for (const { name, latencies } of stretches.filter((each) => each.latencies.length >= minCaptions))
+        expect([name, p95(latencies) - p95(quiet?.latencies ?? []) <= maxMoreMs]).toEqual([name, true]);
       expect(Math.max(...hall.stretches.map(({ rssMib }) => rssMib))).toBeLessThan(maxRssMib);
       expect(await hall.metric('sala_bans_total')).toBeGreaterThan(8);
       expect(await hall.metric('sala_refusals_total{code="too-many-upgrades"}')).toBeGreaterThan(500);

@@ -11,7 +11,6 @@ import {
   size,
   union,
 } from '../../relay/protocol.js';
-import { quantile } from '../bench/figures.ts';
 import { Load } from '../bench/load.ts';
 import { usageOf } from '../bench/usage.ts';
 import type { Answers, Prey } from './attackers/wire.ts';
@@ -26,8 +25,8 @@ const pinned = (core: number) => ['taskset', '-c', String(core)];
 
 export interface Stretch {
   readonly name: string;
-  readonly p95Ms: number;
-  readonly captions: number;
+  /** Of each caption that came meanwhile. */
+  readonly latencies: readonly number[];
   /** The most that the relay's process held. */
   readonly rssMib: number;
 }
@@ -39,6 +38,7 @@ export class AttackedHall {
   readonly prey: Omit<Prey, 'seconds'>;
   readonly #folder: { path: string; remove(): void };
   readonly #load: Load;
+  readonly #startedMs = performance.now();
   #rssMib = 0;
   readonly #watch: NodeJS.Timeout;
 
@@ -76,8 +76,7 @@ export class AttackedHall {
     this.#rssMib = this.rssMib;
     const result = await act();
     const latencies = this.#load.heard.slice(from).map(({ latencyMs }) => latencyMs);
-    const stretch = { name, p95Ms: quantile(latencies, 0.95), captions: latencies.length, rssMib: this.#rssMib };
-    this.stretches.push(stretch);
+    this.stretches.push({ name, latencies, rssMib: this.#rssMib });
     return result;
   }
 
@@ -140,8 +139,8 @@ export class AttackedHall {
     return size(stored) / sampleRate;
   }
 
-  /** Finals of the four rooms that came never, or twice, between their first and their last. */
-  losses(): { room: string; lost: number[]; repeated: number[]; seconds: number }[] {
+  /** Finals of the four rooms that came never, or twice, up to the last that came; and how long ago that was spoken. */
+  losses(): { room: string; lost: number[]; repeated: number[]; behindSeconds: number }[] {
     const finals = Map.groupBy(
       this.#load.heard.filter(({ isFinal }) => isFinal),
       ({ room }) => room,
@@ -154,7 +153,7 @@ export class AttackedHall {
         room,
         lost: due.filter((frame) => !frames.includes(frame)),
         repeated: frames.filter((frame, i) => frames.indexOf(frame) !== i),
-        seconds: last / 10,
+        behindSeconds: (performance.now() - this.#startedMs) / 1000 - last / 10,
       };
     });
   }
