@@ -76,6 +76,7 @@ export interface AlarmBookParts {
   readonly costs: Pick<Costs, 'today' | 'limits'>;
   readonly db: { readonly renewal: Renewal | null };
   readonly dataDir: string;
+  readonly schedule?: () => { readonly message: string; readonly hint: string };
   readonly conduct?: { of(room: LiveRoom): { readonly message: string } };
   readonly log: Logger;
   readonly now?: () => number;
@@ -152,6 +153,7 @@ export class AlarmBook {
       renewal: db.renewal && { atMs: db.renewal.atMs, keptAs: basename(db.renewal.keptAs) },
       spent: costs.today().money,
       waitingRooms: quota.waitingRooms,
+      schedule: this.#parts.schedule?.() ?? { message: '', hint: '' },
     });
   }
 

@@ -29,6 +29,8 @@ export interface RelayFacts {
   readonly maxPerDay: number | null;
   /** Rooms that wait for a place at the captioning service. */
   readonly waitingRooms: number;
+  /** What is wrong with the conference's schedule; an empty message when all is well. */
+  readonly schedule: { readonly message: string; readonly hint: string };
   /** Room time. */
   readonly now: number;
 }
@@ -48,7 +50,8 @@ export type AlarmCode =
   | 'budget'
   | 'relay-disk'
   | 'relay-database'
-  | 'relay-quota';
+  | 'relay-quota'
+  | 'relay-schedule';
 
 /** Something that is not as it should be at this moment. */
 export interface Trouble extends Omit<Alarm, 'since' | 'code'> {
@@ -259,9 +262,8 @@ function standInMicrophone({ live: { source } }: RoomFacts): Trouble | null {
 
 /** What is wrong with the relay itself at this moment, worst first. */
 export function relayTroubles(facts: RelayFacts): Trouble[] {
-  return [relayDisk(facts), relayBudget(facts), relayQuota(facts), relayDatabase(facts)].filter(
-    (each) => each !== null,
-  );
+  const looks = [relayDisk, relayBudget, relayQuota, relayDatabase, relaySchedule];
+  return looks.map((look) => look(facts)).filter((each) => each !== null);
 }
 
 function relayDisk({ storage, freeBytes }: RelayFacts): Trouble | null {
@@ -310,6 +312,11 @@ function relayDatabase({ renewal, now }: RelayFacts): Trouble | null {
     message: 'The relay’s database was damaged; a copy at most half a minute old has taken its place.',
     hint: `Captions go on. Have the disk checked after the event; the damaged file is kept as ${renewal.keptAs}.`,
   };
+}
+
+function relaySchedule({ schedule: { message, hint } }: RelayFacts): Trouble | null {
+  if (message === '') return null;
+  return { code: 'relay-schedule', severity: 'warning', message: `The schedule: ${sentence(message)}`, hint };
 }
 
 const sentence = (words: string) => (/[.!?…]$/.test(words) ? words : `${words}.`);

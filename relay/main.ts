@@ -217,6 +217,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   const alarms = new AlarmBook({
     ...{ rooms: running, lastWords, quota, costs, db, dataDir, log: logs('alarms') },
     conduct: { of: (each) => conduct.of(each) },
+    schedule: () => schedule.state,
   });
   const views = new RoomViews({ readers, alarms, lastWords, conduct: { of: (each) => conduct.of(each) } });
   const liveFeed = new LiveFeed({ rooms: running, views, alarms, version: version() });

@@ -160,6 +160,7 @@ describe('a room', () => {
 describe('the relay', () => {
   const all: RelayFacts = {
     ...{ storage: '', freeBytes: 50e9, renewal: null, spent: 1, alarmPerDay: 5, maxPerDay: 9, waitingRooms: 0 },
+    schedule: { message: '', hint: '' },
     now: 100 * hour,
   };
   const relay = (facts: Partial<RelayFacts>) => codes(relayTroubles({ ...all, ...facts }));
@@ -174,6 +175,8 @@ describe('the relay', () => {
     expect(relay({ spent: 9 })).toEqual(['budget fault']);
     expect(relay({ waitingRooms: 2 })).toEqual(['relay-quota warning']);
     expect(relay({ renewal: { atMs: 99 * hour, keptAs: 'relay.db.damaged' } })).toEqual(['relay-database warning']);
+    const broken = { message: 'talks.example.org does not answer', hint: 'Give a file.' };
+    expect(relay({ schedule: broken })).toEqual(['relay-schedule warning']);
     expect(relay({ renewal: { atMs: 75 * hour, keptAs: 'relay.db.damaged' } })).toEqual([]);
   });
 });

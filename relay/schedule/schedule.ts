@@ -123,12 +123,16 @@ export class Schedule {
     return this.#stored?.source.language ?? null;
   }
 
+  get state(): ScheduleState {
+    return this.#stored?.state ?? atRest;
+  }
+
   get view(): ScheduleView {
     const { rooms, talks } = this.#parts;
     const ours = rooms.all().flatMap(({ name }) => talks.of(name).filter(({ source }) => source === 'schedule'));
     return {
       source: this.#stored?.source ?? null,
-      state: this.#stored?.state ?? atRest,
+      state: this.state,
       talks: ours.length,
       ...this.#seen,
     };
