@@ -12,12 +12,12 @@ export interface FuzzOrder {
   readonly target: TargetName;
   readonly seconds: number;
   readonly seed: number;
-  /** One 32-bit integer: how many runs there have been. */
+  /** One 32-bit integer: how many runs there have been; -1 until the parser is loaded. */
   readonly progress: SharedArrayBuffer;
 }
 
-/** One input may take this long; a parser that never comes back is a crash as well. */
-const hangMs = 10_000;
+/** A parser that takes this long over one input does not come back: that is a crash as well. */
+const hangMs = 30_000;
 
 /** Gives one parser odd input for so long, in a thread of its own. */
 export async function fuzz(target: TargetName, seconds: number): Promise<Findings> {
@@ -27,14 +27,14 @@ export async function fuzz(target: TargetName, seconds: number): Promise<Finding
     seed: Math.floor(Math.random() * 2 ** 31),
     progress: new SharedArrayBuffer(4),
   };
-  const runs = new Int32Array(order.progress);
+  const runs = new Int32Array(order.progress).fill(-1);
   const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: order });
-  let seen = -1;
+  let seen = -2;
   let watch: NodeJS.Timeout | undefined;
   const hung = new Promise<Findings>((resolve) => {
     watch = setInterval(() => {
       const count = Atomics.load(runs, 0);
-      if (count === seen)
+      if (count === seen && count >= 0)
         resolve({ runs: count, slowestMs: hangMs, failure: `hung in run ${count + 1}, seed ${order.seed}` });
       seen = count;
     }, hangMs);

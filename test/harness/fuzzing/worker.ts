@@ -7,6 +7,7 @@ const runs = new Int32Array(progress);
 let slowestMs = 0;
 
 const parse = await targets[target]();
+Atomics.store(runs, 0, 0);
 const failure = await parse(
   { seed, numRuns: 2 ** 31 - 1, interruptAfterTimeLimit: seconds * 1000, markInterruptAsFailure: false },
   async (run) => {
