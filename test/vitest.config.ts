@@ -6,7 +6,7 @@ export default defineConfig({
     globalSetup: ['test/harness/leaks.ts'],
     // Two cores, and tests that mostly wait for real time to pass; with more workers they make each other late.
     maxWorkers: 3,
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
   },
 });
