@@ -83,6 +83,8 @@ const statuses: Readonly<Record<string, Refusal['status']>> = {
   disk: 503,
 };
 const maxBodyBytes = 64 * 1024;
+/** A token, however it is written in JSON: whoever logs in is a stranger. */
+const maxLoginBytes = 4096;
 /** Rules and phrases, in the greatest number and length that their schemas allow. */
 const maxListBytes = 512 * 1024;
 const lists = /^\/api\/(rooms\/[^/]+\/)?(text-rules|text-rules\/preview|vocabulary)$/;
@@ -129,8 +131,14 @@ export function createApi(parts: ApiParts): OpenAPIHono {
     }),
   );
   const [usual, long, file] = [limited(maxBodyBytes), limited(maxListBytes), limited(scheduleLimits.maxBytes)];
+  const login = limited(maxLoginBytes);
   app.use((context, next) => {
-    const { path } = context.req;
+    const { path, raw } = context.req;
+    if (!raw.body) return next();
+    if (path === '/api/session') return login(context, next);
+    // A body without a length is kept while it comes: nobody but organizers may fill the memory with it.
+    const admission = access.decide(credentialsOf(context, access), 'admin', null);
+    if ('status' in admission) throw new Refused(admission);
     return (path === '/api/schedule/file' ? file : lists.test(path) ? long : usual)(context, next);
   });
 
