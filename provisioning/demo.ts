@@ -74,16 +74,19 @@ export class Demo {
     const adminToken = randomBytes(24).toString('base64url');
     const port = await freePort(listen.host, listen.port);
     const base = `http://${urlHost(reachable(listen.host))}:${port}`;
+    const adminTokenFile = this.#secret('admin-token', adminToken);
     const relay = this.#begin('relay', {
       listen: `${urlHost(listen.host)}:${port}`,
       'data-dir': join(this.#folder, 'relay'),
       engine,
-      'admin-token-file': this.#secret('admin-token', adminToken),
+      'admin-token-file': adminTokenFile,
+      origin: base,
     });
-    await Promise.race([relay, this.#play(base, adminToken, port, language, source ?? speech(loop), terminal)]);
+    const played = { base, adminToken, adminTokenFile, port, language, source: source ?? speech(loop), terminal };
+    await Promise.race([relay, this.#play(played)]);
   }
 
-  async #play(base: string, adminToken: string, port: number, language: string, source: string, terminal: Terminal) {
+  async #play({ base, adminToken, adminTokenFile, port, language, source, terminal }: Played): Promise<void> {
     const admin = new RelayAdmin(base, adminToken);
     await admin.ready();
     await admin.putRoom(room, { name: 'Demo room', language, public: true });
@@ -92,6 +95,7 @@ export class Demo {
 
     terminal.write(`
   The captions   ${base}/rooms/${room}
+  Organizers     ${base}/admin, with the token in ${adminTokenFile}
   The kit        http://127.0.0.1:${statusPort}/
   Ctrl-C stops everything.
 
@@ -139,6 +143,18 @@ export class Demo {
     writeFileSync(path, `${secret}\n`, { mode: 0o600 });
     return path;
   }
+}
+
+interface Played {
+  /** Of the relay. */
+  readonly base: string;
+  readonly adminToken: string;
+  readonly adminTokenFile: string;
+  /** The relay's. */
+  readonly port: number;
+  readonly language: string;
+  readonly source: string;
+  readonly terminal: Terminal;
 }
 
 const speech = (loop: boolean) => `wav:${join(root, 'provisioning/speech/welcome.wav')}${loop ? '?loop=1' : ''}`;

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -72,6 +72,10 @@ describe('the demonstration', () => {
     const page = await shown(/(http:\S+\/rooms\/demo)/);
     expect(page).toBe(`http://127.0.0.1:${port}/rooms/demo`);
     expect((await fetch(page)).status).toBe(200);
+    const token = readFileSync(await shown(/\/admin, with the token in (\S+)/), 'utf8').trim();
+    const login = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ token }) };
+    expect((await fetch(`http://127.0.0.1:${port}/api/session`, login)).status).toBe(200);
+    expect(output).not.toContain(token);
     await shown(/welcome to the conference/i);
     expect(processesOf(folder).length).toBeGreaterThanOrEqual(2);
 
