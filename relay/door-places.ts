@@ -13,7 +13,7 @@ export const defaultPlaceLimits = {
   maxAudioSocketsPerAddress: 100,
   /** Admin pages that are open, of all organizers. */
   maxAdminSockets: 50,
-  /** Of readers, by address: after a restart everyone at a venue comes back within seconds. */
+  /** Of readers, by address and token: after a restart everyone at a venue comes back within seconds. */
   maxReaderUpgradesPerMinute: 6000,
   /** Of kits and organizers: by their token, and by address where the token opens nothing. */
   maxUpgradesPerMinute: 60,
@@ -58,14 +58,14 @@ export class DoorPlaces {
   /**
    * Notes that a socket was asked for; the answer where it was asked for too often, else null.
    *
-   * A right token of a kit counts by itself, so that nobody who shares its address can use up its attempts. Read tokens hang
-   * on walls: they count by address.
-   * @param opensAs the token that opened the door; null where none did
+   * A right token counts by itself, so that nobody who shares its address can use up its attempts: neither a kit's, nor a
+   * screen's. Read tokens hang on walls: each counts anew at every address.
+   * @param opensAs the token that opened the door, or who needed none; null where nothing did
    */
   asked({ right, from }: Visitor, opensAs: string | null): Refusal | null {
     const isReader = right === 'read';
     const waitMs = isReader
-      ? this.#readerUpgrades.take(from.prefix)
+      ? this.#readerUpgrades.take(`${from.prefix} ${opensAs}`)
       : this.#upgrades.take(opensAs === null ? `address ${from.prefix}` : `token ${opensAs}`);
     return waitMs > 0 ? tooManyUpgrades(Math.ceil(waitMs / 1000)) : null;
   }

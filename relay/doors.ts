@@ -171,7 +171,7 @@ export class Doors {
     const asked = name === null ? null : { name, public: room?.record.settings.public === true };
     const visitor: Visitor = { right: door.right, room: name, from };
     const admission = this.#access.decide({ ...credentials, from, acts: true }, door.right, asked);
-    const opensAs = 'status' in admission ? null : (admission.tokenId ?? 'admin');
+    const opensAs = 'status' in admission ? null : (admission.tokenId ?? admission.actor);
     const hurried = this.#places.asked(visitor, opensAs);
     if (hurried) return hurried;
     if ('status' in admission) return admission;

@@ -122,7 +122,7 @@ export const relayOptions = z.object({
   ),
   maxAdminSockets: count(defaultPlaceLimits.maxAdminSockets).meta(text('admin pages that are open', 'COUNT')),
   maxReaderUpgradesPerMinute: count(defaultPlaceLimits.maxReaderUpgradesPerMinute).meta(
-    text('caption sockets that one address may ask for in a minute', 'COUNT'),
+    text('caption sockets that one address may ask for in a minute with one token, or without a right one', 'COUNT'),
   ),
   maxUpgradesPerMinute: count(defaultPlaceLimits.maxUpgradesPerMinute).meta(
     text('other sockets that one token may ask for in a minute, or one address without a right token', 'COUNT'),

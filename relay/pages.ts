@@ -75,7 +75,8 @@ export function addPages(app: Pick<Hono, 'get' | 'use'>, { pagesDir, protocolFil
     app.get(`/display/lib/${name}`, page(pagePolicy), tagged, file(path));
   app.get(
     '/display/*',
-    page(pagePolicy),
+    // The pages there have addresses of their own; nothing needs them in a frame by these.
+    page(adminPolicy),
     tagged,
     only(fileName),
     serveStatic({ root: pagesDir, rewriteRequestPath: (path) => fileName.exec(path)?.[1] ?? '/' }),

@@ -178,6 +178,17 @@ describe('places', () => {
     expect(made.asked(visitor('admin'), 'admin')).toBeNull();
   });
 
+  it('are not refused to a screen with a right token, whoever else asks to read at its address', () => {
+    const made = places();
+    const refusedTo = (opensAs: string | null) =>
+      Array.from({ length: 10_000 }, () => made.asked(visitor('read'), opensAs)).filter(Boolean).length;
+    expect(refusedTo(null)).toBe(4000);
+    expect(refusedTo('the-code-on-the-wall')).toBe(4000);
+    expect(refusedTo('nobody')).toBe(4000);
+    expect(made.asked(visitor('read'), 'token-of-the-screen')).toBeNull();
+    expect(made.asked(visitor('read', elsewhere), 'the-code-on-the-wall')).toBeNull();
+  });
+
   it('are refused to one token that comes again and again', () => {
     const made = places();
     const refused = Array.from({ length: 100 }, () => made.asked(visitor('publish'), 'stolen')).filter(Boolean);

@@ -44,6 +44,9 @@ test('the page of the stand-in microphone alone may use one, and nobody may fram
     (await ask('GET', path, undefined, null)).headers.get(name)?.split(/[,;] */) ?? [];
   expect(await header('/rooms/verdi/microphone', 'permissions-policy')).toContain('microphone=(self)');
   expect(await header('/rooms/verdi/microphone', 'content-security-policy')).toContain("frame-ancestors 'none'");
+  // The same files by their own names: a page in a frame of a neighbour's page is sent the cookie all the same.
+  for (const path of ['/display/microphone/microphone.html', '/display/admin/admin.html'])
+    expect(await header(path, 'content-security-policy')).toContain("frame-ancestors 'none'");
   for (const path of ['/rooms/verdi', '/admin', '/', '/display/microphone/microphone.js'])
     expect(await header(path, 'permissions-policy')).toEqual(expect.arrayContaining(['microphone=()', 'camera=()']));
   for (const path of ['/rooms/Verdi/microphone', '/rooms/verdi/microphone/', '/rooms/-/microphone'])
