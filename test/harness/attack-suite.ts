@@ -75,20 +75,13 @@ const expected: Readonly<Record<string, Answers | ((answers: Answers) => void)>>
     'a reader that speaks': { 'closed 1003': 2 },
     'a reader that speaks at length': { 'closed 1009': 2 },
   },
-  bombs: {
-    deep: { '400 invalid': 2 },
-    'deep list': { '400 invalid': 1 },
-    wide: { '400 invalid': 1 },
-    large: { '413 too-large': 3 },
-    'a number of a million digits': { '400 invalid': 1 },
-    'a pattern that explodes': { '200': 1 }, // its engine takes linear time
-    'keys of prototypes': { '400 invalid': 1 },
-    compressed: { '400 malformed': 1 },
-    'a body that never ends': { 'closed in time': 1 },
+  bombs: ({ endless, ...answers }) => {
+    expectCut(endless);
+    expect(answers).toEqual(bombs);
   },
   schedules: (answers) => {
     const { 'an address of our own': addresses = {}, 'twenty megabytes': large, ...files } = answers;
-    expect(large).toEqual({ '413 too-large': 1 });
+    expectCut(large);
     for (const [name, counts] of Object.entries(files))
       expect([name, counts]).toEqual([name, { '400 schedule-invalid': 1 }]);
     const { '400 invalid': refused, ...looked } = addresses;
@@ -118,6 +111,24 @@ const expected: Readonly<Record<string, Answers | ((answers: Answers) => void)>>
     expect(others['429 too-many-upgrades']).toBeGreaterThan(500);
   },
 };
+
+const bombs: Answers = {
+  deep: { '400 invalid': 2 },
+  'deep list': { '400 invalid': 1 },
+  wide: { '400 invalid': 1 },
+  large: { '413 too-large': 2 },
+  'a number of a million digits': { '400 invalid': 1 },
+  'a pattern that explodes': { '200': 1 }, // its engine takes linear time
+  'keys of prototypes': { '400 invalid': 1 },
+  compressed: { '400 malformed': 1 },
+  'a body that never ends': { 'closed in time': 1 },
+};
+
+/** Answered before it is whole: whoever still writes may find the line cut before the answer is read. */
+function expectCut(answers: Record<string, number> = {}): void {
+  expect(Object.keys(answers)).toHaveLength(1);
+  for (const answer of Object.keys(answers)) expect(answer).toMatch(/^(413 too-large|cut)$/);
+}
 
 function closed(code: number, ...names: string[]): Answers {
   return Object.fromEntries(names.map((name) => [name, { [`closed ${code}`]: 1 }]));

@@ -173,7 +173,7 @@ export async function bombs(prey: Prey): Promise<Tally> {
   tally.note('wide', await put('/api/text-rules', `{"replacements":[${'{},'.repeat(150_000)}{}]}`));
   tally.note('large', await put(room, JSON.stringify({ name: 'x'.repeat(70_000) })));
   tally.note('large', await put('/api/text-rules', Buffer.alloc(600_000, 32)));
-  tally.note('large', await put(room, Buffer.alloc(30_000_000, 32)));
+  tally.note('endless', await put(room, Buffer.alloc(30_000_000, 32)));
   tally.note('a number of a million digits', await put('/api/text-rules', `{"replacements":${'9'.repeat(500_000)}}`));
   tally.note(
     'a pattern that explodes',
