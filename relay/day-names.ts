@@ -60,7 +60,8 @@ export function namesOfDay(
 export interface DayNamesParts {
   readonly rooms: Pick<LiveRooms, 'all'>;
   readonly talks: Talks;
-  /** What a talk is spoken in, as a room may be assigned it, the likeliest first. */
+  /** What a talk is spoken in, as a room may be assigned it, the likeliest first; the same of all that have the same language
+   * and source. */
   readonly languagesOf: (talk: KeptTalk, room: LiveRoom) => readonly string[];
   /** They are others now. */
   readonly changed: () => void;
@@ -68,12 +69,15 @@ export interface DayNamesParts {
 }
 
 const lookMs = 60_000;
+/** An import changes room after room: they are looked at together. */
+const soonMs = 100;
 
 /** The names of the day of every room. */
 export class DayNamesBook {
   readonly #parts: Required<DayNamesParts>;
   readonly #by = new Map<string, DayNames>();
   #timer: NodeJS.Timeout | undefined;
+  #soon: NodeJS.Timeout | undefined;
   #unlisten: () => void = () => {};
 
   constructor({ now = Date.now, ...parts }: DayNamesParts) {
@@ -81,14 +85,17 @@ export class DayNamesBook {
   }
 
   start(): void {
-    this.#unlisten = this.#parts.talks.onChanged(() => tryWrite(() => this.look()));
+    this.#unlisten = this.#parts.talks.onChanged(() => {
+      this.#soon ??= setTimeout(() => tryWrite(() => this.look()), soonMs);
+    });
     this.#timer ??= setInterval(() => tryWrite(() => this.look()), lookMs);
     this.look();
   }
 
   stop(): void {
     clearInterval(this.#timer);
-    this.#timer = undefined;
+    clearTimeout(this.#soon);
+    this.#timer = this.#soon = undefined;
     this.#unlisten();
   }
 
@@ -98,6 +105,8 @@ export class DayNamesBook {
 
   /** Sees whether another day has come, or other talks. */
   look(): void {
+    clearTimeout(this.#soon);
+    this.#soon = undefined;
     const { rooms, talks, languagesOf, changed, now } = this.#parts;
     const before = JSON.stringify([...this.#by]);
     this.#by.clear();
@@ -105,7 +114,12 @@ export class DayNamesBook {
       const { name, settings } = room.record;
       const day = dayOf(talks.of(name), now());
       if (day.length === 0) continue;
-      const languageOf = (talk: KeptTalk) => languagesOf(talk, room).find(isTranscribeLanguage) ?? null;
+      const known = new Map<string, string | null>();
+      const languageOf = (talk: KeptTalk) => {
+        const key = `${talk.source} ${talk.language}`;
+        if (!known.has(key)) known.set(key, languagesOf(talk, room).find(isTranscribeLanguage) ?? null);
+        return known.get(key) ?? null;
+      };
       this.#by.set(name, namesOfDay(day, settings.vocabulary ?? [], languageOf));
     }
     if (JSON.stringify([...this.#by]) !== before) changed();

@@ -80,6 +80,30 @@ describe('names of the day', () => {
   });
 });
 
+test('an import into many rooms is looked at once, each language of a room once', async () => {
+  const api = new TestApi();
+  const { rooms, talks } = api;
+  const names = Array.from({ length: 10 }, (_, i) => `room-${i}`);
+  for (const name of names) rooms.put(name, {});
+  const asked: string[] = [];
+  const changed = vi.fn();
+  const book = new DayNamesBook({
+    ...{ rooms, talks, now: () => nine, changed },
+    languagesOf: ({ language }, { record }) => {
+      asked.push(`${record.name} ${language}`);
+      return ['it-IT'];
+    },
+  });
+  book.start();
+  const put = Array.from({ length: 200 }, (_, i) => talk(`t${i}`, i / 10, ['Mara Beispiel'], i % 2 ? 'it' : 'en'));
+  talks.import(names.map((room) => ({ room, put, gone: [] })));
+  await expect.poll(() => book.of('room-9').phrases).toHaveLength(1);
+  expect(asked.sort()).toEqual(names.flatMap((name) => [`${name} en`, `${name} it`]));
+  expect(changed).toHaveBeenCalledTimes(1);
+  book.stop();
+  rooms.remove();
+});
+
 describe('vocabularies', () => {
   let standIn: TranscribeControlStandIn;
   let api: TestApi;
