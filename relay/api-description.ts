@@ -6,7 +6,7 @@ const refusal = (description: string) => ({
   description,
   content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
 });
-/** What any call may be answered, and one with a body. */
+/** What any call may be answered, one that changes something, and one with a body. */
 const always = {
   429: refusal('The address asks too often; Retry-After says when to come back'),
   500: refusal('A fault of the relay, which logged it'),
@@ -14,8 +14,8 @@ const always = {
 const withBody = {
   413: refusal('The body is too long'),
   415: refusal('The body is not of the type that is taken'),
-  503: refusal('The disk takes nothing at this moment'),
 };
+const acting = { 503: refusal('The disk takes nothing at this moment') };
 
 /** `/openapi.json`: every call of `app`, with what each may be refused with besides its own refusals. Made once, when it is asked for. */
 export function addDescription(app: OpenAPIHono, info: { title: string; version: string; description: string }): void {
@@ -31,7 +31,12 @@ function complete(description: Description): Description {
     for (const method of ['get', 'put', 'post', 'delete', 'patch'] as const) {
       const operation = path[method];
       if (!operation) continue;
-      operation.responses = { ...always, ...(operation.requestBody ? withBody : {}), ...operation.responses };
+      operation.responses = {
+        ...always,
+        ...(method === 'get' ? {} : acting),
+        ...(operation.requestBody ? withBody : {}),
+        ...operation.responses,
+      };
     }
   return JSON.parse(JSON.stringify(description), plainPattern);
 }

@@ -26,11 +26,12 @@ import { addVocabularyCalls } from './api-vocabularies.ts';
 import { auditedCalls } from './audited-calls.ts';
 import type { Conduct } from './conduct.ts';
 import type { Costs } from './costs.ts';
+import { isDiskFault } from './database-handle.ts';
 import type { RelayHealth } from './health.ts';
 import type { LiveRooms } from './live.ts';
 import { addPages } from './pages.ts';
 import type { RateLimit } from './rate.ts';
-import { badRequest, type Refusal, tooManyRequests } from './refusal.ts';
+import { badRequest, type Refusal, tooManyRequests, unavailable } from './refusal.ts';
 import type { Rights } from './rights.ts';
 import { RoomViews } from './room-views.ts';
 import type { Schedule } from './schedule/schedule.ts';
@@ -177,10 +178,11 @@ export function createApi(parts: ApiParts): OpenAPIHono {
       const { code, message, hint } = error;
       const status = statuses[code] ?? 500;
       if (status === 500) log.error({ err: error, path: context.req.path }, 'a call failed');
+      if (status === 503) return answerRefusal(context, unavailable(code, message, hint, retryAfterSeconds));
       return answerRefusal(context, { status, code, message, hint });
     }
     log.error({ err: error, path: context.req.path }, 'a call failed');
-    return answerRefusal(context, internal);
+    return answerRefusal(context, isDiskFault(error) ? noDisk : internal);
   });
   return app;
 }
@@ -206,6 +208,14 @@ const tooLarge = (maxBytes: number): Refusal => ({
   message: `The body is longer than ${maxBytes} bytes`,
   hint: 'Send less at a time.',
 });
+
+const retryAfterSeconds = 5;
+const noDisk = unavailable(
+  'disk',
+  'The disk of the relay takes nothing at the moment',
+  'Make room on the disk of --data-dir, and try again.',
+  retryAfterSeconds,
+);
 
 const internal: Refusal = {
   status: 500,

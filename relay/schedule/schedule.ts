@@ -161,8 +161,17 @@ export class Schedule {
     const source: ScheduleSource = { kind: 'file', rooms: this.#stored?.source.rooms ?? {}, ...options };
     const { mistakes } = this.#mergeOf(file, source);
     if (mistakes.length > 0) throw new ScheduleError(told(mistakes), 'Correct these places, and give it again.');
+    const [before, seen] = [this.#stored, this.#seen];
     this.#take({ source, state: { ...atRest, fetchedMs: this.#parts.now() }, ...neverAsked });
-    this.#merge(file);
+    try {
+      this.#merge(file);
+    } catch (error) {
+      // The disk took nothing: the source before holds, with its talks.
+      this.#take(before);
+      this.#seen = seen;
+      this.#plan(firstFetchMs);
+      throw error;
+    }
   }
 
   /** Asks the address now. @throws {SalaError} `schedule-none` where there is none */
@@ -182,7 +191,6 @@ export class Schedule {
   /** Forgets it, and takes its talks out; those by hand stay. */
   remove(): void {
     const { db, rooms, talks } = this.#parts;
-    this.#take(null);
     talks.import(
       rooms.all().map(({ name }) => ({
         room: name,
@@ -190,7 +198,8 @@ export class Schedule {
         gone: talks.of(name).flatMap(({ id, source }) => (source === 'schedule' ? id : [])),
       })),
     );
-    db.prepare('DELETE FROM meta WHERE key = ?').run(fileKey);
+    this.#take(null);
+    tryWrite(() => db.prepare('DELETE FROM meta WHERE key = ?').run(fileKey));
     this.#file = null;
     this.#seen = { rooms: [], unmatched: [] };
   }
