@@ -213,4 +213,10 @@ describe('the guard', () => {
     expect(failure.message).toBe('It cannot be reached: no such name is known');
     expect(`${failure.message} ${failure.hint}`).not.toMatch(/hush/);
   });
+
+  test('does not call it a connection that failed where the resolver is away', async () => {
+    const away = Object.assign(new Error('getaddrinfo ECONNREFUSED'), { code: 'ECONNREFUSED', syscall: 'getaddrinfo' });
+    const failing = text(site.url(), site.ports({ resolve: () => Promise.reject(away) }));
+    await expect(failing).rejects.toThrow('It cannot be reached: its name cannot be looked up (ECONNREFUSED)');
+  });
 });

@@ -101,6 +101,9 @@ const checkAddress = 'Correct the address of the schedule; it is the one of the 
 function reasonOf(error: unknown): string {
   const code = codeOf(error);
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'no such name is known';
+  // A resolver that is away has the codes of a connection: nothing was connected to.
+  if (error instanceof Error && 'syscall' in error && error.syscall === 'getaddrinfo')
+    return `its name cannot be looked up (${code})`;
   if (/CERT|SSL|TLS|SIGNATURE|ALTNAME/.test(code)) return `its certificate is not trusted (${code})`;
   return code === '' ? messageOf(error).slice(0, 200) : code;
 }
