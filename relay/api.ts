@@ -25,6 +25,7 @@ import { addTranscriptCalls } from './api-transcripts.ts';
 import { addVocabularyCalls } from './api-vocabularies.ts';
 import { auditedCalls } from './audited-calls.ts';
 import type { Conduct } from './conduct.ts';
+import { defaultHttpLimits } from './connections.ts';
 import type { Costs } from './costs.ts';
 import { isDiskFault } from './database-handle.ts';
 import type { RelayHealth } from './health.ts';
@@ -66,6 +67,8 @@ export interface ApiParts {
   /** The file of the wire, `relay/protocol.js`, which the pages import. */
   readonly protocolFile: string;
   readonly version: string;
+  /** Of calls but those with lists or files. */
+  readonly maxBodyBytes?: number;
   /** Who may read transcripts at once. */
   readonly turns?: TranscriptTurns;
 }
@@ -83,7 +86,6 @@ const statuses: Readonly<Record<string, Refusal['status']>> = {
   'tokens-full': 409,
   disk: 503,
 };
-const maxBodyBytes = 64 * 1024;
 /** A token, however it is written in JSON: whoever logs in is a stranger. */
 const maxLoginBytes = 4096;
 /** Rules and phrases, in the greatest number and length that their schemas allow. */
@@ -131,7 +133,11 @@ export function createApi(parts: ApiParts): OpenAPIHono {
       onMethodNotAllowed: (context, methods) => answerRefusal(context, wrongMethod(context.req.method, methods)),
     }),
   );
-  const [usual, long, file] = [limited(maxBodyBytes), limited(maxListBytes), limited(scheduleLimits.maxBytes)];
+  const [usual, long, file] = [
+    limited(parts.maxBodyBytes ?? defaultHttpLimits.maxBodyBytes),
+    limited(maxListBytes),
+    limited(scheduleLimits.maxBytes),
+  ];
   const login = limited(maxLoginBytes);
   app.use((context, next) => {
     const { path, raw } = context.req;

@@ -4,10 +4,16 @@ import { rateLimits } from './uplink-rates.ts';
 export interface AudioRateLimits {
   /** Audio a room's sources may bring in a day, all that is taken counted: live, and what was kept while away. */
   readonly maxAudioHours: number;
+  readonly maxLiveRate: number;
+  readonly maxBacklogRate: number;
 }
 
 /** Three days around the clock: more than a kit has room for. */
-export const defaultAudioRateLimits: AudioRateLimits = { maxAudioHours: 72 };
+export const defaultAudioRateLimits: AudioRateLimits = {
+  maxAudioHours: 72,
+  maxLiveRate: rateLimits.maxLiveRate,
+  maxBacklogRate: rateLimits.maxBacklogRate,
+};
 
 const maxRooms = 2000;
 
@@ -22,9 +28,10 @@ export class AudioRates {
   readonly closes = new Map<number, number>();
 
   /** @param now monotonic, ms */
-  constructor({ maxAudioHours }: Partial<AudioRateLimits> = {}, now = () => performance.now()) {
-    const { maxBacklogRate, maxLiveRate, backlogBurstMs, liveBurstMs } = rateLimits;
-    const dayMs = (maxAudioHours ?? defaultAudioRateLimits.maxAudioHours) * 3_600_000;
+  constructor(limits: Partial<AudioRateLimits> = {}, now = () => performance.now()) {
+    const { backlogBurstMs, liveBurstMs } = rateLimits;
+    const { maxAudioHours, maxLiveRate, maxBacklogRate } = { ...defaultAudioRateLimits, ...limits };
+    const dayMs = maxAudioHours * 3_600_000;
     const rate = { perMinute: (maxBacklogRate + maxLiveRate) * 60_000, atOnce: 2 * (backlogBurstMs + liveBurstMs) };
     this.#perSecond = new RateLimit(rate, now, maxRooms);
     this.#perDay = new RateLimit({ perMinute: dayMs / (24 * 60), atOnce: dayMs }, now, maxRooms);

@@ -1,17 +1,28 @@
-import type { Server, ServerOptions } from 'node:http';
+import { type Server, type ServerOptions, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { type ClientAddresses, readAddress, unknownAddress } from './addresses.ts';
 
-/** For the http server before the upgrade: by default a half-sent header would hold a connection for a minute. After it,
- * the doors' own timers count. Only WebSockets leave HTTP; another `Upgrade` is ignored, as RFC 9110 allows. */
-export const httpServerOptions: ServerOptions = {
-  headersTimeout: 5000,
-  requestTimeout: 8000,
+export const defaultHttpLimits = {
+  /** How long the head of a request, and all of it, may take, in s. */
+  headerTimeout: 5,
+  requestTimeout: 8,
+  /** Of calls but those with lists or files. */
+  maxBodyBytes: 64 * 1024,
+};
+
+/**
+ * For the http server before the upgrade: by default a half-sent header would hold a connection for a minute. After it,
+ * the doors' own timers count. Only WebSockets leave HTTP; another `Upgrade` is ignored, as RFC 9110 allows.
+ */
+export const httpServerOptions = ({ headerTimeout, requestTimeout } = defaultHttpLimits): ServerOptions => ({
+  headersTimeout: headerTimeout * 1000,
+  requestTimeout: requestTimeout * 1000,
   connectionsCheckingInterval: 1000,
   maxHeaderSize: 8192,
   keepAliveTimeout: 65_000,
   shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
-};
+});
 
 export interface ConnectionLimits {
   /** Of all clients; a place in the kernel and some memory each. */
@@ -25,6 +36,12 @@ export const defaultConnectionLimits: ConnectionLimits = {
   maxConnectionsPerAddress: 16_000,
 };
 
+const statusOf: Readonly<Record<string, number>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
+  HPE_HEADER_OVERFLOW: 431,
+};
+
 /** How many connections the relay's ports hold, of each address too. What is beyond is dropped before a byte is read. */
 export class Connections {
   readonly #limits: ConnectionLimits;
@@ -32,6 +49,8 @@ export class Connections {
   /** By address; as many as there are connections. */
   readonly #open = new Map<string, number>();
   dropped = 0;
+  /** Requests that were too slow, too long or no HTTP, by the status they were answered with. */
+  readonly faults = new Map<number, number>();
 
   constructor(limits: ConnectionLimits, addresses: ClientAddresses) {
     this.#limits = limits;
@@ -45,7 +64,17 @@ export class Connections {
   watch(server: Server): void {
     server.maxConnections = this.#limits.maxConnections;
     server.on('drop', () => this.dropped++);
+    server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#refuse(error, socket));
     server.on('connection', (socket) => this.#enter(socket));
+  }
+
+  /** As Node itself answers them; counted. */
+  #refuse({ code = '' }: NodeJS.ErrnoException, socket: Duplex): void {
+    if (code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+    const status = statusOf[code] ?? 400;
+    this.faults.set(status, (this.faults.get(status) ?? 0) + 1);
+    socket.once('finish', () => socket.destroy());
+    socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\n\r\n`);
   }
 
   #enter(socket: Socket): void {

@@ -209,7 +209,10 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     latency,
   });
   const retention = new Retention(spool, options, logs('retention'));
-  const readers = new Readers();
+  const readers = new Readers({
+    maxBufferedBytes: options.maxReaderBuffer,
+    drainTimeoutMs: options.readerTimeout * 1000,
+  });
   const legacyReaders = new LegacyReaders(readers);
   const health = new RelayHealth({ db, spool, rooms: running });
   const lastWords = new LastWords();
@@ -252,6 +255,8 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
       throw new SalaError(`The room ${record.name} was deleted`, { code: 'room-unknown', hint: 'Create it again.' });
     return found;
   };
+  const { maxLiveRate, maxBacklogRate, maxMessageRate } = options;
+  const sourceLimits = { maxLiveRate, maxBacklogRate, maxMessageRate };
   const doors = new Doors({
     rooms: running,
     access: rights.access,
@@ -259,7 +264,14 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     limits: options,
     handlers: {
       audio: (socket, live) =>
-        new Uplink(socket, room(live), { relayId: id, spool, time, rates, log: logs('uplink') }).start(),
+        new Uplink(socket, room(live), {
+          relayId: id,
+          spool,
+          time,
+          rates,
+          limits: sourceLimits,
+          log: logs('uplink'),
+        }).start(),
       captions: (socket, live, query) => readers.serve(socket, live, query),
       live: (socket) => liveFeed.serve(socket),
       legacyAudio: (socket, live, { lang }) => {
@@ -288,6 +300,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     },
   });
   const api = createApi({
+    maxBodyBytes: options.maxBodyBytes,
     rooms: running,
     views,
     rights,
@@ -322,11 +335,12 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   retention.start();
   db.start();
   rights.start();
-  const server = createServer(httpServerOptions, getRequestListener(api.fetch));
+  const server = createServer(httpServerOptions(options), getRequestListener(api.fetch));
   connections.watch(server);
   server.on('upgrade', (request, socket, head) => doors.upgrade(request, socket, head));
   const metricsServer =
-    options.metricsListen && createServer(httpServerOptions, getRequestListener(createMetricsApp(metrics).fetch));
+    options.metricsListen &&
+    createServer(httpServerOptions(options), getRequestListener(createMetricsApp(metrics).fetch));
   const url = await listen(server, options.listen);
   origins.listening(url);
   if (metricsServer && options.metricsListen) await listen(metricsServer, options.metricsListen);

@@ -15,7 +15,7 @@ export interface MetricsSources {
   readonly doors: { readonly refusals: ReadonlyMap<string, number> };
   readonly attempts?: Pick<FailedAttempts, 'failed' | 'turnedAway' | 'bans'>;
   readonly requests?: { readonly refused: number };
-  readonly connections?: Pick<Connections, 'dropped'>;
+  readonly connections?: Pick<Connections, 'dropped' | 'faults'>;
   readonly rates?: Pick<AudioRates, 'closes'>;
   readonly rights?: {
     readonly audit: { readonly waiting: number; readonly lost: number };
@@ -97,6 +97,10 @@ class MetricsPage {
     this.#count('sala_bans_total', 'Addresses banned for wrong tokens', attempts?.bans ?? 0);
     this.#count('sala_attempts_turned_away_total', 'Wrong tokens of banned addresses', attempts?.turnedAway ?? 0);
     this.#count('sala_requests_refused_total', 'HTTP requests above the rate of an address', requests?.refused ?? 0);
+    for (const [status, count] of connections?.faults ?? [])
+      this.#count('sala_http_faults_total', 'Requests too slow, too long or no HTTP', count, {
+        status: String(status),
+      });
     this.#count('sala_connections_dropped_total', 'Connections beyond the limits', connections?.dropped ?? 0);
     this.#set('sala_admin_sessions', 'Browsers that are logged in', rights?.sessions.count ?? 0);
     this.#set('sala_audit_waiting', 'Acts that wait for the disk', rights?.audit.waiting ?? 0);

@@ -4,12 +4,14 @@ import { ConfigurationError, messageOf, SalaError } from '../systemd/errors.ts';
 import { ClientAddresses } from './addresses.ts';
 import { type AdminToken, readAdminToken } from './admin-token.ts';
 import { defaultAttemptLimits } from './attempts.ts';
+import { defaultReaderLimits } from './audience.ts';
 import { defaultAudioRateLimits } from './audio-rates.ts';
-import { defaultConnectionLimits } from './connections.ts';
+import { defaultConnectionLimits, defaultHttpLimits } from './connections.ts';
 import { defaultPlaceLimits } from './door-places.ts';
 import { defaultRequestsPerMinute } from './rate.ts';
 import { engineName, language } from './settings.ts';
 import { defaultTurnLimits } from './transcript-turns.ts';
+import { rateLimits } from './uplink-rates.ts';
 
 const text = (description: string, placeholder: string) => ({ description, placeholder });
 const file = z.string().min(1, 'must be a path');
@@ -149,6 +151,29 @@ export const relayOptions = z.object({
     .positive()
     .default(defaultAudioRateLimits.maxAudioHours)
     .meta(text('audio that the sources of one room may bring in a day', 'HOURS')),
+  maxLiveRate: z.coerce
+    .number()
+    .min(1.01)
+    .max(10)
+    .default(rateLimits.maxLiveRate)
+    .meta(text("how much faster than the relay's clock a live edge may advance", 'TIMES')),
+  maxBacklogRate: count(rateLimits.maxBacklogRate).meta(
+    text('audio from before that a kit may bring', 'SECONDS A SECOND'),
+  ),
+  maxMessageRate: count(rateLimits.maxMessageRate).meta(text('text messages a second of an audio socket', 'COUNT')),
+  maxBodyBytes: count(defaultHttpLimits.maxBodyBytes).meta(
+    text('body of a call; lists and schedules have their own', 'BYTES'),
+  ),
+  headerTimeout: count(defaultHttpLimits.headerTimeout).meta(
+    text('how long the head of a request may take', 'SECONDS'),
+  ),
+  requestTimeout: count(defaultHttpLimits.requestTimeout).meta(text('the same for all of it', 'SECONDS')),
+  maxReaderBuffer: count(defaultReaderLimits.maxBufferedBytes).meta(
+    text('what may wait for a slow reader before it is cut off', 'BYTES'),
+  ),
+  readerTimeout: count(defaultReaderLimits.drainTimeoutMs / 1000).meta(
+    text('how long a reader may take nothing before it is cut off', 'SECONDS'),
+  ),
   maxTranscripts: count(defaultTurnLimits.maxTranscripts).meta(
     text('transcripts that are being read at once, half of them of one room', 'COUNT'),
   ),

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { ClientAddresses, readAddress, unknownAddress } from '../relay/addresses.ts';
 import { FailedAttempts } from '../relay/attempts.ts';
 import { AudioRates } from '../relay/audio-rates.ts';
-import { Connections, httpServerOptions } from '../relay/connections.ts';
+import { Connections, defaultHttpLimits, httpServerOptions } from '../relay/connections.ts';
 import { DoorPlaces, defaultPlaceLimits, type PlaceLimits } from '../relay/door-places.ts';
 import { RateLimit } from '../relay/rate.ts';
 
@@ -205,7 +205,8 @@ describe('connections', () => {
 
   async function serverWith(limits: { maxConnections: number; maxConnectionsPerAddress: number }, trusted: string[]) {
     const connections = new Connections(limits, new ClientAddresses(trusted));
-    const server = createServer(httpServerOptions, (_, response) => response.end('here'));
+    const slow = { ...defaultHttpLimits, headerTimeout: 1 };
+    const server = createServer(httpServerOptions(slow), (_, response) => response.end('here'));
     connections.watch(server);
     await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
     const address = server.address();
@@ -231,6 +232,28 @@ describe('connections', () => {
     for (const socket of opened.splice(0)) socket.destroy();
     await expect.poll(() => connections.addresses).toBe(0);
     expect(await open()).toBe(true);
+    server.close();
+  });
+
+  it('that are too slow, too long or no HTTP are answered, closed and counted', async () => {
+    const { connections, server } = await serverWith({ maxConnections: 9, maxConnectionsPerAddress: 9 }, []);
+    const address = server.address();
+    const answerTo = async (bytes: string) => {
+      const socket = connect(typeof address === 'object' && address ? address.port : 0, '127.0.0.1');
+      opened.push(socket);
+      socket.on('error', () => {});
+      let answer = '';
+      socket.setEncoding('utf8').on('data', (text) => {
+        answer += text;
+      });
+      socket.write(bytes);
+      await new Promise((done) => socket.once('close', done));
+      return answer.split('\r\n')[0];
+    };
+    expect(await answerTo('not a request\r\n\r\n')).toBe('HTTP/1.1 400 Bad Request');
+    expect(await answerTo(`GET / HTTP/1.1\r\nx: ${'y'.repeat(9000)}\r\n\r\n`)).toMatch(/^HTTP\/1.1 431/);
+    expect(await answerTo('GET / HTTP/1.1\r\nhost:')).toBe('HTTP/1.1 408 Request Timeout');
+    expect(Object.fromEntries(connections.faults)).toEqual({ 400: 1, 431: 1, 408: 1 });
     server.close();
   });
 

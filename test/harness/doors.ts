@@ -71,7 +71,7 @@ export class House {
       },
       ...(doors ? { limits: doors } : {}),
     });
-    this.server = createServer(httpServerOptions, (_, response) => response.writeHead(404).end());
+    this.server = createServer(httpServerOptions(), (_, response) => response.writeHead(404).end());
     this.server.on('upgrade', (request, socket, head) => this.doors.upgrade(request, socket, head));
   }
 
