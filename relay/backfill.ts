@@ -63,6 +63,12 @@ interface Stretch {
   readonly to: number;
 }
 
+/** By stream; made once for all streams of a room, of which there may be thousands. */
+type Claims = ReturnType<BackfillRoom['claims']>;
+
+const leftOf = (claims: Claims, { id, edge, captioned }: SpoolStream): RangeSet =>
+  subtract(subtract([[0, edge]], captioned), claims.get(id) ?? []);
+
 const samples = (ms: number) => Math.round((ms * sampleRate) / 1000);
 
 /** Captions what live captions had to skip, each stretch in an engine session of its own, the shortest first. */
@@ -150,27 +156,25 @@ export class Backfill {
   pendingMs(name: string): number {
     const room = this.#rooms.get(name);
     if (!room) return 0;
+    const claims = room.claims();
     const total = this.#spool
       .streamsOf(name)
-      .reduce((sum, stream) => sum + size(intersect(this.#missing(room, stream), stream.received)), 0);
+      .reduce((sum, stream) => sum + size(intersect(this.#missing(claims, stream), stream.received)), 0);
     return (total * 1000) / sampleRate;
   }
 
   /** What of a stream is neither captioned nor claimed by the live feed, and was not spoken during a pause. */
-  #missing(room: BackfillRoom, stream: SpoolStream): RangeSet {
-    const left = this.#left(room, stream);
+  #missing(claims: Claims, stream: SpoolStream): RangeSet {
+    const left = leftOf(claims, stream);
     return left.length > 0 ? subtract(left, this.#governing.paused(stream)) : left;
-  }
-
-  #left(room: BackfillRoom, stream: SpoolStream): RangeSet {
-    return subtract(subtract([[0, stream.edge]], stream.captioned), room.claims().get(stream.id) ?? []);
   }
 
   /** Nobody captions what was spoken during a pause: it is done. The live feed sees to what it passes itself. */
   #settlePaused(room: BackfillRoom): void {
+    const claims = room.claims();
     for (const stream of this.#spool.streamsOf(room.name)) {
       const paused = this.#governing.paused(stream);
-      const left = paused.length > 0 ? intersect(this.#left(room, stream), paused) : [];
+      const left = paused.length > 0 ? intersect(leftOf(claims, stream), paused) : [];
       if (left.length > 0) this.#spool.settle(stream, left);
     }
   }
@@ -191,8 +195,9 @@ export class Backfill {
 
   #stretches(room: BackfillRoom): Stretch[] {
     if ((this.#retry.get(room.name)?.notBeforeMs ?? 0) > this.#now()) return [];
+    const claims = room.claims();
     return this.#spool.streamsOf(room.name).flatMap((stream) => {
-      return subtract(this.#missing(room, stream), this.taken(stream.id)).flatMap(([least, to]) => {
+      return subtract(this.#missing(claims, stream), this.taken(stream.id)).flatMap(([least, to]) => {
         // The first piece that is here; where live captions have jumped to, all of it may have to wait for what comes before.
         const piece = intersect([[least, to]], stream.received).find(
           ([begin, here]) => this.#owned(stream, begin) < here,

@@ -369,3 +369,16 @@ test.each([
     expect(made.pendingMs('hall')).toBeLessThan(pendingMs);
   },
 );
+
+test('the room is asked once what the live feed has claimed, however many streams it has', async () => {
+  const many = Array.from({ length: 50 }, () => spool.open(randomUUID(), 'hall', 'kit', 1));
+  for (const each of many) if (each) spool.end(each, at(1));
+  const made = start();
+  const claims = vi.fn(() => new Map([[stream.id, claimed]]));
+  const said = new SaidWords((_, position) => position / 16);
+  made.add({ name: 'hall', claims, engineFor: () => engine, said, backfilled: () => {} });
+  made.pendingMs('hall');
+  expect(claims).toHaveBeenCalledTimes(1);
+  await pass(1);
+  expect(claims.mock.calls.length).toBeLessThan(10);
+});
