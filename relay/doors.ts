@@ -4,6 +4,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import type { Logger } from '../systemd/log.ts';
 import type { Access, Admission, Right } from './access.ts';
 import type { ClientAddress } from './addresses.ts';
+import type { Audit } from './audit.ts';
 import { DoorPlaces, defaultPlaceLimits, type Visitor } from './door-places.ts';
 import {
   type CaptionsQuery,
@@ -19,6 +20,7 @@ import {
 import { keepHeartbeat } from './heartbeat.ts';
 import type { LiveRoom, LiveRooms } from './live.ts';
 import { closeCodes, headerBytes, limits as wire } from './protocol.js';
+import { RateLimit } from './rate.ts';
 import { badRequest, errorBody, type Refusal, unavailable } from './refusal.ts';
 
 export interface DoorHandlers {
@@ -49,6 +51,8 @@ export interface DoorParts {
   readonly access: Access;
   readonly log: Logger;
   readonly handlers: DoorHandlers;
+  /** Of organizers who come without a login. */
+  readonly audit?: Pick<Audit, 'note'>;
   readonly limits?: Partial<DoorLimits>;
 }
 
@@ -70,6 +74,9 @@ export class Doors {
   readonly #servers: Readonly<Record<Right, WebSocketServer>>;
   readonly #guests = new Map<WebSocket, Guest>();
   readonly #places: DoorPlaces;
+  readonly #audit: Pick<Audit, 'note'> | undefined;
+  /** A program that comes back again and again must not push everything else out of the audit log. */
+  readonly #noted = new RateLimit({ perMinute: 1 / 60, atOnce: 1 });
   /** How many sockets a room has, and what ends the watch for its deletion. */
   readonly #crowds = new Map<LiveRoom, { size: number; unwatch: () => void }>();
   readonly #refusals = new Map<string, number>();
@@ -84,6 +91,7 @@ export class Doors {
     this.#access = access;
     this.#log = log;
     this.#handlers = handlers;
+    this.#audit = parts.audit;
     this.#limits = { ...defaultDoorLimits, ...limits };
     this.#places = new DoorPlaces(this.#limits);
     const server = (maxPayload: number) => {
@@ -193,6 +201,7 @@ export class Doors {
       opened.on('error', (error) => this.#log.debug({ err: error, room: room?.record.name }, 'socket error'));
       this.#enter(opened, guest);
       this.#guard(opened, guest);
+      this.#note(guest);
       try {
         this.#hand(opened, guest, asked, request);
       } catch (error) {
@@ -292,6 +301,12 @@ export class Doors {
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
     socket.once('finish', () => socket.destroy());
     socket.end(`HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\n${lines.join('')}\r\n${body}`);
+  }
+
+  /** An admin page has its login in the audit log; a token that opens a door by itself is noted here. */
+  #note({ door, admission: { actor, sessionId }, visitor: { from } }: Guest): void {
+    if (door.right !== 'admin' || sessionId !== null || this.#noted.take(`${actor} ${from.address}`) > 0) return;
+    this.#audit?.note({ actor, address: from.address, act: 'opened the live view', room: null, detail: {} });
   }
 
   /** Each kind of refusal of a room once a minute: a kit that knocks for ever must not fill the journal. */

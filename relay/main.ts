@@ -261,6 +261,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     rooms: running,
     access: rights.access,
     log: logs('doors'),
+    audit,
     limits: options,
     handlers: {
       audio: (socket, live) =>

@@ -32,6 +32,19 @@ describe('the sockets of a session', () => {
     expect(relay.house.doors.count('admin')).toBe(3);
   });
 
+  test('that a bare token opens is noted once an hour and address, for nobody logged in; a page has its login', async () => {
+    const bearer = { authorization: `Bearer ${adminSecret}` };
+    for (let i = 0; i < 3; i++) await live(bearer).opened;
+    const opened = () =>
+      relay.house.rights.audit
+        .list({ limit: 100 })
+        .entries.flatMap(({ act, actor, address }) => (act.includes('live') ? [{ act, actor, address }] : []));
+    const noted = { act: 'opened the live view', actor: 'admin token of the file', address: '127.0.0.1' };
+    expect(opened()).toEqual([noted]);
+    await live({ cookie: await login(), origin: ours }).opened;
+    expect(opened()).toEqual([noted]);
+  });
+
   test('are refused to a page of another site, to one that hides its site, and to none', async () => {
     const cookie = await login();
     const { port } = relay.house;

@@ -61,6 +61,7 @@ export class House {
       rooms: this.rooms,
       access: this.rights.access,
       log: this.captured.log,
+      audit: this.rights.audit,
       handlers: {
         audio: () => {},
         live: () => {},
