@@ -32,14 +32,17 @@ export function readAddress(text: string): ClientAddress | null {
 /** Reads from where a request comes. `X-Forwarded-For` is believed only as far as trusted proxies wrote it. */
 export class ClientAddresses {
   readonly #isTrusted: (address: string) => boolean;
+  #tell: (peer: string) => void;
 
   /**
    * @param trusted addresses or CIDR of the proxies before the relay
+   * @param tell called once, with a neighbour that forwards for others and is not trusted: all its clients are one address
    * @throws {TypeError} when one of them is neither
    */
-  constructor(trusted: readonly string[] = []) {
+  constructor(trusted: readonly string[] = [], tell: (peer: string) => void = () => {}) {
     const matches = proxyAddr.compile([...trusted]);
     this.#isTrusted = (address) => matches(address, 0);
+    this.#tell = tell;
   }
 
   /** Whether the peer is one of the proxies: all clients share its connections. */
@@ -49,10 +52,19 @@ export class ClientAddresses {
 
   /** The hop nearest to the relay that is no trusted proxy. */
   of(request: IncomingMessage): ClientAddress {
+    this.#look(request);
     // Nearest first, up to the first that is not trusted; what is no address ends the belief as well.
     const hops = proxyAddr.all(request, this.#isTrusted).map((hop: string | undefined) => readAddress(hop ?? ''));
     const unreadable = hops.indexOf(null);
     return hops.at(unreadable < 0 ? -1 : Math.max(0, unreadable - 1)) ?? unknownAddress;
+  }
+
+  /** Anybody can send the header; a neighbour that does is most likely a proxy that was forgotten. */
+  #look({ headers, socket: { remoteAddress: peer = '' } }: IncomingMessage): void {
+    if (headers['x-forwarded-for'] === undefined || this.isProxy(peer)) return;
+    if (!ipaddr.isValid(peer) || ipaddr.process(peer).range() === 'unicast') return;
+    this.#tell(peer);
+    this.#tell = () => {};
   }
 
   /** The same of a call to the HTTP API. */

@@ -227,7 +227,12 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   const id = relayId(db);
   const bootId = randomUUID();
 
-  const addresses = new ClientAddresses(options.trustedProxy);
+  const addresses = new ClientAddresses(options.trustedProxy, (peer) =>
+    logs('access').warn(
+      { event: 'proxy-not-trusted', peer },
+      'A proxy seems to be before the relay: name it with --trusted-proxy, else all its clients share the limits of one address',
+    ),
+  );
   const attempts = new FailedAttempts(options, undefined, undefined, tellBans(logs('access')));
   const requests = new RateLimit({ perMinute: options.maxRequestsPerMinute });
   const connections = new Connections(options, addresses);

@@ -34,6 +34,17 @@ describe('where a request comes from', () => {
     expect(seen(['127.0.0.1'], '127.0.0.1', '1.1.1.1, <script>')).toBe('127.0.0.1');
   });
 
+  it('is told once where a neighbour forwards for others and nobody trusts it', () => {
+    const told: string[] = [];
+    const addresses = new ClientAddresses(['10.0.0.1'], (peer) => told.push(peer));
+    for (const peer of ['10.0.0.1', '203.0.113.9', '2001:db9::1']) addresses.of(request(peer, '198.51.100.1'));
+    addresses.of(request('127.0.0.1'));
+    expect(told).toEqual([]);
+    for (let i = 0; i < 3; i++) addresses.of(request('::ffff:127.0.0.1', '198.51.100.1'));
+    addresses.of(request('10.0.0.2', '198.51.100.1'));
+    expect(told).toEqual(['::ffff:127.0.0.1']);
+  });
+
   it('is unknown where the peer is gone', () => {
     expect(new ClientAddresses().of(request(undefined)).address).toBe('unknown');
   });
