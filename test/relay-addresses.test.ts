@@ -37,7 +37,7 @@ describe('where a request comes from', () => {
   it('is told once where a neighbour forwards for others and nobody trusts it', () => {
     const told: string[] = [];
     const addresses = new ClientAddresses(['10.0.0.1'], (peer) => told.push(peer));
-    for (const peer of ['10.0.0.1', '203.0.113.9', '2001:db9::1']) addresses.of(request(peer, '198.51.100.1'));
+    for (const peer of ['10.0.0.1', '1.1.1.1', '2001:db9::1']) addresses.of(request(peer, '198.51.100.1'));
     addresses.of(request('127.0.0.1'));
     expect(told).toEqual([]);
     for (let i = 0; i < 3; i++) addresses.of(request('::ffff:127.0.0.1', '198.51.100.1'));
