@@ -137,9 +137,11 @@ export class AdminSessions {
     if (this.#isUsed || this.#isDirty) this.#keep();
   }
 
-  #isOver({ expiresMs, usedMs }: KeptSession): boolean {
+  #isOver({ createdMs, expiresMs, usedMs }: KeptSession): boolean {
     const now = this.#now();
-    return now >= expiresMs || now >= usedMs + this.#limits.idleMs;
+    const { maxAgeMs, idleMs } = this.#limits;
+    // One of a clock that was ahead, and was set right, would last until that time comes.
+    return now >= expiresMs || now >= usedMs + idleMs || createdMs > now + maxAgeMs;
   }
 
   #hasToken({ token }: AdminSession): boolean {

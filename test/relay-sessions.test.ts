@@ -33,6 +33,17 @@ describe('the calls of a session', () => {
     on.send(method, path, { body, headers: { cookie, origin } });
   const code = (body: unknown) => /"code":"([\w-]+)"/.exec(JSON.stringify(body))?.[1];
 
+  test('a login of a clock that was years ahead does not last for years', async () => {
+    now += 20 * 365 * 24 * hourMs;
+    const cookie = cookieOf((await login()).headers);
+    now -= hourMs;
+    expect((await withCookie(cookie)).status).toBe(200);
+    now -= 20 * 365 * 24 * hourMs;
+    expect((await withCookie(cookie)).status).toBe(401);
+    api.rights.sessions.sweep();
+    expect(api.rights.sessions.count).toBe(0);
+  });
+
   test('log a browser in, tell who it is, and log it out', async () => {
     const answer = await login();
     expect(answer).toMatchObject({ status: 200, body: { expires: now + 12 * hourMs } });
