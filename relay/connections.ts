@@ -42,12 +42,16 @@ const statusOf: Readonly<Record<string, number>> = {
   HPE_HEADER_OVERFLOW: 431,
 };
 
+/** All of them are looked at for that. */
+const clearEveryMs = 1000;
+
 /** How many connections the relay's ports hold, of each address too. What is beyond is dropped before a byte is read. */
 export class Connections {
   readonly #limits: ConnectionLimits;
   readonly #addresses: ClientAddresses;
   /** By address; as many as there are connections. */
   readonly #open = new Map<string, number>();
+  #clearedMs = Number.NEGATIVE_INFINITY;
   dropped = 0;
   /** Requests that were too slow, too long or no HTTP, by the status they were answered with. */
   readonly faults = new Map<number, number>();
@@ -63,9 +67,9 @@ export class Connections {
 
   watch(server: Server): void {
     server.maxConnections = this.#limits.maxConnections;
-    server.on('drop', () => this.dropped++);
+    server.on('drop', () => this.#drop(server));
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#refuse(error, socket));
-    server.on('connection', (socket) => this.#enter(socket));
+    server.on('connection', (socket) => this.#enter(server, socket));
   }
 
   /** As Node itself answers them; counted. */
@@ -77,14 +81,23 @@ export class Connections {
     socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\n\r\n`);
   }
 
-  #enter(socket: Socket): void {
+  /** Who only holds a place without asking for anything gives way to whoever comes next. */
+  #drop(server: Server): void {
+    this.dropped++;
+    const now = performance.now();
+    if (now - this.#clearedMs < clearEveryMs) return;
+    this.#clearedMs = now;
+    server.closeIdleConnections();
+  }
+
+  #enter(server: Server, socket: Socket): void {
     const { remoteAddress } = socket;
     if (this.#addresses.isProxy(remoteAddress)) return;
     const { prefix } = readAddress(remoteAddress ?? '') ?? unknownAddress;
     const open = this.#open.get(prefix) ?? 0;
     if (open >= this.#limits.maxConnectionsPerAddress) {
-      this.dropped++;
       socket.resetAndDestroy();
+      this.#drop(server);
       return;
     }
     this.#open.set(prefix, open + 1);

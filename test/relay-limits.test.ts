@@ -257,6 +257,16 @@ describe('connections', () => {
     server.close();
   });
 
+  it.each([
+    ['of all', { maxConnections: 3, maxConnectionsPerAddress: 9 }],
+    ['of an address', { maxConnections: 9, maxConnectionsPerAddress: 3 }],
+  ])('that ask for nothing give way where the places %s are taken', async (_, limits) => {
+    const { server, open } = await serverWith(limits, []);
+    expect([await open(), await open(), await open(), await open()]).toEqual([true, true, true, false]);
+    await expect.poll(open).toBe(true);
+    server.close();
+  });
+
   it('of a trusted proxy are those of all clients: only the whole counts', async () => {
     const limits = { maxConnections: 3, maxConnectionsPerAddress: 1 };
     const { connections, server, open } = await serverWith(limits, ['127.0.0.1']);
