@@ -4,9 +4,10 @@ import type { Duplex } from 'node:stream';
 import { type ClientAddresses, readAddress, unknownAddress } from './addresses.ts';
 
 export const defaultHttpLimits = {
-  /** How long the head of a request, and all of it, may take, in s. */
+  /** How long the head of a request, and all of it, may take, in s: the file of a schedule may be long, and a phone's line
+   * narrow. A stranger's is answered and closed as soon as its head is here. */
   headerTimeout: 5,
-  requestTimeout: 8,
+  requestTimeout: 30,
   /** Of calls but those with lists or files. */
   maxBodyBytes: 64 * 1024,
 };

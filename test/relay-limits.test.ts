@@ -7,6 +7,7 @@ import { AudioRates } from '../relay/audio-rates.ts';
 import { Connections, defaultHttpLimits, httpServerOptions } from '../relay/connections.ts';
 import { DoorPlaces, defaultPlaceLimits, type PlaceLimits } from '../relay/door-places.ts';
 import { RateLimit } from '../relay/rate.ts';
+import { scheduleLimits } from '../relay/schedule/schedule-file.ts';
 
 /** A clock that stands until it is told. */
 function clock() {
@@ -265,6 +266,10 @@ describe('connections', () => {
     expect([await open(), await open(), await open(), await open()]).toEqual([true, true, true, false]);
     await expect.poll(open).toBe(true);
     server.close();
+  });
+
+  it('have the time that the longest file of a schedule takes over a venue’s line of 1.5 Mbit/s', () => {
+    expect(((httpServerOptions().requestTimeout ?? 0) / 1000) * 1.5e6).toBeGreaterThan(scheduleLimits.maxBytes * 8);
   });
 
   it('of a trusted proxy are those of all clients: only the whole counts', async () => {
