@@ -141,7 +141,7 @@ export function createApi(parts: ApiParts): OpenAPIHono {
   const login = limited(maxLoginBytes);
   app.use((context, next) => {
     const { path, raw } = context.req;
-    if (!raw.body) return next();
+    if (!raw.body || context.req.header('content-length') === '0') return next();
     if (path === '/api/session') return login(context, next);
     // A body without a length is kept while it comes: nobody but organizers may fill the memory with it.
     const admission = access.decide(credentialsOf(context, access), 'admin', null);

@@ -168,6 +168,7 @@ test('a talk that runs late is held, then the next is on, each by one press; the
   await conduct.getByText(/Next: Third/).waitFor();
   await panel.locator('[data-talk="third"]').getByText('Third').waitFor();
   await conduct.getByRole('button', { name: 'Next talk now' }).click();
+  await conduct.getByText(/On now: Third/).waitFor();
   await opened.page.route('**/conduct', (route) => route.abort());
   await conduct.getByRole('button', { name: 'Hold this talk' }).click();
   await conduct.getByText('The relay cannot be reached').waitFor();

@@ -192,6 +192,7 @@ describe('by keyboard alone', () => {
     const end = await y();
     await keyboard.press('PageUp');
     await expect.poll(y, patient).toBeLessThan(end - 400);
+    await isStill(page);
     const up = await y();
     await keyboard.press('ArrowUp');
     await expect.poll(y, patient).toBeLessThan(up);
