@@ -61,7 +61,9 @@ export class AttackedHall {
 
   static async start(): Promise<AttackedHall> {
     const folder = temporaryFolder();
-    const relay = await TestRelay.start({ dataDir: folder.path, engine: 'script:load', through: pinned(0) });
+    // Shorter than by default: a body that never ends is waited for until it is cut.
+    const args = ['--request-timeout', '8'];
+    const relay = await TestRelay.start({ dataDir: folder.path, engine: 'script:load', through: pinned(0), args });
     const load = new Load({ address: relay.url.replace('http', 'ws'), room: (name) => relay.room(name) }, () => [true]);
     await load.grow(rooms);
     const prey = await preyOf(relay);
