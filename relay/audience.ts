@@ -13,6 +13,7 @@ import type {
 } from './protocol.js';
 import type { Reader } from './reader.ts';
 import { Rounds } from './rounds.ts';
+import { textFrame } from './text-frame.ts';
 
 export const defaultReaderLimits = {
   /** Above this a reader gets no partials, and no next page of history. */
@@ -46,7 +47,7 @@ export interface ReaderCounters {
   cutOff: number;
 }
 
-/** A message, made into bytes once for each kind of reader. */
+/** A message, made into a WebSocket's frame once for each kind of reader. */
 export class Outgoing<M extends CaptionsMessage> {
   readonly message: M;
   readonly #view: (dialect: Dialect, message: M) => object | null;
@@ -61,7 +62,7 @@ export class Outgoing<M extends CaptionsMessage> {
     const known = this.#frames.get(dialect);
     if (known !== undefined) return known;
     const seen = this.#view(dialect, this.message);
-    const frame = seen === null ? null : Buffer.from(JSON.stringify(seen));
+    const frame = seen === null ? null : textFrame(Buffer.from(JSON.stringify(seen)));
     this.#frames.set(dialect, frame);
     return frame;
   }

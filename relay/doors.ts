@@ -25,11 +25,12 @@ import { badRequest, errorBody, type Refusal, unavailable } from './refusal.ts';
 
 export interface DoorHandlers {
   audio(socket: WebSocket, room: LiveRoom, request: IncomingMessage): void;
-  captions(socket: WebSocket, room: LiveRoom, query: CaptionsQuery): void;
+  /** @param line what the socket writes to */
+  captions(socket: WebSocket, line: Duplex, room: LiveRoom, query: CaptionsQuery): void;
   /** All rooms, for organizers. */
   live(socket: WebSocket): void;
   legacyAudio(socket: WebSocket, room: LiveRoom, query: LegacyAudioQuery): void;
-  legacyTranscript(socket: WebSocket, room: LiveRoom, query: LegacyTranscriptQuery): void;
+  legacyTranscript(socket: WebSocket, line: Duplex, room: LiveRoom, query: LegacyTranscriptQuery): void;
 }
 
 export const defaultDoorLimits = {
@@ -203,7 +204,7 @@ export class Doors {
       this.#guard(opened, guest);
       this.#note(guest);
       try {
-        this.#hand(opened, guest, asked, request);
+        this.#hand(opened, socket, guest, asked, request);
       } catch (error) {
         this.#log.error({ err: error, room: room?.record.name, door: door.name }, 'a door failed');
         this.#end(opened, closeCodes.restart, 'the relay could not go on');
@@ -211,15 +212,21 @@ export class Doors {
     });
   }
 
-  #hand(socket: WebSocket, { door, room }: Guest, { query }: DoorRequest, request: IncomingMessage): void {
+  #hand(
+    socket: WebSocket,
+    line: Duplex,
+    { door, room }: Guest,
+    { query }: DoorRequest,
+    request: IncomingMessage,
+  ): void {
     if (!room) this.#handlers.live(socket);
     else if (door.name === 'audio') this.#handlers.audio(socket, room, request);
     else if (door.name === 'legacyAudio') this.#handlers.legacyAudio(socket, room, readLegacyAudioQuery(query));
     else if (door.name === 'legacyTranscript')
-      this.#handlers.legacyTranscript(socket, room, readLegacyTranscriptQuery(query));
+      this.#handlers.legacyTranscript(socket, line, room, readLegacyTranscriptQuery(query));
     else {
       const asked = readCaptionsQuery(query);
-      if (!('status' in asked)) this.#handlers.captions(socket, room, asked);
+      if (!('status' in asked)) this.#handlers.captions(socket, line, room, asked);
     }
   }
 

@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { predecessor } from './dialects.ts';
 import type { LegacyTranscriptQuery } from './door-requests.ts';
@@ -13,7 +14,7 @@ export class LegacyReaders {
     this.#readers = readers;
   }
 
-  serve(socket: WebSocket, room: LiveRoom, { partial }: LegacyTranscriptQuery): void {
-    this.#readers.serveFromNow(socket, room, predecessor, partial);
+  serve(socket: WebSocket, line: Writable, room: LiveRoom, { partial }: LegacyTranscriptQuery): void {
+    this.#readers.serveFromNow(socket, line, room, predecessor, partial);
   }
 }

@@ -278,13 +278,13 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
           limits: sourceLimits,
           log: logs('uplink'),
         }).start(),
-      captions: (socket, live, query) => readers.serve(socket, live, query),
+      captions: (socket, line, live, query) => readers.serve(socket, line, live, query),
       live: (socket) => liveFeed.serve(socket),
       legacyAudio: (socket, live, { lang }) => {
         if (lang) running.suggestLanguage(live.record.name, lang);
         new LegacyAudio(socket, room(live), { spool, time, bootId }).start();
       },
-      legacyTranscript: (socket, live, query) => legacyReaders.serve(socket, live, query),
+      legacyTranscript: (socket, line, live, query) => legacyReaders.serve(socket, line, live, query),
     },
   });
   const turns = new TranscriptTurns(options);

@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { Audience, defaultReaderLimits, type ReaderCounters, type ReaderLimits } from './audience.ts';
 import type { CaptionLog } from './captions.ts';
@@ -34,14 +35,14 @@ export class Readers {
     return this.#audiences.get(room)?.size ?? 0;
   }
 
-  /** Serves an open socket until it closes: hello, what it lacks, then everything that is said. */
-  serve(socket: WebSocket, room: LiveRoom, { since, log, partial, late, level }: CaptionsQuery): void {
+  /** Serves an open socket, which writes to `line`, until it closes: hello, what it lacks, then everything that is said. */
+  serve(socket: WebSocket, line: Writable, room: LiveRoom, { since, log, partial, late, level }: CaptionsQuery): void {
     const dialect = late ? everything : asSpoken;
     const { seq, id } = room.log;
     const known = since !== null && since <= seq && (log === null || log === id);
     const lost = since !== null ? !known : log !== null && log !== id;
     const start = known ? since : lost ? 0 : newestStart(room.log, this.#limits.newestCount, dialect);
-    const reader = this.#join(socket, room, { dialect, partials: partial, levels: level, seq: start });
+    const reader = this.#join(socket, line, room, { dialect, partials: partial, levels: level, seq: start });
     const { name, settings } = room.record;
     reader.say({
       type: 'hello',
@@ -56,14 +57,14 @@ export class Readers {
   }
 
   /** Serves a socket in another dialect, from now on. */
-  serveFromNow(socket: WebSocket, room: LiveRoom, dialect: Dialect, partials: boolean): void {
-    this.#join(socket, room, { dialect, partials, levels: false, seq: room.log.seq }).serve();
+  serveFromNow(socket: WebSocket, line: Writable, room: LiveRoom, dialect: Dialect, partials: boolean): void {
+    this.#join(socket, line, room, { dialect, partials, levels: false, seq: room.log.seq }).serve();
   }
 
-  #join(socket: WebSocket, room: LiveRoom, wishes: ReaderWishes): Reader {
+  #join(socket: WebSocket, line: Writable, room: LiveRoom, wishes: ReaderWishes): Reader {
     const audience = this.#audiences.get(room) ?? new Audience(room, this.#limits, this.#counters);
     this.#audiences.set(room, audience);
-    const reader = new Reader(socket, audience, wishes);
+    const reader = new Reader(socket, line, audience, wishes);
     audience.add(reader);
     socket.once('close', () => {
       audience.remove(reader);

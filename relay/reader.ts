@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import { setImmediate } from 'node:timers';
 import type { WebSocket } from 'ws';
 import type { Audience, Outgoing } from './audience.ts';
@@ -11,6 +12,7 @@ import {
   type Status,
   type TalkChange,
 } from './protocol.js';
+import { textFrame } from './text-frame.ts';
 
 export interface ReaderWishes {
   readonly dialect: Dialect;
@@ -25,6 +27,8 @@ export class Reader {
   /** Whether it has a meter. */
   readonly levels: boolean;
   readonly #socket: WebSocket;
+  /** What the socket writes to: whole frames go there past it, which nothing of its own can come between. */
+  readonly #line: Writable;
   readonly #audience: Audience;
   readonly #dialect: Dialect;
   readonly #partials: boolean;
@@ -45,8 +49,9 @@ export class Reader {
   #waiting = false;
   #over = false;
 
-  constructor(socket: WebSocket, audience: Audience, { dialect, partials, levels, seq }: ReaderWishes) {
+  constructor(socket: WebSocket, line: Writable, audience: Audience, { dialect, partials, levels, seq }: ReaderWishes) {
     this.#socket = socket;
+    this.#line = line;
     this.#audience = audience;
     this.#dialect = dialect;
     this.#partials = partials;
@@ -61,7 +66,7 @@ export class Reader {
 
   /** Sends a message that is this reader's alone. */
   say(message: CaptionsMessage): void {
-    this.#send(Buffer.from(JSON.stringify(message)));
+    this.#send(textFrame(Buffer.from(JSON.stringify(message))));
   }
 
   /** Sends what it lacks, as far as its socket takes it now. */
@@ -147,11 +152,11 @@ export class Reader {
   }
 
   #send(frame: Buffer): void {
-    if (this.#over) return;
+    if (this.#over || this.#socket.readyState !== this.#socket.OPEN) return;
     if (this.#pending === 0) this.#progressMs = performance.now();
     this.#pending++;
     this.#audience.counters.messages++;
-    this.#socket.send(frame, { binary: false }, this.#left);
+    this.#line.write(frame, this.#left);
     if (this.#socket.bufferedAmount > this.#audience.limits.maxBufferedBytes) this.#cutOff();
   }
 
