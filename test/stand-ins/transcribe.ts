@@ -77,7 +77,14 @@ export class TranscribeStandIn {
   #next: Fault[] = [];
   #every: Fault | null = null;
 
-  constructor({ port = 0, credentials = standInCredentials, limits = {}, script, hearing, describe }: StandInOptions = {}) {
+  constructor({
+    port = 0,
+    credentials = standInCredentials,
+    limits = {},
+    script,
+    hearing,
+    describe,
+  }: StandInOptions = {}) {
     this.#port = port;
     this.#credentials = credentials;
     this.limits = { ...standInLimits, ...limits };
