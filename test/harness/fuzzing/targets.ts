@@ -138,7 +138,10 @@ export const targets = {
     const { bearerToken, offeredToken } = await import('../../../relay/access.ts');
     const { ClientAddresses } = await import('../../../relay/addresses.ts');
     const doors = await import('../../../relay/door-requests.ts');
+    const { Origins } = await import('../../../relay/origins.ts');
+    const { readSessionCookie } = await import('../../../relay/session-cookie.ts');
     const addresses = new ClientAddresses(['127.0.0.1', '10.0.0.0/8', '::1']);
+    const origins = new Origins(['https://captions.example.org', 'http://127.0.0.1:8080']);
     const seeds = [
       '/api/rooms/hall/captions?since=5&log=abc&partial=true&late=false',
       '/t/sub_0123456789ab_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA/ws/transcript/hall?partial=1',
@@ -148,6 +151,8 @@ export const targets = {
       'Bearer pub_0123456789ab_secret',
       '10.1.2.3, 192.0.2.7, [2001:db8::1]:443, unknown',
       '2001:db8:1:2:3:4:5:6%eth0',
+      'a=b; __Host-sala-session=0123456789ab.secret; sala-session=x; sala-session="y"',
+      'https://captions.example.org',
     ];
     const text = textsFrom(seeds);
     return target(fc.tuple(text, text, text, text), ([url, protocols, authorization, forwarded]) => {
@@ -169,6 +174,7 @@ export const targets = {
       bearerToken(authorization);
       offeredToken(protocols.split(','));
       addresses.of(request);
+      readSessionCookie(protocols, origins, authorization);
     });
   },
   /** The conference's own schedule, from a file or an address. */
