@@ -107,7 +107,7 @@ test('tokens of the relay open every room, or administer', async () => {
   expect(await obstacles(opened)).toEqual([]);
   await panel.getByRole('button', { name: 'Revoke Second organizer' }).click();
   await panel.getByRole('button', { name: /Revoke now/ }).click();
-  await panel.getByText('is revoked').waitFor();
+  await panel.getByText('Second organizer is revoked').waitFor();
   expect(await status('/api/rooms', other)).toBe(401);
 });
 
