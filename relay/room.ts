@@ -20,7 +20,7 @@ import type { EngineQuota } from './quota.ts';
 import { withoutEffect } from './recognition.ts';
 import type { RoomMoment, RoomTime } from './room-time.ts';
 import type { RoomRecord } from './rooms.ts';
-import { SaidWords } from './said.ts';
+import { maxSpans, SaidWords } from './said.ts';
 import type { Spool } from './spool.ts';
 import type { SpoolStream } from './spool-stream.ts';
 import { CatchingUp, statusOf } from './status.ts';
@@ -88,6 +88,7 @@ export class Room implements LiveRoom, BackfillRoom {
     // The relay may have ended between the act and its note.
     if (this.log.history.isPaused() !== record.paused)
       this.log.pause(record.paused, parts.governing.present(record.name)?.fromMs ?? Date.now());
+    this.said.remember(this.log.history.newest(maxSpans).map(({ caption }) => caption));
     this.#feed = new Feed({
       spool: parts.spool,
       governing: parts.governing,

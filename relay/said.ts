@@ -1,7 +1,7 @@
 import { type RangeSet, union } from './protocol.js';
 
 /** Captions of one stream that are remembered: about an hour of talk. */
-const maxSpans = 1000;
+export const maxSpans = 1000;
 /** Words that are remembered in case a seam is found to lie among them: three minutes of talk. */
 const maxRecent = 500;
 const maxSeams = 100;
@@ -58,6 +58,14 @@ export class SaidWords {
           (word) => word.stream !== stream && word.text === plain && Math.abs(word.ms - ms) <= sameWordMs,
         ),
     );
+  }
+
+  /** What was published before this relay started, so that a word at a boundary of then is not said again. */
+  remember(captions: readonly { readonly stream: string; readonly from: number; readonly to: number }[]): void {
+    for (const [stream, of] of Map.groupBy(captions, (each) => each.stream)) {
+      const spans = of.map(({ from, to }): [number, number] => [from, to]);
+      this.#spans.set(stream, union(this.#spans.get(stream) ?? [], spans).slice(-maxSpans));
+    }
   }
 
   add(stream: string, from: number, to: number, words: readonly SaidWord[]): void {

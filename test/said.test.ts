@@ -37,6 +37,18 @@ describe('a word that was said', () => {
     expect(said.has('b', 20_050 * 16, 'boat')).toBe(false);
   });
 
+  test('is not said again after a restart: what the log has was said', () => {
+    const said = twoKits();
+    said.remember([
+      { stream: 'a', from: 1000 * 16, to: 1100 * 16 },
+      { stream: 'b', from: 0, to: 500 * 16 },
+      { stream: 'a', from: 1100 * 16, to: 1200 * 16 },
+    ]);
+    expect(said.has('a', 1150 * 16, 'boat')).toBe(true);
+    expect(said.has('a', 1250 * 16, 'boat')).toBe(false);
+    expect(said.has('b', 1150 * 16, 'boat')).toBe(false);
+  });
+
   test('is forgotten with its stream', () => {
     const said = twoKits();
     say(said, 'a', 'boat', 1000);
