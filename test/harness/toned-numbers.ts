@@ -86,7 +86,10 @@ function chordAt(samples: Float64Array, from: number): Chord | null {
   return { number: (a << 9) | (b << 6) | (c << 3) | d, index };
 }
 
-/** Says `n42` for the block 42; one of which 20 ms were heard is said whole. */
+/**
+ * Says `n42` for the block 42; one of which 20 ms were heard is said whole, but for one that was more than half over when the
+ * session began: nobody knows a word by its last syllable.
+ */
 export class TonedHearing implements Hearing {
   #samples = new Float64Array(0);
   /** Place of the first of `#samples` in all that was heard. */
@@ -110,7 +113,9 @@ export class TonedHearing implements Hearing {
   flush(): HeardWord[] {
     const open = this.#open;
     this.#open = null;
-    return open ? [{ text: `n${open.number}`, start: Math.max(0, open.start), end: open.start + blockSamples }] : [];
+    return open && open.start > -blockSamples / 2
+      ? [{ text: `n${open.number}`, start: Math.max(0, open.start), end: open.start + blockSamples }]
+      : [];
   }
 
   #see(chord: Chord | null, at: number): HeardWord[] {
