@@ -1,5 +1,5 @@
 import { minBilledSeconds } from './costs.ts';
-import { type Database, tryWrite } from './database.ts';
+import { type Database, keep, readKept, tryWrite } from './database.ts';
 
 /** Paid engine time of a day (UTC) for one purpose, kept over restarts. */
 export class DailyBudget {
@@ -31,11 +31,7 @@ export class DailyBudget {
   spend(seconds: number): void {
     this.#turn();
     this.#seconds += Math.max(minBilledSeconds, Math.ceil(seconds));
-    tryWrite(() =>
-      this.#db
-        .prepare('INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value')
-        .run(this.#key(), JSON.stringify({ day: this.#day, seconds: this.#seconds })),
-    );
+    tryWrite(() => keep(this.#db, this.#key(), { day: this.#day, seconds: this.#seconds }));
   }
 
   #key(): string {
@@ -46,8 +42,7 @@ export class DailyBudget {
     const day = new Date(this.#now()).toISOString().slice(0, 10);
     if (day === this.#day) return;
     this.#day = day;
-    const row = this.#db.prepare<[string], { value: string }>('SELECT value FROM meta WHERE key = ?').get(this.#key());
-    const saved: { day: string; seconds: number } = row ? JSON.parse(row.value) : { day: '', seconds: 0 };
-    this.#seconds = saved.day === day ? saved.seconds : 0;
+    const saved = readKept<{ day: string; seconds: number }>(this.#db, this.#key());
+    this.#seconds = saved?.day === day ? saved.seconds : 0;
   }
 }

@@ -263,6 +263,20 @@ function openFile(file: string): BetterSqlite.Database {
   }
 }
 
+/** What is kept of the whole relay under a key; null where there is nothing. */
+export function readKept<T>(db: Database, key: string): T | null {
+  const row = db.prepare<[string], { value: string }>('SELECT value FROM meta WHERE key = ?').get(key);
+  return row ? JSON.parse(row.value) : null;
+}
+
+/** Keeps a value under a key, in the place of what was there. */
+export function keep(db: Database, key: string, value: unknown): void {
+  db.prepare('INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value').run(
+    key,
+    JSON.stringify(value),
+  );
+}
+
 /** The id of this relay's disk, made once; another id has stored nothing of what this one has. */
 export function relayId(db: Database): string {
   db.prepare(`INSERT INTO meta (key, value) VALUES ('relay', ?) ON CONFLICT DO NOTHING`).run(randomUUID());

@@ -1,5 +1,5 @@
 import type { Logger } from '../systemd/log.ts';
-import type { Database } from './database.ts';
+import { type Database, keep, readKept } from './database.ts';
 import {
   type CompiledRules,
   compileRules,
@@ -30,8 +30,7 @@ export class TextRuleBook {
   constructor(db: Database, log: Logger) {
     this.#db = db;
     this.#log = log;
-    const row = db.prepare<[string], { value: string }>('SELECT value FROM meta WHERE key = ?').get(key);
-    this.#rules = row ? JSON.parse(row.value) : noRules;
+    this.#rules = readKept<TextRules>(db, key) ?? noRules;
     this.#compiled = compileChecked('event', this.#rules, log);
   }
 
@@ -46,9 +45,7 @@ export class TextRuleBook {
 
   /** Takes the place of all rules of the event, from the next partial or final of any room on. */
   put(rules: TextRules): void {
-    this.#db
-      .prepare('INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value')
-      .run(key, JSON.stringify(rules));
+    keep(this.#db, key, rules);
     this.#db.updateCopy();
     this.#rules = rules;
     this.#compile();

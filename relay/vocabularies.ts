@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { LanguageCode } from '@aws-sdk/client-transcribe-streaming';
 import type { Logger } from '../systemd/log.ts';
-import { type Database, tryWrite } from './database.ts';
+import { type Database, keep, readKept, tryWrite } from './database.ts';
 import { type DayNames, noNames } from './day-names.ts';
 import { isTranscribeLanguage } from './engines/transcribe-languages.ts';
 import type { VocabularyLender, VocabularyLoan } from './engines/transcribe-loan.ts';
@@ -88,13 +88,13 @@ export class Vocabularies implements VocabularyLender {
   constructor(parts: VocabulariesParts) {
     this.#parts = parts;
     this.#prefix = `sala-${hash(parts.ownerId, 10)}-`;
-    this.#event = this.#stored<readonly Phrase[]>(eventKey) ?? [];
+    this.#event = readKept<readonly Phrase[]>(this.#parts.db, eventKey) ?? [];
     parts.textRules.show(displayRules(this.#event));
   }
 
   /** Takes up what a former run left, in every region where it left something. */
   start(): void {
-    for (const { region, ready } of this.#stored<KeptIn[]>(keptKey) ?? []) this.#shelf(region, ready);
+    for (const { region, ready } of readKept<KeptIn[]>(this.#parts.db, keptKey) ?? []) this.#shelf(region, ready);
     this.#unlisten = this.#parts.rooms.onChanged(() => this.#changed());
     this.#changed();
   }
@@ -110,7 +110,7 @@ export class Vocabularies implements VocabularyLender {
   }
 
   putEvent(phrases: readonly Phrase[]): void {
-    this.#store(eventKey, phrases);
+    keep(this.#parts.db, eventKey, phrases);
     this.#parts.db.updateCopy();
     this.#event = phrases;
     this.#eventBy.clear();
@@ -272,18 +272,7 @@ export class Vocabularies implements VocabularyLender {
   #storeKept(): void {
     const kept = [...this.#shelves].map(([region, shelf]): KeptIn => ({ region, ready: shelf.ready }));
     if (JSON.stringify(kept) === this.#storedKept) return;
-    if (tryWrite(() => this.#store(keptKey, kept))) this.#storedKept = JSON.stringify(kept);
-  }
-
-  #stored<T>(key: string): T | null {
-    const row = this.#parts.db.prepare<[string], { value: string }>('SELECT value FROM meta WHERE key = ?').get(key);
-    return row ? JSON.parse(row.value) : null;
-  }
-
-  #store(key: string, value: unknown): void {
-    this.#parts.db
-      .prepare('INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value')
-      .run(key, JSON.stringify(value));
+    if (tryWrite(() => keep(this.#parts.db, keptKey, kept))) this.#storedKept = JSON.stringify(kept);
   }
 }
 

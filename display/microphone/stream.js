@@ -56,7 +56,7 @@ export class Stream {
   addHoles(ranges, reason) {
     /** @type {RangeSet} */
     const known = this.holes.map(({ from, to }) => [from, to]);
-    const lost = subtract(ranges, union(union(this.held, this.stored), union([], known)));
+    const lost = subtract(ranges, union(union(this.held, this.stored), known));
     for (const [from, to] of lost) {
       const last = this.holes.findLast((hole) => hole.to === from && hole.reason === reason);
       if (last) last.to = to;

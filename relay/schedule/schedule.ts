@@ -1,7 +1,7 @@
 import { messageOf, SalaError } from '../../systemd/errors.ts';
 import type { Logger } from '../../systemd/log.ts';
 import type { Act } from '../audit.ts';
-import { type Database, tryWrite } from '../database.ts';
+import { type Database, keep, readKept, tryWrite } from '../database.ts';
 import type { Rooms } from '../rooms.ts';
 import type { Talks } from '../talks.ts';
 import { type Fetched, fetchSchedule, type Validators } from './fetch.ts';
@@ -98,8 +98,8 @@ export class Schedule {
     ...parts
   }: ScheduleParts) {
     this.#parts = { fetch, read, now, random, ...parts };
-    this.#stored = this.#load<Stored>(stateKey);
-    this.#file = this.#load<ScheduleFile>(fileKey);
+    this.#stored = readKept<Stored>(this.#parts.db, stateKey);
+    this.#file = readKept<ScheduleFile>(this.#parts.db, fileKey);
   }
 
   /** Takes up what a former run left; a source with an address is asked soon. */
@@ -294,7 +294,7 @@ export class Schedule {
       };
     const isNew = this.#file !== file;
     this.#file = file;
-    if (isNew) tryWrite(() => this.#store(fileKey, file));
+    if (isNew) tryWrite(() => keep(this.#parts.db, fileKey, file));
     this.#change({
       lastGoodMs: now(),
       message: '',
@@ -336,20 +336,9 @@ export class Schedule {
   #keepState(): void {
     const { db } = this.#parts;
     tryWrite(() => {
-      if (this.#stored) this.#store(stateKey, this.#stored);
+      if (this.#stored) keep(this.#parts.db, stateKey, this.#stored);
       else db.prepare('DELETE FROM meta WHERE key = ?').run(stateKey);
     });
-  }
-
-  #load<T>(key: string): T | null {
-    const row = this.#parts.db.prepare<[string], { value: string }>('SELECT value FROM meta WHERE key = ?').get(key);
-    return row ? JSON.parse(row.value) : null;
-  }
-
-  #store(key: string, value: unknown): void {
-    this.#parts.db
-      .prepare('INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value')
-      .run(key, JSON.stringify(value));
   }
 }
 
