@@ -72,7 +72,7 @@ function venue() {
     return room;
   };
   at(0).give({
-    ...{ id: 't', title: 'Live captions for every room', speakers: ['A. Bianchi', 'B. Rossi'] },
+    ...{ id: 't', title: 'Live captions for every room', speakers: ['Ada Lovelace', 'Alan Turing'] },
     ...{ start: Date.now() - 600_000, end: Date.now() + 600_000 },
   });
   at(3).become('offline', 'The room is not connected at the moment.');
@@ -230,11 +230,26 @@ test('rooms that are made and deleted come and go, and the panels of one that go
   await close();
 });
 
+test('facts are parted by dots, and none stands behind the last that says something', async () => {
+  const room = atWork('verdi', 'Sala Verdi', 1);
+  const { page, close } = await enter();
+  const dots = () =>
+    page
+      .locator('.card .facts li:visible')
+      .evaluateAll((facts) => facts.map((fact) => getComputedStyle(fact, '::after').content));
+  const dotted = async () => (await dots()).map((content) => content !== 'none');
+  await eventually(dotted).toEqual([true, true, true, true, false]);
+  room.facts = { ...room.facts, spent: { sessions: 0, seconds: 0, money: 0 } };
+  room.mumble('so');
+  await eventually(dotted).toEqual([true, true, true, false]);
+  await close();
+});
+
 test('a card tells the talk that is on and until when, that it is held, or which one is next', async () => {
   const room = atWork('room-1', 'Room 1', 1);
   const at = (hour: number, minute: number) => new Date(2026, 11, 1, hour, minute).getTime();
   const talk: KeptTalk = {
-    ...{ id: 'a', title: 'On <b>captions</b>', speakers: ['A. Bianchi'], language: null, names: [] },
+    ...{ id: 'a', title: 'On <b>captions</b>', speakers: ['Ada Lovelace'], language: null, names: [] },
     ...{ start: at(10, 0), end: at(10, 45) },
     source: 'hand',
   };
@@ -243,11 +258,11 @@ test('a card tells the talk that is on and until when, that it is held, or which
   const shown = () => page.locator('#room-room-1 .talk').textContent();
   house.conducted.set('room-1', { talk: null, held: false, until: null, next, message: '' });
   await eventually(shown).toBe('Next, 11:00: On mixers');
-  room.give({ ...talk, speakers: ['A. Bianchi'] });
+  room.give({ ...talk, speakers: ['Ada Lovelace'] });
   house.conducted.set('room-1', { talk, held: false, until: at(10, 55), next, message: '' });
-  await eventually(shown).toBe('On <b>captions</b> · A. Bianchi · until 10:55');
+  await eventually(shown).toBe('On <b>captions</b> · Ada Lovelace · until 10:55');
   house.conducted.set('room-1', { talk, held: true, until: at(14, 0), next, message: '' });
-  await eventually(shown).toBe('On <b>captions</b> · A. Bianchi · held until you go on');
+  await eventually(shown).toBe('On <b>captions</b> · Ada Lovelace · held until you go on');
   await close();
 });
 
