@@ -120,7 +120,12 @@ test('the journal at level trace holds none of the secrets that were shown to th
   expect(secrets.length).toBeGreaterThanOrEqual(8);
   for (const event of ['audit', 'listening', 'stopped']) expect(output).toContain(`"event":"${event}"`);
   for (const secret of secrets)
-    for (const part of [secret, encodeURIComponent(secret), secret.slice(-24), secret.split('_')[2] ?? secret])
+    for (const part of [
+      secret,
+      encodeURIComponent(secret),
+      secret.slice(-24),
+      secret.split('_').slice(2).join('_') || secret,
+    ])
       expect(output.includes(part), `${secret.slice(0, 4)}…`).toBe(false);
 });
 

@@ -81,7 +81,8 @@ describe('the metrics of a relay that captions', () => {
     const latency = 'sala_room_caption_latency_seconds';
     expect(one(`${latency}_count`, { room: 'hall' })).toBe(captions);
     expect(one(`${latency}_bucket`, { room: 'hall', le: '+Inf' })).toBe(captions);
-    expect(one(`${latency}_sum`, { room: 'hall' })).toBeGreaterThan(0);
+    // A few milliseconds here, or none where this machine's wall clock was set back meanwhile: test/latency.test.ts has the figures.
+    expect(one(`${latency}_sum`, { room: 'hall' })).toBeLessThan(captions * 5);
     const ends = read.series.filter(({ name, labels }) => name === `${latency}_bucket` && labels.room === 'hall');
     expect(ends.map(({ value }) => value)).toEqual(ends.map(({ value }) => value).toSorted((a, b) => a - b));
   });
