@@ -24,6 +24,30 @@ export const isDiskFault = (error: unknown) => /^SQLITE_(FULL|IOERR|READONLY|CAN
 export const isDamage = (error: unknown) =>
   /^SQLITE_(CORRUPT|NOTADB|IOERR_(SHORT_READ|READ|CORRUPTFS))/.test(codeOf(error));
 
+/** What refers to a row that is not there, or that the disk did not take. */
+const isOrphaned = (error: unknown) => codeOf(error) === 'SQLITE_CONSTRAINT_FOREIGNKEY';
+
+/** Runs a write that captions can do without: false where the disk does not take it. Foreign keys fail with it where the
+ * row they refer to could not be written either. */
+export function tryWrite(write: () => void): boolean {
+  try {
+    write();
+    return true;
+  } catch (error) {
+    if (isDiskFault(error) || isDamage(error) || isOrphaned(error)) return false;
+    throw error;
+  }
+}
+
+/** Within a transaction: one orphan must not undo the others' writes, and a fault of the disk must. */
+function unlessOrphaned(write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    if (!isOrphaned(error)) throw error;
+  }
+}
+
 /** What became of a damaged file. */
 export interface Renewal {
   readonly atMs: number;
@@ -35,6 +59,10 @@ export interface Renewal {
 
 /** The file that was open is gone, and the one in its place could not be opened yet. */
 const unopened = Object.assign(new Error('the database cannot be opened'), { code: 'SQLITE_CANTOPEN' });
+
+/** How long writes are gathered that nobody waits for: a commit costs the event loop a sync of the disk. */
+const gatherMs = 20;
+const maxGathered = 10_000;
 
 type Work<T> = (db: BetterSqlite.Database) => T;
 type Attempt = <T>(work: Work<T>, isWrite?: boolean) => T;
@@ -93,6 +121,9 @@ export class Database {
   #inode: string | null;
   #seqs: ReadonlyMap<string, number> = new Map();
   #timer: NodeJS.Timeout | undefined;
+  /** Writes that share the next commit, in order. */
+  #gathered: (() => void)[] = [];
+  #gatherTimer: NodeJS.Timeout | undefined;
   #isRenewing = false;
   /** How often the file was renewed while it was open. */
   generation = 0;
@@ -125,6 +156,24 @@ export class Database {
     return () => this.#attempt((db) => db.transaction(work)(), true);
   }
 
+  /**
+   * Writes soon, in one transaction with all else that is to be written soon, and before anything else is read or written
+   * here. For what may be lost: when the disk does not take it, nobody is told.
+   */
+  writeSoon(write: () => void): void {
+    this.#gathered.push(write);
+    if (this.#gathered.length >= maxGathered) this.#writeGathered();
+    else this.#gatherTimer ??= setTimeout(() => this.#writeGathered(), gatherMs);
+  }
+
+  #writeGathered(): void {
+    clearTimeout(this.#gatherTimer);
+    this.#gatherTimer = undefined;
+    const writes = this.#gathered;
+    this.#gathered = [];
+    if (writes.length > 0) tryWrite(() => this.transaction(() => writes.forEach(unlessOrphaned))());
+  }
+
   pragma(text: string, options?: BetterSqlite.PragmaOptions): unknown {
     return this.#attempt((db) => db.pragma(text, options));
   }
@@ -144,6 +193,7 @@ export class Database {
    * file as it is on disk, and so finds damage that this process's memory hides. False while the copy lacks something.
    */
   updateCopy(): boolean {
+    this.#writeGathered(); // the copy is made of the file
     let copy: BetterSqlite.Database | undefined;
     const inode = inodeOf(this.#file);
     if (inode === null) return false;
@@ -177,11 +227,13 @@ export class Database {
   }
 
   close(): void {
+    this.#writeGathered();
     clearTimeout(this.#timer);
     this.#db.close();
   }
 
   #attempt<T>(work: Work<T>, isWrite = false): T {
+    if (this.#gathered.length > 0 && !this.#db.inTransaction) this.#writeGathered();
     let result: T;
     try {
       if (!this.#db.open) throw unopened;

@@ -6,7 +6,7 @@ import { codeOf, messageOf, SalaError } from '../systemd/errors.ts';
 import { syncFolder } from './database-copy.ts';
 import { Database, isDamage, isDiskFault } from './database-handle.ts';
 
-export type { Database } from './database-handle.ts';
+export { type Database, tryWrite } from './database-handle.ts';
 
 /** Each step takes the schema one version on; steps are never edited once released, only added. */
 export const migrations: readonly string[] = [
@@ -287,18 +287,6 @@ export function relayId(db: Database): string {
 export function ownerId(db: Database): string {
   db.prepare(`INSERT INTO meta (key, value) VALUES ('owner', ?) ON CONFLICT DO NOTHING`).run(relayId(db));
   return String(db.prepare(`SELECT value FROM meta WHERE key = 'owner'`).pluck().get());
-}
-
-/** Runs a write that captions can do without: false where the disk does not take it. Foreign keys fail with it where the
- * row they refer to could not be written either. */
-export function tryWrite(write: () => void): boolean {
-  try {
-    write();
-    return true;
-  } catch (error) {
-    if (isDiskFault(error) || isDamage(error) || codeOf(error) === 'SQLITE_CONSTRAINT_FOREIGNKEY') return false;
-    throw error;
-  }
 }
 
 function migrate(db: BetterSqlite.Database, path: string): void {

@@ -1,4 +1,5 @@
 import { type Database, tryWrite } from './database.ts';
+import type { Statement } from './database-handle.ts';
 import { type Anchor, sampleRate } from './protocol.js';
 
 /** Two readings of two clocks at one moment; `x` increases. */
@@ -68,6 +69,7 @@ const samplesPerMs = sampleRate / 1000;
  */
 export class RoomTime {
   readonly #db: Database;
+  readonly #insertAnchor: Statement<[string, number, string, number, number, number, number | null], unknown>;
   readonly #now: () => number;
   readonly #streams = new Map<string, StreamAnchors>();
   /** By boot id: the kit's monotonic ms to (room time - monotonic ms). */
@@ -76,6 +78,10 @@ export class RoomTime {
   /** @param now wall clock of the relay, ms */
   constructor(db: Database, now: () => number = Date.now) {
     this.#db = db;
+    this.#insertAnchor = db.prepare(
+      `INSERT INTO anchors (stream, position, boot_id, monotonic_ms, wall_ms, wall_synced, room_ms) VALUES (?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET room_ms = coalesce(excluded.room_ms, room_ms)`,
+    );
     this.#now = now;
   }
 
@@ -122,21 +128,16 @@ export class RoomTime {
     const isBest = stamp !== null && this.#stamp(anchor.bootId, stamp);
     if (!isNew && !isBest) return;
     // Without it, times after a restart rest on fewer anchors.
-    tryWrite(() =>
-      this.#db
-        .prepare(
-          `INSERT INTO anchors (stream, position, boot_id, monotonic_ms, wall_ms, wall_synced, room_ms) VALUES (?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT DO UPDATE SET room_ms = coalesce(excluded.room_ms, room_ms)`,
-        )
-        .run(
-          streamId,
-          anchor.position,
-          anchor.bootId,
-          anchor.monotonicMs,
-          anchor.wallMs,
-          anchor.wallSynced ? 1 : 0,
-          isBest ? stamp.x + stamp.y : null,
-        ),
+    this.#db.writeSoon(() =>
+      this.#insertAnchor.run(
+        streamId,
+        anchor.position,
+        anchor.bootId,
+        anchor.monotonicMs,
+        anchor.wallMs,
+        anchor.wallSynced ? 1 : 0,
+        isBest ? stamp.x + stamp.y : null,
+      ),
     );
   }
 

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { messageOf } from '../systemd/errors.ts';
 import type { Logger } from '../systemd/log.ts';
-import { type Database, tryWrite } from './database.ts';
+import type { Database } from './database.ts';
+import type { Statement } from './database-handle.ts';
 import { frameSamples, type Hole, intersect, type RangeSet, size, subtract, union } from './protocol.js';
 import { type Piece, segmentSamples } from './segments.ts';
 import { SpoolStream, type StreamRow } from './spool-stream.ts';
@@ -35,6 +36,7 @@ export class Spool {
   readonly #log: Logger;
   readonly #limits: SpoolLimits;
   readonly #now: () => number;
+  readonly #upsert: Statement<[StreamRow], unknown>;
   readonly #streams = new Map<string, SpoolStream>();
   readonly #listeners = new Set<SpoolListener>();
   readonly #dirty = new Set<SpoolStream>();
@@ -59,6 +61,12 @@ export class Spool {
     now: () => number = Date.now,
   ) {
     this.#db = db;
+    this.#upsert = db.prepare<[StreamRow]>(
+      `INSERT INTO streams (id, room, device, channels, edge, ended, stored, captioned, removed, heard_ms)
+       VALUES (@id, @room, @device, @channels, @edge, @ended, @stored, @captioned, @removed, @heard_ms)
+       ON CONFLICT DO UPDATE SET edge = excluded.edge, ended = excluded.ended, stored = excluded.stored,
+         captioned = excluded.captioned, removed = excluded.removed, heard_ms = excluded.heard_ms`,
+    );
     this.#folder = join(dataDir, 'spool');
     this.#log = log;
     this.#limits = limits;
@@ -120,7 +128,7 @@ export class Spool {
       removed: '[]',
       heard_ms: this.#now(),
     };
-    tryWrite(() => this.#insert(row)); // else the next sync does
+    this.#db.writeSoon(() => this.#upsert.run(row)); // else the next sync does
     const stream = new SpoolStream(row, [], join(this.#folder, room, id));
     this.#streams.set(id, stream);
     return stream;
@@ -202,17 +210,6 @@ export class Spool {
     await stream.segments.remove();
   }
 
-  #insert(row: StreamRow): void {
-    this.#db
-      .prepare(
-        `INSERT INTO streams (id, room, device, channels, edge, ended, stored, captioned, removed, heard_ms)
-         VALUES (@id, @room, @device, @channels, @edge, @ended, @stored, @captioned, @removed, @heard_ms)
-         ON CONFLICT DO UPDATE SET edge = excluded.edge, ended = excluded.ended, stored = excluded.stored,
-           captioned = excluded.captioned, removed = excluded.removed, heard_ms = excluded.heard_ms`,
-      )
-      .run(row);
-  }
-
   #touch(stream: SpoolStream): void {
     this.#dirty.add(stream);
     if (!this.#timer && !this.#stopped) this.#schedule(this.#limits.syncIntervalMs);
@@ -274,7 +271,7 @@ export class Spool {
 
   /** @param stored all that is stored now @param before what the database has of it */
   #commit(stream: SpoolStream, stored: RangeSet, before: RangeSet): void {
-    this.#insert({
+    this.#upsert.run({
       id: stream.id,
       room: stream.room,
       device: stream.device,
