@@ -65,6 +65,12 @@ export class RelayHealth {
     return { ok: !isFailing, status: isFailing ? 'failing' : 'ok', ...(message && { message }), ages };
   }
 
+  /** For a watchdog. @throws what only a new start could help */
+  async proveLife(): Promise<void> {
+    const { ok, message } = this.live();
+    if (!ok) throw new Error(message ?? 'nothing has worked for too long');
+  }
+
   /** Whether newcomers are served: fails while it stops, and as soon as the database cannot be read. */
   ready(): HealthReport {
     const live = this.live();

@@ -354,7 +354,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
 
   const notifier = new SystemdNotifier({ env, log: logs('notify') });
   await notifier.ready(`serving ${url}`);
-
+  notifier.watch(() => health.proveLife());
   const stop = async () => {
     // Before anything else: a balancer sends newcomers elsewhere. systemd is told meanwhile, however long that takes.
     health.stop();
