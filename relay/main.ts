@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { getRequestListener } from '@hono/node-server';
+import { checkPages } from '../display/page-files.ts';
 import { SalaError } from '../systemd/errors.ts';
 import { createLog } from '../systemd/log.ts';
 import { SystemdNotifier } from '../systemd/notify.ts';
@@ -48,7 +49,6 @@ import {
   relayOptions,
 } from './options.ts';
 import { Origins } from './origins.ts';
-import { checkPages } from './pages.ts';
 import { Readers } from './publish.ts';
 import { EngineQuota } from './quota.ts';
 import { RateLimit } from './rate.ts';

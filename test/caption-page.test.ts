@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { pagePolicy } from '../relay/pages.ts';
+import { pagePolicy } from '../display/page-files.ts';
 import { captionPages, complaints, eventually, finals, rows, shown } from './harness/caption-page.ts';
 import { FakeCaptions } from './harness/fake-captions.ts';
 
