@@ -38,6 +38,8 @@ export class Spool {
   readonly #now: () => number;
   readonly #upsert: Statement<[StreamRow], unknown>;
   readonly #streams = new Map<string, SpoolStream>();
+  /** The same by room, each in the order they were first heard of. */
+  readonly #byRoom = new Map<string, Set<SpoolStream>>();
   readonly #listeners = new Set<SpoolListener>();
   readonly #dirty = new Set<SpoolStream>();
   #timer: NodeJS.Timeout | undefined;
@@ -81,8 +83,7 @@ export class Spool {
       this.#isOutdated = true;
       for (const stream of this.#streams.values()) this.#touch(stream);
     });
-    for (const row of this.#db.prepare<[], StreamRow>('SELECT * FROM streams').all())
-      this.#streams.set(row.id, new SpoolStream(row, holes.all(row.id), join(this.#folder, row.room, row.id)));
+    for (const row of this.#db.prepare<[], StreamRow>('SELECT * FROM streams').all()) this.#add(row, holes.all(row.id));
   }
 
   /** Syncs what is pending and closes the files. */
@@ -106,7 +107,7 @@ export class Spool {
 
   /** The streams of a room in the order they were first heard of. */
   streamsOf(room: string): SpoolStream[] {
-    return [...this.#streams.values()].filter((stream) => stream.room === room);
+    return [...(this.#byRoom.get(room) ?? [])];
   }
 
   /** The stream of that id, made if new; null when the id belongs to another room. */
@@ -129,9 +130,24 @@ export class Spool {
       heard_ms: this.#now(),
     };
     this.#db.writeSoon(() => this.#upsert.run(row)); // else the next sync does
-    const stream = new SpoolStream(row, [], join(this.#folder, room, id));
-    this.#streams.set(id, stream);
+    return this.#add(row, []);
+  }
+
+  #add(row: StreamRow, holes: Hole[]): SpoolStream {
+    const stream = new SpoolStream(row, holes, join(this.#folder, row.room, row.id));
+    this.#streams.set(row.id, stream);
+    const ofRoom = this.#byRoom.get(row.room) ?? new Set();
+    this.#byRoom.set(row.room, ofRoom.add(stream));
     return stream;
+  }
+
+  /** Out of memory; whatever others keep for it can go, too. */
+  #drop(stream: SpoolStream): void {
+    this.#streams.delete(stream.id);
+    this.#dirty.delete(stream);
+    const ofRoom = this.#byRoom.get(stream.room);
+    ofRoom?.delete(stream);
+    if (ofRoom?.size === 0) this.#byRoom.delete(stream.room);
   }
 
   /** Takes audio at its address; what is here already is left alone. Never waits. */
@@ -203,8 +219,7 @@ export class Spool {
 
   /** Forgets a stream and deletes its audio. */
   async remove(stream: SpoolStream): Promise<void> {
-    this.#streams.delete(stream.id);
-    this.#dirty.delete(stream);
+    this.#drop(stream);
     this.#db.prepare('DELETE FROM streams WHERE id = ?').run(stream.id);
     for (const listener of this.#listeners) listener.removed?.(stream);
     await stream.segments.remove();

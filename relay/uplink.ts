@@ -3,7 +3,7 @@ import type { Logger } from '../systemd/log.ts';
 import { bytesOf } from './audio.ts';
 import type { AudioRates } from './audio-rates.ts';
 import type { Publisher } from './charge.ts';
-import { coveredByOthers } from './coverage.ts';
+import { RoomCoverage } from './coverage.ts';
 import { rmsOf } from './loudness.ts';
 import {
   closeCodes,
@@ -15,7 +15,6 @@ import {
   type RelayMessage,
   runEnd,
   type StreamReport,
-  subtract,
   union,
   WireError,
   limits as wire,
@@ -26,6 +25,7 @@ import type { RoomRecord } from './rooms.ts';
 import type { Spool } from './spool.ts';
 import type { SpoolStream } from './spool-stream.ts';
 import { audioCostMs, type LiveEdge, type RateLimits, rateLimits, UplinkRates } from './uplink-rates.ts';
+import { takeUp } from './uplink-streams.ts';
 
 export interface UplinkLimits extends RateLimits {
   /** A kit begins one with each start and each new source; they are forgotten when they are a day old. */
@@ -231,7 +231,8 @@ export class Uplink implements Publisher {
     }
     if (hello.device.monotonicMs !== undefined)
       this.#parts.time.heard(hello.device.bootId, hello.device.monotonicMs, Date.now(), this.#way);
-    const channels = hello.streams.map((report) => this.#open(report));
+    const coverage = this.#coverage();
+    const channels = hello.streams.map((report) => this.#open(report, coverage));
     const { record, name } = this.#room;
     this.#say({
       type: 'welcome',
@@ -275,28 +276,16 @@ export class Uplink implements Publisher {
     );
   }
 
-  /** Takes a stream up: what is known of it, and what of it no one will ever have. */
-  #open(report: StreamReport): Channel {
+  /** Takes a stream up, under the number that this connection gives it. */
+  #open(report: StreamReport, coverage = this.#coverage()): Channel {
     if (this.#channels.has(report.index)) throw new WireError(`stream index ${report.index} is taken`);
     if (this.#channels.size >= wire.maxStreams * 4)
       throw new WireError('too many streams on one connection', closeCodes.policy);
     const { spool, time } = this.#parts;
-    if (!spool.get(report.id) && spool.streamsOf(this.#room.name).length >= this.#limits.maxStreamsPerRoom)
-      throw new WireError('the room has more streams than a relay keeps', closeCodes.policy);
-    const stream = spool.open(report.id, this.#room.name, this.#device, report.format.channels);
-    if (!stream) throw new WireError(`stream ${report.id} belongs to another room or has another format`);
-    for (const anchor of report.anchors) time.anchor(report.id, anchor, null);
-    for (const hole of report.holes) spool.declareHole(stream, hole);
-    if (report.ended) {
-      spool.end(stream, report.edge);
-      // What an ended stream neither holds nor has stored is gone for good.
-      const lost = subtract(subtract([[0, report.edge]], report.ranges), stream.received);
-      for (const [from, to] of lost) spool.declareHole(stream, { from, to, reason: 'killed' });
-    }
-    // Another kit was in charge while this one kept its audio: that time is captioned.
-    const { covered, seams } = coveredByOthers(stream, subtract(report.ranges, stream.received), spool, time);
-    for (const [from, to] of covered) spool.declareHole(stream, { from, to, reason: 'other-source' });
-    for (const ms of seams) this.#room.said.seam(ms);
+    const { maxStreamsPerRoom } = this.#limits;
+    const stream = takeUp(report, {
+      ...{ room: this.#room, device: this.#device, spool, time, coverage, maxStreamsPerRoom },
+    });
     const channel: Channel = {
       index: report.index,
       stream,
@@ -307,6 +296,10 @@ export class Uplink implements Publisher {
     };
     this.#channels.set(report.index, channel);
     return channel;
+  }
+
+  #coverage(): RoomCoverage {
+    return new RoomCoverage(this.#room.name, this.#parts.spool, this.#parts.time);
   }
 
   #audio(bytes: Uint8Array): void {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DailyBudget } from '../relay/budget.ts';
 import { Charge, type Publisher } from '../relay/charge.ts';
-import { coveredByOthers } from '../relay/coverage.ts';
+import { RoomCoverage } from '../relay/coverage.ts';
 import { type Database, openDatabase } from '../relay/database.ts';
 import { gapsOf } from '../relay/gaps.ts';
 import type { RangeSet } from '../relay/protocol.js';
@@ -248,15 +248,16 @@ describe('time that another kit covered', () => {
     return made;
   }
   const oneSecond = Buffer.alloc(32_000);
+  const coverage = () => new RoomCoverage('hall', spool, time);
 
   test('is known by position, less what clocks may be apart', () => {
     const inCharge = stream(randomUUID(), 0);
     for (let second = 10; second < 20; second++) spool.write(inCharge, second * 16_000, oneSecond);
     const displaced = stream(randomUUID(), 4000);
-    const { covered, seams } = coveredByOthers(displaced, [[0, 30 * 16_000]], spool, time);
+    const { covered, seams } = coverage().of(displaced, [[0, 30 * 16_000]]);
     expect(covered).toEqual([[6.25 * 16_000, 15.75 * 16_000]]);
     expect(seams).toEqual([nowMs + 10_000, nowMs + 20_000]);
-    expect(coveredByOthers(displaced, [[20 * 16_000, 30 * 16_000]], spool, time)).toEqual({ covered: [], seams: [] });
+    expect(coverage().of(displaced, [[20 * 16_000, 30 * 16_000]])).toEqual({ covered: [], seams: [] });
   });
 
   test('is none where the other had a hole, where both are one kit, or where a time is a guess', () => {
@@ -266,9 +267,21 @@ describe('time that another kit covered', () => {
     spool.declareHole(inCharge, { from: 16_000, to: 160_000, reason: 'source-lost' });
     const held: RangeSet = [[0, 160_000]];
     const none = { covered: [], seams: [] };
-    expect(coveredByOthers(stream(randomUUID(), 2000), held, spool, time)).toEqual(none);
-    expect(coveredByOthers(stream(boot, 0), held, spool, time)).toEqual(none);
-    expect(coveredByOthers(stream(randomUUID(), 0, false), held, spool, time)).toEqual(none);
+    expect(coverage().of(stream(randomUUID(), 2000), held)).toEqual(none);
+    expect(coverage().of(stream(boot, 0), held)).toEqual(none);
+    expect(coverage().of(stream(randomUUID(), 0, false), held)).toEqual(none);
+  });
+
+  test('is found out quickly among thousands of streams at the same time', () => {
+    const long = Array.from({ length: 2500 }, () => stream(randomUUID(), 0));
+    for (const other of long) other.received = [[0, 160_000]]; // as if written
+    const told = Array.from({ length: 250 }, () => stream(randomUUID(), 1000));
+    const begun = performance.now();
+    const room = coverage();
+    const found = told.map((each) => room.of(each, [[0, 16_000]]));
+    const took = performance.now() - begun;
+    expect(found[0]?.covered).toEqual([[0, 16_000]]);
+    expect(took).toBeLessThan(250); // 30 ms; 800 ms and more where all are compared with all
   });
 });
 
