@@ -59,7 +59,8 @@ TimeoutStartSec=30min
 WantedBy=multi-user.target
 `;
 
-const again = `[ -e ${firstBootDone} ] || rm -f /var/lib/cloud/instance/sem/config_*`;
+/** The end of the first boot disables cloud-init: where it runs, it has not come to its end, or there is a new seed. */
+const again = 'rm -f /var/lib/cloud/instance/sem/config_*';
 const units = '/etc/systemd/system';
 
 /** What a seed holds of the first boot; the same for every kit. The script finds the rest in `/etc/sala/kit.toml`. */
