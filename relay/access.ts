@@ -2,10 +2,12 @@ import { type ClientAddress, ClientAddresses, unknownAddress } from './addresses
 import type { AdminSessions } from './admin-sessions.ts';
 import type { AdminToken } from './admin-token.ts';
 import type { FailedAttempts } from './attempts.ts';
+import type { Kits } from './kits.ts';
 import type { Origins } from './origins.ts';
 import { bearerPrefix } from './protocol.js';
 import {
   foreignOrigin,
+  kitElsewhere,
   notLoggedIn,
   type Refusal,
   tokenEnded,
@@ -16,7 +18,8 @@ import {
 import { readSessionCookie, writeSessionCookie } from './session-cookie.ts';
 import type { TokenOwner, Tokens } from './tokens.ts';
 
-export type Right = 'publish' | 'read' | 'admin';
+/** `kit`: to speak as a kit, of its own state; nothing but a kit's key gives it. */
+export type Right = 'publish' | 'read' | 'admin' | 'kit';
 
 /** What a request shows of who it comes from. */
 export interface Credentials {
@@ -46,6 +49,14 @@ export interface Admission {
   readonly actor: string;
   /** null: never. */
   readonly expiresMs: number | null;
+  /** Whose key it was. */
+  readonly kit: AdmittedKit | null;
+}
+
+export interface AdmittedKit {
+  readonly name: string;
+  /** It serves another room by now: it only hands in what it heard while it served this one. */
+  readonly isFormer: boolean;
 }
 
 export interface RoomAsked {
@@ -54,19 +65,30 @@ export interface RoomAsked {
 }
 
 const nobody: Admission = {
-  ...{ tokenId: null, sessionId: null, anonymous: true, right: 'read', actor: 'nobody', expiresMs: null },
+  ...{ tokenId: null, sessionId: null, anonymous: true, right: 'read', actor: 'nobody', expiresMs: null, kit: null },
 };
 const byFile: Admission = { ...nobody, anonymous: false, right: 'admin', actor: 'admin token of the file' };
 
-const byToken = ({ id, access: right, label, expiresMs }: TokenOwner): Admission => ({
-  ...{ tokenId: id, sessionId: null, anonymous: false, right, expiresMs },
+type RoomToken = Extract<TokenOwner, { kit: null }>;
+const byToken = ({ id, access: right, label, expiresMs }: RoomToken): Admission => ({
+  ...{ tokenId: id, sessionId: null, anonymous: false, right, expiresMs, kit: null },
   actor: label === '' ? `token (${id})` : `token "${label}" (${id})`,
 });
+const byKit = (id: string, name: string, right: Right, isFormer: boolean): Admission => ({
+  ...{ tokenId: id, sessionId: null, anonymous: false, right, expiresMs: null, kit: { name, isFormer } },
+  actor: `kit ${name}`,
+});
+
+type KitOwner = Exclude<TokenOwner, RoomToken>;
+
+/** What an admin token opens: not what spends money, nor what only a kit can say. */
+const isForAdmins = (right: Right) => right === 'admin' || right === 'read';
 
 const words: Readonly<Record<Right, string>> = {
   publish: 'send audio',
   read: 'read captions',
   admin: 'administer',
+  kit: 'speak as a kit',
 };
 
 /** The token of an `Authorization: Bearer` header; null where there is none. */
@@ -83,6 +105,7 @@ export interface AccessParts {
   readonly tokens: Pick<Tokens, 'identify' | 'hasEnded' | 'get' | 'use' | 'onEnded'>;
   readonly adminToken: Pick<AdminToken, 'matches'>;
   readonly sessions: Pick<AdminSessions, 'begin' | 'find' | 'use' | 'end' | 'onEnded'>;
+  readonly kits: Pick<Kits, 'opens' | 'onMoved'>;
   readonly origins: Origins;
   /** By default the peer's own address counts. */
   readonly addresses?: ClientAddresses;
@@ -109,16 +132,18 @@ export class Access {
   /** Whether `credentials` give `right`, to `room` where the right is one room's. A room that does not exist is asked for like
    * any other, so that the answer does not tell which rooms there are. */
   decide(credentials: Credentials, right: Right, room: RoomAsked | null): Admission | Refusal {
-    if (right === 'read' && room?.public === true) return nobody;
     const { token, from = unknownAddress } = credentials;
-    if (token === null) return this.#decideCookie(credentials, right);
     const { tokens, adminToken, attempts } = this.#parts;
+    // A screen's kit is known even where it need not be: it has to leave when it is to serve another room.
+    if (right === 'read' && room?.public === true) return (token && this.#kitIn(token, room)) || nobody;
+    if (token === null) return this.#decideCookie(credentials, right);
     const barred = attempts?.barred(from, token);
     if (barred) return barred;
-    if (adminToken.matches(token)) return right === 'publish' ? wrongRight(words.publish) : byFile;
+    if (adminToken.matches(token)) return isForAdmins(right) ? byFile : wrongRight(words[right]);
     const owner = tokens.identify(token);
     if (!owner) return tokens.hasEnded(token) ? tokenEnded : (attempts?.note(from, token, right) ?? unauthorized(true));
-    if (owner.access === 'admin' && right !== 'publish') return byToken(owner);
+    if (owner.kit !== null) return this.#decideKit(owner, right, room);
+    if (owner.access === 'admin' && isForAdmins(right)) return byToken(owner);
     if (owner.access !== right) return wrongRight(words[right]);
     return owner.room === null || owner.room === room?.name ? byToken(owner) : wrongRoom;
   }
@@ -184,6 +209,26 @@ export class Access {
     };
   }
 
+  /** Tells of kits that serve another room from now on; returns what ends the telling. */
+  onMoved(listener: (kit: string, room: string | null) => void): () => void {
+    return this.#parts.kits.onMoved(listener);
+  }
+
+  #decideKit({ id, kit, access }: KitOwner, right: Right, room: RoomAsked | null): Admission | Refusal {
+    if (access === 'enrol') return wrongRight(words[right]);
+    if (right === 'kit') return byKit(id, kit, right, false);
+    const opening = this.#parts.kits.opens(kit, right, room?.name ?? null);
+    if (opening === 'wrong-right') return wrongRight(words[right]);
+    if (opening === 'wrong-room') return kitElsewhere;
+    return byKit(id, kit, right, opening === 'former-room');
+  }
+
+  #kitIn(token: string, room: RoomAsked): Admission | null {
+    const owner = this.#parts.tokens.identify(token);
+    const decided = owner && owner.kit !== null ? this.#decideKit(owner, 'read', room) : null;
+    return decided && !('status' in decided) ? decided : null;
+  }
+
   #decideCookie({ cookie, origin, acts = false }: Credentials, right: Right): Admission | Refusal {
     const { origins, sessions, tokens } = this.#parts;
     const shown = readSessionCookie(cookie, origins, origin);
@@ -193,10 +238,10 @@ export class Access {
     if (!isOurs) return right === 'admin' ? this.#foreign() : unauthorized(false);
     const session = sessions.find(shown);
     if (!session) return right === 'admin' ? notLoggedIn : unauthorized(false);
-    if (right === 'publish') return wrongRight(words.publish);
+    if (!isForAdmins(right)) return wrongRight(words[right]);
     const { id: sessionId, token, expiresMs } = session;
     const owner = token === null ? null : tokens.get(token);
-    return { ...(owner ? byToken(owner) : byFile), sessionId, expiresMs };
+    return { ...(owner?.kit === null ? byToken(owner) : byFile), sessionId, expiresMs };
   }
 
   #endCookie(cookie: string | undefined, origin: string | undefined): void {

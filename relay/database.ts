@@ -214,6 +214,51 @@ export const migrations: readonly string[] = [
     state TEXT NOT NULL                   -- JSON
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE kits (
+    name TEXT PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('device', 'display', 'solo')),
+    label TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    enrolled_ms INTEGER,                  -- null: not yet
+    seen_ms INTEGER,                      -- the last sign of it
+    told TEXT NOT NULL DEFAULT '{}'       -- JSON, what it said of itself last: kits.ts
+  ) STRICT, WITHOUT ROWID;
+
+  -- Which room each kit was to serve, from when to when by room time.
+  CREATE TABLE kit_rooms (
+    id INTEGER PRIMARY KEY,
+    kit TEXT NOT NULL REFERENCES kits ON DELETE CASCADE,
+    room TEXT NOT NULL REFERENCES rooms ON DELETE CASCADE,
+    from_ms INTEGER NOT NULL,
+    to_ms INTEGER                         -- null: it still does
+  ) STRICT;
+  CREATE INDEX kit_rooms_by_kit ON kit_rooms (kit, room);
+
+  -- Keys of kits, and what they are exchanged for once.
+  CREATE TABLE tokens_of_kits_too (
+    id TEXT PRIMARY KEY,
+    room TEXT REFERENCES rooms ON DELETE CASCADE, -- null: of every room, or of a kit
+    access TEXT NOT NULL CHECK (access IN ('publish', 'read', 'admin', 'enrol', 'kit')),
+    kit TEXT,                             -- remembered longer than the kit itself
+    label TEXT NOT NULL,
+    hash BLOB NOT NULL,                   -- SHA-256 of the whole token
+    created_ms INTEGER NOT NULL,
+    expires_ms INTEGER,                   -- null: never
+    successor TEXT,                       -- the token that takes its place; of an enrolment, the key it was exchanged for
+    revoked INTEGER NOT NULL DEFAULT 0,   -- kept a while, so that its holder is told so
+    last_used_ms INTEGER,
+    CHECK (access = 'read' OR (access = 'publish') = (room IS NOT NULL)),
+    CHECK ((access IN ('enrol', 'kit')) = (kit IS NOT NULL))
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO tokens_of_kits_too (id, room, access, label, hash, created_ms, expires_ms, successor, revoked, last_used_ms)
+    SELECT id, room, access, label, hash, created_ms, expires_ms, successor, revoked, last_used_ms FROM tokens;
+  DROP TABLE tokens;
+  ALTER TABLE tokens_of_kits_too RENAME TO tokens;
+  CREATE INDEX tokens_by_room ON tokens (room);
+  CREATE INDEX tokens_by_end ON tokens (expires_ms) WHERE expires_ms IS NOT NULL;
+  CREATE INDEX tokens_by_kit ON tokens (kit) WHERE kit IS NOT NULL;
+  `,
 ];
 
 /**

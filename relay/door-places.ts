@@ -13,6 +13,8 @@ export const defaultPlaceLimits = {
   maxAudioSocketsPerAddress: 100,
   /** Admin pages that are open, of all organizers. */
   maxAdminSockets: 50,
+  /** Kits that are there, each with one; one that comes back may be quicker than the end of its dead one. */
+  maxKitSockets: 1000,
   /** Of readers, by address and token: after a restart everyone at a venue comes back within seconds. */
   maxReaderUpgradesPerMinute: 6000,
   /** Of kits and organizers: by their token, and by address where the token opens nothing. */
@@ -32,7 +34,7 @@ export interface Visitor {
 /** How many sockets are open and may be, of each right, room and address; and how often one may be asked for. */
 export class DoorPlaces {
   readonly #limits: PlaceLimits;
-  readonly #all: Record<Right, number> = { publish: 0, read: 0, admin: 0 };
+  readonly #all: Record<Right, number> = { publish: 0, read: 0, admin: 0, kit: 0 };
   /** By right and room, by right and address; as many as there are sockets. */
   readonly #taken = new Map<string, number>();
   readonly #readerUpgrades: RateLimit;
@@ -79,11 +81,13 @@ export class DoorPlaces {
       read: this.#all.read >= limits.maxReaders || inRoom >= limits.maxReadersPerRoom,
       publish: inRoom >= limits.maxAudioSocketsPerRoom,
       admin: this.#all.admin >= limits.maxAdminSockets,
+      kit: this.#all.kit >= limits.maxKitSockets,
     };
     const isCrowded = {
       read: here >= limits.maxReadersPerAddress,
       publish: here >= limits.maxAudioSocketsPerAddress,
       admin: false,
+      kit: false,
     };
     if (isFull[right])
       return unavailable(
@@ -113,5 +117,6 @@ export class DoorPlaces {
 const fullOf: Readonly<Record<Right, readonly [code: string, message: string]>> = {
   read: ['too-many-readers', 'The relay has as many readers as it takes'],
   publish: ['too-many-sources', 'The room has as many audio sockets as it takes'],
+  kit: ['too-many-kits', 'The relay has as many kits as it takes'],
   admin: ['too-many-organizers', 'The relay has as many admin pages open as it takes'],
 };

@@ -1,10 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import { bearerToken, type Credentials, offeredToken, type Right } from './access.ts';
+import { kitProtocol } from './kit-protocol.ts';
 import { audioProtocol, captionsProtocol, liveProtocol } from './protocol.js';
 import { badRequest, type Refusal } from './refusal.ts';
 import { language } from './settings.ts';
 
-export type DoorName = 'audio' | 'captions' | 'live' | 'legacyAudio' | 'legacyTranscript';
+export type DoorName = 'audio' | 'captions' | 'live' | 'kit' | 'legacyAudio' | 'legacyTranscript';
 
 export interface CaptionsQuery {
   /** The last seq the reader has; null: the newest few. */
@@ -46,6 +47,7 @@ const doors: Readonly<Record<DoorName, Door>> = {
   audio: { name: 'audio', right: 'publish', protocol: audioProtocol },
   captions: { name: 'captions', right: 'read', protocol: captionsProtocol },
   live: { name: 'live', right: 'admin', protocol: liveProtocol },
+  kit: { name: 'kit', right: 'kit', protocol: kitProtocol },
   legacyAudio: { name: 'legacyAudio', right: 'publish', protocol: null },
   legacyTranscript: { name: 'legacyTranscript', right: 'read', protocol: null },
 };
@@ -56,6 +58,7 @@ const paths: readonly (readonly [RegExp, DoorName])[] = [
   [new RegExp(`^()/api/rooms/${room}/audio$`), 'audio'],
   [new RegExp(`^()/api/rooms/${room}/captions$`), 'captions'],
   [/^\/api\/live$/, 'live'],
+  [/^\/api\/kit$/, 'kit'],
   [new RegExp(`^(?:/t/([A-Za-z0-9_-]{1,128}))?/ws/audio/${room}$`), 'legacyAudio'],
   [new RegExp(`^(?:/t/([A-Za-z0-9_-]{1,128}))?/ws/transcript/${room}$`), 'legacyTranscript'],
 ];

@@ -2,7 +2,7 @@ import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Logger } from '../systemd/log.ts';
-import type { Access, Admission, Right } from './access.ts';
+import type { Access, Admission, AdmittedKit, Right } from './access.ts';
 import type { ClientAddress } from './addresses.ts';
 import type { Audit } from './audit.ts';
 import { DoorPlaces, defaultPlaceLimits, type Visitor } from './door-places.ts';
@@ -18,17 +18,22 @@ import {
   readLegacyTranscriptQuery,
 } from './door-requests.ts';
 import { keepHeartbeat } from './heartbeat.ts';
+import { kitLimits } from './kit-protocol.ts';
 import type { LiveRoom, LiveRooms } from './live.ts';
 import { closeCodes, headerBytes, limits as wire } from './protocol.js';
 import { RateLimit } from './rate.ts';
-import { badRequest, errorBody, type Refusal, unavailable } from './refusal.ts';
+import { badRequest, errorBody, kitElsewhere, type Refusal, unavailable } from './refusal.ts';
+import { maxUnsentBytes } from './uplink-rates.ts';
 
 export interface DoorHandlers {
-  audio(socket: WebSocket, room: LiveRoom, request: IncomingMessage): void;
+  /** @param kit whose key opened it; null: a token of the room */
+  audio(socket: WebSocket, room: LiveRoom, request: IncomingMessage, kit: AdmittedKit | null): void;
   /** @param line what the socket writes to */
   captions(socket: WebSocket, line: Duplex, room: LiveRoom, query: CaptionsQuery): void;
   /** All rooms, for organizers. */
   live(socket: WebSocket): void;
+  /** A kit, of its own state. */
+  kit(socket: WebSocket, kit: string): void;
   legacyAudio(socket: WebSocket, room: LiveRoom, query: LegacyAudioQuery): void;
   legacyTranscript(socket: WebSocket, line: Duplex, room: LiveRoom, query: LegacyTranscriptQuery): void;
 }
@@ -114,10 +119,17 @@ export class Doors {
       publish: server(Math.max(wire.maxTextBytes, this.#limits.maxAudioFrameBytes)),
       read: server(this.#limits.maxReaderPayloadBytes),
       admin: server(this.#limits.maxReaderPayloadBytes),
+      kit: server(kitLimits.maxTextBytes),
     };
-    this.#unlisten = access.onEnded((isOver) =>
-      this.#closeWhere(({ admission }) => isOver(admission), closeCodes.unauthorized, 'the token or the login ended'),
-    );
+    const unlisteners = [
+      access.onEnded((isOver) =>
+        this.#closeWhere(({ admission }) => isOver(admission), closeCodes.unauthorized, 'the token or the login ended'),
+      ),
+      access.onMoved((kit, room) => this.#move(kit, room)),
+    ];
+    this.#unlisten = () => {
+      for (const unlisten of unlisteners) unlisten();
+    };
   }
 
   /** Refusals so far, by code. */
@@ -185,6 +197,7 @@ export class Doors {
     if (hurried) return hurried;
     if ('status' in admission) return admission;
     if (!room && name !== null) return noSuchRoom(name);
+    if (admission.kit?.isFormer && door.name !== 'audio') return kitElsewhere;
     if (door.protocol && !protocols.includes(door.protocol)) return missingProtocol(door.protocol);
     const query400 = door.name === 'captions' ? readCaptionsQuery(query) : null;
     if (query400 && 'status' in query400) return query400;
@@ -215,12 +228,13 @@ export class Doors {
   #hand(
     socket: WebSocket,
     line: Duplex,
-    { door, room }: Guest,
+    { door, room, admission }: Guest,
     { query }: DoorRequest,
     request: IncomingMessage,
   ): void {
-    if (!room) this.#handlers.live(socket);
-    else if (door.name === 'audio') this.#handlers.audio(socket, room, request);
+    if (door.name === 'kit') this.#handlers.kit(socket, admission.kit?.name ?? '');
+    else if (!room) this.#handlers.live(socket);
+    else if (door.name === 'audio') this.#handlers.audio(socket, room, request, admission.kit);
     else if (door.name === 'legacyAudio') this.#handlers.legacyAudio(socket, room, readLegacyAudioQuery(query));
     else if (door.name === 'legacyTranscript')
       this.#handlers.legacyTranscript(socket, line, room, readLegacyTranscriptQuery(query));
@@ -260,10 +274,14 @@ export class Doors {
 
   #guard(socket: WebSocket, { door, room, admission }: Guest): void {
     const limits = this.#limits;
-    if (door.right === 'publish') {
+    if (door.right === 'publish' || door.right === 'kit') {
       keepHeartbeat(socket, { intervalMs: limits.audioPingMs, deadAfterMs: limits.audioDeadAfterMs }, () =>
         this.#access.use(admission),
       );
+      // Each ping is answered.
+      socket.on('ping', () => {
+        if (socket.bufferedAmount > maxUnsentBytes) this.#end(socket, closeCodes.slowReader, 'it reads no answers');
+      });
       // The predecessor's clients send pieces of any size; what they hold is bounded by `maxPayload` alone.
       if (door.name === 'audio')
         socket.on('message', (data, isBinary) => {
@@ -280,6 +298,15 @@ export class Doors {
     // The predecessor ignored what its displays sent, and some send; ours have no reason to.
     if (door.name === 'captions' || door.name === 'live')
       socket.on('message', () => this.#end(socket, closeCodes.unsupportedData, 'readers send nothing'));
+  }
+
+  /** Whoever came in for the room that a kit serves no longer: it asks again where it belongs. What it hands in of before goes on. */
+  #move(name: string, to: string | null): void {
+    this.#closeWhere(
+      ({ admission: { kit }, room }) => kit?.name === name && !kit.isFormer && room !== null && room.record.name !== to,
+      closeCodes.forbidden,
+      'the kit serves another room now',
+    );
   }
 
   #closeWhere(matches: (guest: Guest) => boolean, code: number, reason: string): void {

@@ -31,6 +31,7 @@ import { Engines } from './engines/registry.ts';
 import { transcribeVocabularies } from './engines/transcribe-vocabularies.ts';
 import { Governing } from './governing.ts';
 import { RelayHealth } from './health.ts';
+import { KitDoor } from './kit-door.ts';
 import { LastWords } from './last-words.ts';
 import { CaptionLatency } from './latency.ts';
 import { LegacyAudio } from './legacy-audio.ts';
@@ -240,7 +241,10 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   const origins = new Origins(options.origin);
   const rights = new Rights({ db, adminToken, origins, addresses, attempts, log: logs('rights') });
 
-  const { audit } = rights;
+  const { audit, kits } = rights;
+  rooms.onChanged(() => kits.forgetRooms());
+  const idleAfterMs = options.kitIdleAfter * 1000;
+  const kitDoor = new KitDoor({ kits, rooms: running, idleAfterMs, log: logs('kits') });
   const schedule = new Schedule({ db, rooms, talks, audit, log: logs('schedule') });
   const conduct = new Conduct({
     ...{ rooms: running, talks, audit, log: logs('conduct'), defaultLanguage: options.language },
@@ -260,8 +264,6 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
       throw new SalaError(`The room ${record.name} was deleted`, { code: 'room-unknown', hint: 'Create it again.' });
     return found;
   };
-  const { maxLiveRate, maxBacklogRate, maxMessageRate } = options;
-  const sourceLimits = { maxLiveRate, maxBacklogRate, maxMessageRate };
   const doors = new Doors({
     rooms: running,
     access: rights.access,
@@ -275,11 +277,12 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
           spool,
           time,
           rates,
-          limits: sourceLimits,
+          limits: options,
           log: logs('uplink'),
         }).start(),
       captions: (socket, line, live, query) => readers.serve(socket, line, live, query),
       live: (socket) => liveFeed.serve(socket),
+      kit: (socket, name) => kitDoor.serve(socket, name),
       legacyAudio: (socket, live, { lang }) => {
         if (lang) running.suggestLanguage(live.record.name, lang);
         new LegacyAudio(socket, room(live), { spool, time, bootId }).start();
@@ -341,6 +344,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   retention.start();
   db.start();
   rights.start();
+  kitDoor.start();
   const server = createServer(httpServerOptions(options), getRequestListener(api.fetch));
   connections.watch(server);
   server.on('upgrade', (request, socket, head) => doors.upgrade(request, socket, head));
@@ -368,6 +372,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
       dayNames: () => dayNames.stop(),
       vocabularies: () => vocabularies.stop(),
       alarms: () => alarms.stop(),
+      kits: () => kitDoor.stop(),
       // What engines still hold is published before readers are told to come back.
       rooms: () => running.stop(engineStopMs),
       readers: lastWords,

@@ -8,6 +8,7 @@ import { defaultReaderLimits } from './audience.ts';
 import { defaultAudioRateLimits } from './audio-rates.ts';
 import { defaultConnectionLimits, defaultHttpLimits } from './connections.ts';
 import { defaultPlaceLimits } from './door-places.ts';
+import { defaultIdleAfterMs } from './kit-idle.ts';
 import { defaultRequestsPerMinute } from './rate.ts';
 import { engineName, language } from './settings.ts';
 import { defaultTurnLimits } from './transcript-turns.ts';
@@ -111,6 +112,11 @@ export const relayOptions = z.object({
     .min(0)
     .default(60)
     .meta(text('a paid session rests after so much silence; 0: never', 'SECONDS')),
+  kitIdleAfter: z.coerce
+    .number()
+    .min(0)
+    .default(defaultIdleAfterMs / 1000)
+    .meta(text('kits take an update after so long without a talk and without sound in their room', 'SECONDS')),
   maxReaders: count(defaultPlaceLimits.maxReaders).meta(text('readers of all rooms together', 'COUNT')),
   maxReadersPerRoom: count(defaultPlaceLimits.maxReadersPerRoom).meta(text('readers of one room', 'COUNT')),
   maxReadersPerAddress: count(defaultPlaceLimits.maxReadersPerAddress).meta(
@@ -123,6 +129,7 @@ export const relayOptions = z.object({
     text('audio sockets of one address', 'COUNT'),
   ),
   maxAdminSockets: count(defaultPlaceLimits.maxAdminSockets).meta(text('admin pages that are open', 'COUNT')),
+  maxKitSockets: count(defaultPlaceLimits.maxKitSockets).meta(text('kits that are connected', 'COUNT')),
   maxReaderUpgradesPerMinute: count(defaultPlaceLimits.maxReaderUpgradesPerMinute).meta(
     text('caption sockets that one address may ask for in a minute with one token, or without a right one', 'COUNT'),
   ),

@@ -50,11 +50,19 @@ export const wrongRoom: Refusal = {
   hint: 'Use the token that was made for this room.',
 };
 
+/** Of a kit's key. */
+export const kitElsewhere: Refusal = {
+  status: 403,
+  code: 'kit-other-room',
+  message: 'This kit serves another room',
+  hint: 'Assign it to this room on the admin page; the kit itself asks again which room it has.',
+};
+
 export const wrongRight = (needed: string): Refusal => ({
   status: 403,
   code: 'token-wrong-right',
   message: `This token does not give the right to ${needed}`,
-  hint: 'A publish token opens the audio of its room, a read token its captions, an admin token everything but audio.',
+  hint: 'A publish token opens the audio of its room, a read token its captions, an admin token everything but audio, a kit’s key what its kind is for.',
 });
 
 export const badRequest = (code: string, message: string, hint: string): Refusal => ({

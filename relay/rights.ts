@@ -7,6 +7,7 @@ import type { AdminToken } from './admin-token.ts';
 import type { FailedAttempts } from './attempts.ts';
 import { Audit } from './audit.ts';
 import type { Database } from './database.ts';
+import { Kits } from './kits.ts';
 import type { Origins } from './origins.ts';
 import { Tokens } from './tokens.ts';
 
@@ -25,10 +26,11 @@ export interface RightsParts {
   readonly now?: () => number;
 }
 
-/** Who may do what, and what they did: tokens, the sessions of admin pages, the decision, the audit log. */
+/** Who may do what, and what they did: tokens, kits, the sessions of admin pages, the decision, the audit log. */
 export class Rights {
   readonly tokens: Tokens;
   readonly sessions: AdminSessions;
+  readonly kits: Kits;
   readonly access: Access;
   readonly audit: Audit;
   readonly #log: Pick<Logger, 'error'>;
@@ -39,7 +41,8 @@ export class Rights {
     const { db, adminToken, log, now = Date.now } = parts;
     this.tokens = new Tokens(db, now);
     this.sessions = new AdminSessions(db, this.tokens, adminToken.binding, now);
-    this.access = new Access({ ...parts, tokens: this.tokens, sessions: this.sessions });
+    this.kits = new Kits(db, this.tokens, now);
+    this.access = new Access({ ...parts, tokens: this.tokens, sessions: this.sessions, kits: this.kits });
     this.audit = new Audit(db, log, now);
     this.#log = log;
   }
@@ -54,6 +57,7 @@ export class Rights {
     clearInterval(this.#timer);
     this.#timer = undefined;
     this.tokens.keep();
+    this.kits.keep();
     this.sessions.keep();
     this.audit.flush();
   }
@@ -61,6 +65,7 @@ export class Rights {
   #sweep(): void {
     try {
       this.tokens.sweep();
+      this.kits.sweep();
       this.sessions.sweep();
       this.audit.flush();
       this.#isFailing = false;

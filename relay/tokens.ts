@@ -5,6 +5,8 @@ import type { Statement } from './database-handle.ts';
 
 /** What a token opens: a room's audio, which spends money, captions, or all that organizers may do. */
 export type TokenAccess = 'publish' | 'read' | 'admin';
+/** Of kits: what is exchanged once for a key, and a key, which opens what its kit is for at the moment. */
+export type KitTokenAccess = 'enrol' | 'kit';
 
 export interface TokenRecord {
   readonly id: string;
@@ -22,11 +24,28 @@ export interface TokenRecord {
 }
 
 /** Whose a token is. */
-export type TokenOwner = Pick<TokenRecord, 'id' | 'room' | 'access' | 'label' | 'expiresMs'>;
+export type TokenOwner = Pick<TokenRecord, 'id' | 'room' | 'label' | 'expiresMs'> &
+  ({ readonly access: TokenAccess; readonly kit: null } | { readonly access: KitTokenAccess; readonly kit: string });
 
-interface TokenRow extends TokenRecord {
-  readonly hash: Buffer;
-  readonly revoked: 0 | 1;
+type TokenRow = Omit<TokenRecord, 'access'> &
+  TokenOwner & {
+    readonly hash: Buffer;
+    readonly revoked: 0 | 1;
+    /** `successor`, also where that is revoked. */
+    readonly exchangedFor: string | null;
+  };
+
+/** A token of a kit, also where it has ended. */
+export interface KitToken {
+  readonly id: string;
+  readonly kit: string;
+  readonly access: KitTokenAccess;
+  readonly createdMs: number;
+  readonly expiresMs: number | null;
+  readonly lastUsedMs: number | null;
+  readonly isRevoked: boolean;
+  /** Of an enrolment: the id of the key it was exchanged for. */
+  readonly exchangedFor: string | null;
 }
 
 export const defaultTokenLimits = {
@@ -37,14 +56,14 @@ export const defaultTokenLimits = {
 };
 export type TokenLimits = { readonly [K in keyof typeof defaultTokenLimits]: number };
 
-/** `pub_KEYID_SECRET`, `sub_…` or `adm_…`: 48 bits of key id in hex, 256 bits of secret in base64url. */
-const tokenPattern = /^(?:adm|pub|sub)_([0-9a-f]{12})_[A-Za-z0-9_-]{43}$/;
-const prefixes = { publish: 'pub', read: 'sub', admin: 'adm' } as const;
+/** `pub_KEYID_SECRET`, `sub_…`, `adm_…`, `enr_…` or `kit_…`: 48 bits of key id in hex, 256 bits of secret in base64url. */
+const tokenPattern = /^(?:adm|pub|sub|enr|kit)_([0-9a-f]{12})_[A-Za-z0-9_-]{43}$/;
+const prefixes = { publish: 'pub', read: 'sub', admin: 'adm', enrol: 'enr' } as const;
 const lastUsedStepMs = 60_000;
 const maxUsesRemembered = 5000;
 const nothing = Buffer.alloc(32);
-const columns = `id, room, access, label, hash, created_ms AS createdMs, expires_ms AS expiresMs, revoked,
-  last_used_ms AS lastUsedMs,
+const columns = `id, room, access, kit, label, hash, created_ms AS createdMs, expires_ms AS expiresMs, revoked,
+  last_used_ms AS lastUsedMs, successor AS exchangedFor,
   (SELECT next.id FROM tokens next WHERE next.id = tokens.successor AND next.revoked = 0) AS successor`;
 
 /** Random secrets of 256 bits need no slow hash. */
@@ -94,14 +113,15 @@ export class Tokens {
   list(room: string | null): TokenRecord[] {
     return this.#db
       .prepare<[string | null], TokenRow>(
-        `SELECT ${columns} FROM tokens WHERE room IS ? AND revoked = 0 ORDER BY created_ms, id`,
+        `SELECT ${columns} FROM tokens WHERE room IS ? AND kit IS NULL AND revoked = 0 ORDER BY created_ms, id`,
       )
       .all(room)
       .filter(({ id }) => !this.#struck.has(id))
-      .map(({ hash: _, revoked: __, ...record }) => ({
-        ...record,
-        lastUsedMs: this.#uses.get(record.id) ?? record.lastUsedMs,
-      }));
+      .flatMap((row) => {
+        if (row.kit !== null) return [];
+        const { hash: _, revoked: __, exchangedFor: ___, kit: ____, ...record } = row;
+        return [{ ...record, lastUsedMs: this.#uses.get(record.id) ?? record.lastUsedMs }];
+      });
   }
 
   /**
@@ -110,11 +130,46 @@ export class Tokens {
    */
   delete(room: string | null, id: string): boolean {
     const row = this.#row(id);
-    if (!row || row.room !== room || !this.#isKept(row)) return false;
-    this.#struck.add(id);
-    this.#tell(id);
-    if (!this.#keepStruck()) throw noDisk('The token is revoked, but would be good again after a restart now');
+    if (!row || row.kit !== null || row.room !== room || !this.#isKept(row)) return false;
+    this.revoke([id]);
     return true;
+  }
+
+  /**
+   * Revokes tokens by their ids; what they opened closes at once.
+   * @throws {SalaError} `disk` where they are revoked, but only in memory as yet
+   */
+  revoke(ids: readonly string[]): void {
+    if (ids.length === 0) return;
+    for (const id of ids) this.#struck.add(id);
+    for (const id of ids) this.#tell(id);
+    if (!this.#keepStruck()) throw noDisk('The token is revoked, but would be good again after a restart now');
+  }
+
+  /** The tokens of a kit, oldest first, with those that have ended and are remembered. */
+  ofKit(kit: string): KitToken[] {
+    return this.#db
+      .prepare<[string], TokenRow>(`SELECT ${columns} FROM tokens WHERE kit = ? ORDER BY created_ms, id`)
+      .all(kit)
+      .flatMap((row) => this.#kitToken(row) ?? []);
+  }
+
+  /** What is kept of a kit's token that somebody shows, also where it has ended; null where it never was one. */
+  shownByKit(token: string): KitToken | null {
+    const row = this.#find(token);
+    return row ? this.#kitToken(row) : null;
+  }
+
+  /** Whether there is a token of the id that this one names, whoever's. */
+  isTaken(token: string): boolean {
+    return this.#row(idOf(token)) !== undefined;
+  }
+
+  /** Keeps a token of a kit, within the caller's transaction; returns its id. */
+  insertOfKit(kit: string, access: KitTokenAccess, token: string, expiresMs: number | null): string {
+    const id = idOf(token);
+    this.#insert(id, { room: null, access, kit, label: kit, expiresMs }, token);
+    return id;
   }
 
   /**
@@ -130,7 +185,7 @@ export class Tokens {
     expiresMs?: number | null,
   ): { id: string; token: string } | null {
     const row = this.#row(id);
-    if (!row || row.room !== room || !this.#isKept(row)) return null;
+    if (!row || row.kit !== null || row.room !== room || !this.#isKept(row)) return null;
     const now = Math.round(this.#now());
     const isOther = (each: TokenRecord) => each.id === row.successor || each.successor === id;
     if (hasExpired(row, now)) throw past('This token has expired');
@@ -214,15 +269,11 @@ export class Tokens {
     if (hasExpired({ expiresMs }, now)) throw past('The token would have expired already');
     const { maxTokens } = this.#limits;
     if (this.list(room).filter((each) => !hasExpired(each, now)).length >= maxTokens) throw full(maxTokens);
-    const id = randomBytes(6).toString('hex');
-    const token = `${prefixes[access]}_${id}_${randomBytes(32).toString('base64url')}`;
+    const id = newTokenId();
+    const token = newToken(access, id);
     const isKept = tryWrite(() =>
       this.#db.transaction(() => {
-        this.#db
-          .prepare(
-            'INSERT INTO tokens (id, room, access, label, hash, created_ms, expires_ms) VALUES (?, ?, ?, ?, ?, ?, ?)',
-          )
-          .run(id, room, access, label, sha256(token), now, expiresMs);
+        this.#insert(id, { room, access, kit: null, label, expiresMs }, token);
         alongside(id);
       })(),
     );
@@ -231,8 +282,27 @@ export class Tokens {
     return { id, token };
   }
 
+  #insert(
+    id: string,
+    { room, access, kit, label, expiresMs }: Pick<TokenOwner, 'room' | 'access' | 'kit' | 'label' | 'expiresMs'>,
+    token: string,
+  ): void {
+    this.#db
+      .prepare(
+        'INSERT INTO tokens (id, room, access, kit, label, hash, created_ms, expires_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+      )
+      .run(id, room, access, kit, label, sha256(token), Math.round(this.#now()), expiresMs);
+  }
+
+  #kitToken(row: TokenRow): KitToken | null {
+    if (row.kit === null) return null;
+    const { id, kit, access, createdMs, expiresMs, exchangedFor } = row;
+    const lastUsedMs = this.#uses.get(id) ?? row.lastUsedMs;
+    return { id, kit, access, createdMs, expiresMs, lastUsedMs, isRevoked: !this.#isKept(row), exchangedFor };
+  }
+
   #find(token: string): TokenRow | undefined {
-    const row = this.#row(tokenPattern.exec(token)?.[1] ?? '');
+    const row = this.#row(idOf(token));
     // Compared even where there is no such key id, so that the time taken does not tell the two apart.
     return timingSafeEqual(sha256(token), row?.hash ?? nothing) ? row : undefined;
   }
@@ -274,9 +344,19 @@ export class Tokens {
 const hasExpired = ({ expiresMs }: Pick<TokenRecord, 'expiresMs'>, now: number) =>
   expiresMs !== null && expiresMs <= now;
 
-const ownerOf = ({ id, room, access, label, expiresMs }: TokenRow): TokenOwner => ({
-  ...{ id, room, access, label, expiresMs },
-});
+function ownerOf(row: TokenRow): TokenOwner {
+  const { id, room, label, expiresMs } = row;
+  const owner = { id, room, label, expiresMs };
+  return row.kit === null
+    ? { ...owner, access: row.access, kit: null }
+    : { ...owner, access: row.access, kit: row.kit };
+}
+
+const idOf = (token: string) => tokenPattern.exec(token)?.[1] ?? '';
+const newTokenId = () => randomBytes(6).toString('hex');
+/** 256 random bits as a token of this id. */
+export const newToken = (access: keyof typeof prefixes, id = newTokenId()) =>
+  `${prefixes[access]}_${id}_${randomBytes(32).toString('base64url')}`;
 
 const past = (message: string) =>
   new SalaError(message, {

@@ -89,6 +89,8 @@ const data: Readonly<Record<string, readonly Row[]>> = {
   admin_sessions: [{ id: 's1', hash: first, token: null, created_ms: 1, expires_ms: 2, used_ms: 1 }],
   audit: [{ id: 1, at_ms: 1, actor: 'admin', address: '', act: 'room.put', room: 'hall', detail: '{}' }],
   conducted: [{ room: 'hall', state: '{}' }],
+  kits: [{ name: 'hall-1', kind: 'device', label: 'left', created_ms: 1, enrolled_ms: 2, seen_ms: 3, told: '{}' }],
+  kit_rooms: [{ id: 1, kit: 'hall-1', room: 'hall', from_ms: 1, to_ms: null }],
 };
 
 /** The file itself, beside whoever has it open. */

@@ -37,7 +37,7 @@ describe('tokens', () => {
     ] as const) {
       const { id, token } = tokens.create(room, access, 'x');
       expect(token).toMatch(new RegExp(`^${prefix}_${id}_[\\w-]{43}$`));
-      expect(tokens.identify(token)).toEqual({ id, room, access, label: 'x', expiresMs: null });
+      expect(tokens.identify(token)).toEqual({ id, room, access, kit: null, label: 'x', expiresMs: null });
       seen.add(token.slice(-43));
     }
     expect(seen.size).toBe(4);

@@ -65,6 +65,7 @@ export class House {
       handlers: {
         audio: () => {},
         live: () => {},
+        kit: () => {},
         legacyAudio: () => {},
         captions: (socket, line, room, query) => this.readers.serve(socket, line, room, query),
         legacyTranscript: (socket, line, room, query) => legacy.serve(socket, line, room, query),
