@@ -1,0 +1,115 @@
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { isAbsolute } from 'node:path';
+import { codeOf, messageOf, SalaError } from '../../../systemd/errors.ts';
+import { deviceNumber, type ReadMachine } from './evidence.ts';
+import { type DiskPolicy, type Refusal, refusals } from './grounds.ts';
+import { type BlockDevice, type DiskIdentity, differences, identityOf, type Machine } from './machine.ts';
+
+/** A disk as it was shown to the operator and agreed to: the only thing that `openConfirmed` opens. */
+export interface ConfirmedDisk {
+  /** As the operator gave it. */
+  readonly path: string;
+  readonly identity: DiskIdentity;
+}
+
+/** One disk and what speaks against it. */
+export interface Candidate {
+  readonly device: BlockDevice;
+  readonly refusals: readonly Refusal[];
+}
+
+const hint =
+  "'npm run kit -- devices' shows what may be written and why the rest is refused. There is no way around it.";
+
+const refused = (path: string, reasons: readonly string[]): SalaError =>
+  new SalaError(`${path} is not written. ${reasons.join(' ')}`, { code: 'disk-refused', hint });
+
+/** Every whole disk that lsblk lists, with what speaks against it; loop and zero-sized RAM devices are left out. */
+export function candidates(machine: Machine, policy: DiskPolicy): readonly Candidate[] {
+  return [...machine.devices.values()]
+    .filter(
+      ({ row, sysfs }) => row.type === 'disk' && sysfs.parent === null && !/^(loop|ram|zram|nbd)\d+$/.test(row.kname),
+    )
+    .map((device) => ({ device, refusals: refusals(machine, device.row.kname, policy) }))
+    .toSorted((a, b) => a.refusals.length - b.refusals.length || a.device.row.kname.localeCompare(b.device.row.kname));
+}
+
+/**
+ * Judges the disk that `path` leads to.
+ * @returns it, to be shown and agreed to
+ * @throws SalaError `disk-refused` with every ground
+ */
+export function judge(machine: Machine, path: string, policy: DiskPolicy): BlockDevice {
+  const kname = isAbsolute(path) ? machine.resolve(path) : null;
+  const device = kname === null ? undefined : machine.devices.get(kname);
+  if (kname === null || device === undefined) throw refused(path, ['It is no disk of this machine.']);
+  const found = refusals(machine, kname, policy);
+  if (found.length > 0)
+    throw refused(
+      path,
+      found.map(({ message }) => message),
+    );
+  return device;
+}
+
+/** Judges once more and compares with what was agreed to. @throws SalaError `disk-refused` */
+async function recheck(readMachine: ReadMachine, { path, identity }: ConfirmedDisk, policy: DiskPolicy): Promise<void> {
+  const device = judge(await readMachine(), path, policy);
+  const changed = differences(identity, identityOf(device));
+  if (changed.length > 0) throw refused(path, [`It is not the disk that was shown: ${changed.join(', ')} changed.`]);
+}
+
+/** Opens a path; given, so that a test can stand between the look and the opening. */
+export type OpenDisk = (path: string, flags: number) => number;
+
+/**
+ * Opens the disk that was agreed to, for writing and for nobody else, and judges it again while it is held: from then
+ * on nothing can mount it, and whatever takes its place is another device than the one that is open.
+ * @returns its file descriptor
+ * @throws SalaError `disk-refused` or `disk-closed`
+ */
+export async function openConfirmed(
+  readMachine: ReadMachine,
+  confirmed: ConfirmedDisk,
+  policy: DiskPolicy,
+  open: OpenDisk = openSync,
+): Promise<number> {
+  const { path, identity } = confirmed;
+  await recheck(readMachine, confirmed, policy);
+  let descriptor: number;
+  try {
+    descriptor = open(path, constants.O_RDWR | constants.O_EXCL | constants.O_DIRECT);
+  } catch (error) {
+    throw notOpened(path, error);
+  }
+  try {
+    const status = fstatSync(descriptor);
+    if (!status.isBlockDevice() || deviceNumber(status.rdev) !== identity.number)
+      throw refused(path, ['It leads to another disk than the one that was shown.']);
+    await recheck(readMachine, confirmed, policy);
+    return descriptor;
+  } catch (error) {
+    closeSync(descriptor);
+    throw error;
+  }
+}
+
+function notOpened(path: string, error: unknown): SalaError {
+  switch (codeOf(error)) {
+    case 'EBUSY':
+      return refused(path, ['Another program holds it, or something on it is mounted.']);
+    case 'EACCES':
+    case 'EPERM':
+      return new SalaError(`${path} may not be opened by you.`, {
+        code: 'disk-closed',
+        hint: "Writing a card needs root: put sudo before the command. 'flash --to FILE.img' and 'reseed FOLDER' do not.",
+        cause: error,
+      });
+    default:
+      return new SalaError(`${path} cannot be opened: ${messageOf(error)}`, {
+        code: 'disk-closed',
+        hint: 'Pull it out, plug it in again, and try once more.',
+        cause: error,
+      });
+  }
+}
