@@ -57,6 +57,9 @@ put_in_charge() {
   sync "$software"
 }
 
+# Leaves word for the agent: release $1 was taken back because of $2.
+tell() { printf 'VERSION=%s\nREASON=%s\n' "$1" "$2" | replace "$update/rolled-back"; }
+
 # Takes the release on trial back, because of $1.
 roll_back() {
   version=$(value VERSION "$pending")
@@ -64,7 +67,7 @@ roll_back() {
   if is_there "$previous"; then
     say "release $version is taken back: $1"
     [ "$(in_charge)" = "$previous" ] || put_in_charge "$previous"
-    printf 'VERSION=%s\nREASON=%s\n' "$version" "$1" | replace "$update/rolled-back"
+    tell "$version" "$1"
   else
     say "release $version stays in charge although $1: there is no other"
   fi
@@ -86,13 +89,15 @@ find_release() {
   exit 1
 }
 
-# A trial that a power cut ended between two of its steps.
+# What a power cut left between two steps of a switch or of the way back: there is no trial.
 tidy_trial() {
-  [ -e "$pending" ] || return 0
-  if [ "$(in_charge)" != "$(value VERSION "$pending")" ]; then
-    rm -f "$pending" "$pending.starts"
-    sync "$update"
+  if [ ! -e "$pending" ] || [ "$(in_charge)" = "$(value VERSION "$pending")" ]; then return; fi
+  if [ ! -e "$update/rolled-back" ]; then
+    version=$(value VERSION "$pending")
+    if is_version "$version"; then tell "$version" 'power was cut while it was put in charge or taken back'; fi
   fi
+  rm -f "$pending" "$pending.starts"
+  sync "$update"
 }
 
 count_start() {
