@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { z } from 'zod';
 import { deviceSettings } from '../device/options.ts';
+import { kioskSettings } from '../display/kiosk/options.ts';
 import { relayOptions } from '../relay/options.ts';
 import { agentSettings } from '../systemd/agent/options.ts';
 import { root, temporaryFolder } from './harness/programs.ts';
@@ -34,10 +35,10 @@ class Unit {
 
 const names = readdirSync(join(root, 'systemd')).filter((name) => /^sala-.*\.(service|timer|target)$/.test(name));
 /** What each program's unit runs, what it knows of settings, how exposed it may be by `systemd-analyze security`, times 10. */
-const programs: readonly [unit: string, file: string, settings: z.ZodObject | null, exposure: number][] = [
+const programs: readonly [unit: string, file: string, settings: z.ZodObject, exposure: number][] = [
   ['sala-relay.service', 'relay/main.ts', relayOptions, 20],
   ['sala-device.service', 'device/main.ts', deviceSettings, 20],
-  ['sala-display.service', 'display/kiosk/main.ts', null, 40],
+  ['sala-display.service', 'display/kiosk/main.ts', kioskSettings, 40],
   ['sala-agent.service', 'systemd/agent/main.ts', agentSettings, 40],
 ];
 
@@ -107,10 +108,10 @@ describe.each(programs)('%s', (name, file, settings) => {
     expect(command).toContain(`/opt/sala/current/${file.replace(/ts$/, 'js')}`);
     expect(existsSync(join(root, file))).toBe(true);
     const given = Object.keys(unit.environment).filter((each) => each.startsWith('SALA_'));
-    const known = Object.keys(settings?.shape ?? {}).map(
+    const known = Object.keys(settings.shape).map(
       (key) => `SALA_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`,
     );
-    if (settings) expect(given.filter((each) => !known.includes(each))).toEqual([]);
+    expect(given.filter((each) => !known.includes(each))).toEqual([]);
     expect(unit.environment.NODE_ENV).toBe('production');
   });
 
