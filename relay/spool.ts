@@ -172,11 +172,16 @@ export class Spool {
   }
 
   /** Positions that no one has. Stored and acknowledged like audio; audio that is here already wins. */
-  declareHole(stream: SpoolStream, hole: Hole): void {
-    stream.edge = Math.max(stream.edge, hole.to);
-    const parts = subtract([[hole.from, hole.to]], stream.received);
+  declareHole(stream: SpoolStream, { from, to, reason }: Hole): void {
+    this.declareHoles(stream, [[from, to]], reason);
+  }
+
+  /** The same for many at once. */
+  declareHoles(stream: SpoolStream, ranges: RangeSet, reason: Hole['reason']): void {
+    stream.edge = Math.max(stream.edge, ranges.at(-1)?.[1] ?? 0);
+    const parts = subtract(ranges, stream.received);
     if (parts.length === 0) return;
-    for (const [from, to] of parts) stream.holes.push({ from, to, reason: hole.reason });
+    for (const [from, to] of parts) stream.holes.push({ from, to, reason });
     stream.received = union(stream.received, parts);
     stream.captioned = union(stream.captioned, parts);
     this.#touch(stream);
@@ -304,7 +309,7 @@ export class Spool {
     );
     const fresh = subtract(stored, before);
     for (const { from, to, reason } of stream.holes)
-      if (intersect(fresh, [[from, to]]).length > 0) insert.run(stream.id, from, to, reason);
+      if (touches(fresh, from, to)) insert.run(stream.id, from, to, reason);
   }
 
   /** Keeps memory bounded while the disk takes nothing: what is dropped was never reported stored, so the device has it. */
@@ -326,6 +331,17 @@ export class Spool {
   get bytes(): number {
     return this.all().reduce((sum, stream) => sum + size(stream.audio) * stream.bytesPerFrame, 0);
   }
+}
+
+/** Whether a set has any of `[from, to)`. */
+function touches(set: RangeSet, from: number, to: number): boolean {
+  let [low, high] = [0, set.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((set[middle]?.[1] ?? 0) <= from) low = middle + 1;
+    else high = middle;
+  }
+  return (set[low]?.[0] ?? Number.POSITIVE_INFINITY) < to;
 }
 
 /** Pieces that follow one another become one write. */

@@ -22,6 +22,15 @@ export const rateLimits: RateLimits = {
   messageBurst: 500,
 };
 
+/**
+ * Bytes that may wait to leave to an audio socket; beyond it is cut off. What is answered to a kit that reads is some KB,
+ * and one answer may be larger than this: it is asked before the next one.
+ */
+export const maxUnsentBytes = 1024 * 1024;
+
+/** A text message that is longer counts for several: what it tells of has to be written. */
+const messageBytes = 4096;
+
 /** The shortest frame that is not counted for more than it is: else there is no end of frames. */
 const minFrameMs = 20;
 
@@ -76,10 +85,11 @@ export class UplinkRates {
       throw new WireError('backlog comes faster than the limit told in "welcome"', closeCodes.tooFast);
   }
 
-  /** @throws {WireError} when there are too many messages */
-  spendMessage(): void {
+  /** @param bytes its length: a long one counts for several @throws {WireError} when there are too many messages */
+  spendMessage(bytes = 0): void {
     this.#refill(this.#now());
-    if (++this.#messages > this.#limits.messageBurst)
+    this.#messages += Math.max(1, bytes / messageBytes);
+    if (this.#messages > this.#limits.messageBurst)
       throw new WireError('too many messages', closeCodes.tooManyMessages);
   }
 

@@ -1,5 +1,5 @@
 import type { RoomCoverage } from './coverage.ts';
-import { closeCodes, type StreamReport, subtract, WireError } from './protocol.js';
+import { closeCodes, type Range, type StreamReport, subtract, union, WireError } from './protocol.js';
 import type { Room } from './room.ts';
 import type { RoomTime } from './room-time.ts';
 import type { Spool } from './spool.ts';
@@ -27,16 +27,24 @@ export function takeUp(report: StreamReport, parts: StreamParts): SpoolStream {
   const stream = spool.open(report.id, room.name, device, report.format.channels);
   if (!stream) throw new WireError(`stream ${report.id} belongs to another room or has another format`);
   for (const anchor of report.anchors) time.anchor(report.id, anchor, null);
-  for (const hole of report.holes) spool.declareHole(stream, hole);
+  for (const [reason, holes] of Map.groupBy(report.holes, (hole) => hole.reason))
+    spool.declareHoles(
+      stream,
+      union(
+        holes.map(({ from, to }): Range => [from, to]),
+        [],
+      ),
+      reason,
+    );
   if (report.ended) {
     spool.end(stream, report.edge);
     // What an ended stream neither holds nor has stored is gone for good.
     const lost = subtract(subtract([[0, report.edge]], report.ranges), stream.received);
-    for (const [from, to] of lost) spool.declareHole(stream, { from, to, reason: 'killed' });
+    spool.declareHoles(stream, lost, 'killed');
   }
   // Another kit was in charge while this one kept its audio: that time is captioned.
   const { covered, seams } = coverage.of(stream, subtract(report.ranges, stream.received));
-  for (const [from, to] of covered) spool.declareHole(stream, { from, to, reason: 'other-source' });
+  spool.declareHoles(stream, covered, 'other-source');
   for (const ms of seams) room.said.seam(ms);
   return stream;
 }

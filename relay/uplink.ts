@@ -24,38 +24,9 @@ import type { RoomTime, Way } from './room-time.ts';
 import type { RoomRecord } from './rooms.ts';
 import type { Spool } from './spool.ts';
 import type { SpoolStream } from './spool-stream.ts';
-import { audioCostMs, type LiveEdge, type RateLimits, rateLimits, UplinkRates } from './uplink-rates.ts';
+import { type UplinkLimits, uplinkLimits } from './uplink-limits.ts';
+import { audioCostMs, type LiveEdge, UplinkRates } from './uplink-rates.ts';
 import { takeUp } from './uplink-streams.ts';
-
-export interface UplinkLimits extends RateLimits {
-  /** A kit begins one with each start and each new source; they are forgotten when they are a day old. */
-  readonly maxStreamsPerRoom: number;
-  /** Of the audio of a stream, between which there is nothing yet. */
-  readonly maxPieces: number;
-  /** `received` is the clock of the device's backlog window: any longer and it cannot keep its queue short. */
-  readonly receivedIntervalMs: number;
-  /** When a source that was refused may ask again. */
-  readonly retryAfterMs: number;
-  /** The same for one that had no audio yet: once its mixer is plugged in, it shall not wait long. */
-  readonly retryWithoutAudioMs: number;
-  /** The same where a stand-in is one of the two: the kit shall be back soon, and a person looks at the other. */
-  readonly retryStandInMs: number;
-  /** Round trips measured as soon as a source connects, for its clock; later ones come with the heartbeat. */
-  readonly firstPings: number;
-  readonly firstPingsEveryMs: number;
-}
-
-export const uplinkLimits: UplinkLimits = {
-  ...rateLimits,
-  maxStreamsPerRoom: 5000,
-  maxPieces: 2048,
-  receivedIntervalMs: 50,
-  retryAfterMs: 30_000,
-  retryWithoutAudioMs: 5000,
-  retryStandInMs: 5000,
-  firstPings: 8,
-  firstPingsEveryMs: 100,
-};
 
 export interface UplinkParts {
   readonly relayId: string;
@@ -120,7 +91,10 @@ export class Uplink implements Publisher {
       try {
         const bytes = bytesOf(data);
         if (isBinary) this.#audio(bytes);
-        else this.#message(parseDeviceMessage(bytes.toString('utf8')));
+        else {
+          this.#rates.spendMessage(bytes.length);
+          this.#message(parseDeviceMessage(bytes.toString('utf8')));
+        }
       } catch (error) {
         if (error instanceof WireError) this.#close(error.closeCode, error.message);
         else {
@@ -175,7 +149,6 @@ export class Uplink implements Publisher {
   }
 
   #message(message: DeviceMessage): void {
-    this.#rates.spendMessage();
     if (message.type === 'hello') {
       this.#hello(message);
       return;
@@ -343,7 +316,10 @@ export class Uplink implements Publisher {
   }
 
   #say(message: RelayMessage): void {
-    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(JSON.stringify(message));
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    if (this.#socket.bufferedAmount > this.#limits.maxUnsentBytes)
+      this.#close(closeCodes.slowReader, 'it does not read what it is told');
+    else this.#socket.send(JSON.stringify(message));
   }
 
   #refuse(code: string, message: string, hint: string, retryAfterMs: number): void {

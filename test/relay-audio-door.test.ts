@@ -1,5 +1,7 @@
 // What a publish token may cost the relay and its room. 3 s.
 import { afterEach, describe, expect, test } from 'vitest';
+import WebSocket from 'ws';
+import { closeCodes } from '../relay/protocol.js';
 import { AudioDoor, report } from './harness/audio-door.ts';
 
 let door: AudioDoor;
@@ -40,5 +42,36 @@ describe('new streams', () => {
     door.spool.open('b', 'nowhere', 'kit', 1);
     door.spool.open('c', 'hall', 'kit', 1);
     expect(door.db.prepare('SELECT id FROM streams ORDER BY id').pluck().all()).toEqual(['a', 'c']);
+  });
+});
+
+describe('a socket that reads nothing', () => {
+  test('is cut off with 4410 once a megabyte waits for it, is counted, and frees its place', async () => {
+    door = await new AudioDoor({ messageBurst: 10_000 }).start();
+    const kit = await door.connect();
+    kit.hello([]);
+    await expect.poll(() => kit.told[0]?.type).toBe('welcome');
+    kit.socket.pause();
+    // Each is answered with twice as many ranges.
+    const ranges = Array.from({ length: 1000 }, (_, i): [number, number] => [i * 20_000, i * 20_000 + 10_000]);
+    let most = 0;
+    const watch = setInterval(() => {
+      most = Math.max(most, door.ends[0]?.bufferedAmount ?? 0);
+    }, 1);
+    for (let i = 0; i < 350; i++) kit.say({ type: 'stream', stream: report(i, { edge: 20_000_000, ranges }) });
+    await expect.poll(() => door.rates.closes.get(closeCodes.slowReader), { timeout: 15_000 }).toBe(1);
+    await expect.poll(() => door.ends[0]?.readyState, { timeout: 5000 }).toBe(WebSocket.CLOSED);
+    clearInterval(watch);
+    expect(most).toBeLessThan(1.5 * 1024 * 1024);
+  }, 30_000);
+
+  test('is not what a kit on a slow line is: one long answer may wait', async () => {
+    door = await new AudioDoor({ maxUnsentBytes: 1000 }).start();
+    const kit = await door.connect();
+    kit.hello(Array.from({ length: 100 }, (_, i) => report(i)));
+    await expect.poll(() => kit.told[0]?.type).toBe('welcome');
+    kit.say({ type: 'stream', stream: report(100) });
+    await expect.poll(() => kit.told.length).toBe(3);
+    expect(door.rates.closes.size).toBe(0);
   });
 });

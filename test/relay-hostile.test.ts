@@ -145,4 +145,14 @@ describe('an audio socket', () => {
     };
     expect(closeCodeOf(burst)).toBe(4429);
   });
+
+  it('pays for a long message as for several: seven of the longest at once', () => {
+    const rates = new UplinkRates(rateLimits, () => 0);
+    const tell = (count: number) =>
+      closeCodeOf(() => {
+        for (let i = 0; i < count; i++) rates.spendMessage(limits.maxTextBytes);
+      });
+    expect(tell(7)).toBeNull();
+    expect(tell(1)).toBe(4429);
+  });
 });

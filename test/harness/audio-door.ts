@@ -21,7 +21,8 @@ import { Spool } from '../../relay/spool.ts';
 import { Talks } from '../../relay/talks.ts';
 import { TextRuleBook } from '../../relay/text-rule-book.ts';
 import { UnsavedMark } from '../../relay/unsaved-mark.ts';
-import { Uplink, type UplinkLimits } from '../../relay/uplink.ts';
+import { Uplink } from '../../relay/uplink.ts';
+import type { UplinkLimits } from '../../relay/uplink-limits.ts';
 import { createLog } from '../../systemd/log.ts';
 import { temporaryFolder } from './programs.ts';
 
