@@ -23,7 +23,6 @@ import type { LiveRoom, LiveRooms } from './live.ts';
 import { closeCodes, headerBytes, limits as wire } from './protocol.js';
 import { RateLimit } from './rate.ts';
 import { badRequest, errorBody, kitElsewhere, type Refusal, unavailable } from './refusal.ts';
-import { maxUnsentBytes } from './uplink-rates.ts';
 
 export interface DoorHandlers {
   /** @param kit whose key opened it; null: a token of the room */
@@ -278,10 +277,6 @@ export class Doors {
       keepHeartbeat(socket, { intervalMs: limits.audioPingMs, deadAfterMs: limits.audioDeadAfterMs }, () =>
         this.#access.use(admission),
       );
-      // Each ping is answered.
-      socket.on('ping', () => {
-        if (socket.bufferedAmount > maxUnsentBytes) this.#end(socket, closeCodes.slowReader, 'it reads no answers');
-      });
       // The predecessor's clients send pieces of any size; what they hold is bounded by `maxPayload` alone.
       if (door.name === 'audio')
         socket.on('message', (data, isBinary) => {
