@@ -9,13 +9,13 @@ const foldersAtTop = new Set([
 
 /** Types, maps, words and sources: nothing that Node reads. */
 const files =
-  /(\.map|\.[cm]?ts|\.md|\.markdown|\.flow|\.tsbuildinfo|\.cc|\.cpp|\.c|\.h|\.hpp|\.gyp|\.gypi|\.lib|\.dll|\.dylib|\.woff|Makefile|\.npmignore|\.travis\.yml|\.editorconfig|\.eslintrc[^/]*)$/;
+  /(\.map|\.[cm]?ts|\.md|\.markdown|\.flow|\.tsbuildinfo|\.cc|\.cpp|\.c|\.h|\.hpp|\.inc|\.asm|\.S|\.gyp|\.gypi|\.lib|\.dll|\.dylib|\.woff|Makefile|\.npmignore|\.travis\.yml|\.editorconfig|\.eslintrc[^/]*)$/;
 
 /** What of single packages goes besides: other platforms' binaries and what they were made of. */
 const ofPackages: readonly RegExp[] = [
   /^better-sqlite3\/(deps|src)\//,
   /^better-sqlite3\/prebuilds\/(?!linux-arm64\.node$)/,
-  /^koffi\/(vendor|lib|src\/koffi\/src)\//,
+  /^koffi\/(vendor|lib)\//,
   /^@koromix\/koffi-linux-arm64\/musl_arm64\//,
   // C++'s way to the same library.
   /^sherpa-onnx-linux-arm64\/libsherpa-onnx-cxx-api\.so$/,
