@@ -97,7 +97,7 @@ quieten() {
 
 # apt that knows nothing but the card's own repository, and Debian's keys.
 configure_apt() {
-  mkdir -p "$work/lists/partial" "$work/cache/archives/partial"
+  mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/empty"
   : >"$work/sources"
   for each in "$packages"/*/dists/*/InRelease; do
     [ -e "$each" ] || continue
@@ -107,11 +107,12 @@ configure_apt() {
       "$archive" "$suite" >>"$work/sources"
   done
   cat >"$work/apt.conf" <<END
-Dir::Etc::main "-";
-Dir::Etc::parts "-";
+Dir::Etc::main "$work/empty/none";
+Dir::Etc::parts "$work/empty";
 Dir::Etc::sourcelist "$work/sources";
-Dir::Etc::sourceparts "-";
-Dir::Etc::preferencesparts "-";
+Dir::Etc::sourceparts "$work/empty";
+Dir::Etc::preferences "$work/empty/none";
+Dir::Etc::preferencesparts "$work/empty";
 Dir::State::lists "$work/lists";
 Dir::Cache "$work/cache";
 Dir::Cache::srcpkgcache "";
@@ -174,19 +175,11 @@ END
   put "$root/etc/systemd/system/sala-seed.service" 0644 <"$release/provisioning/kit/sala-seed.service"
 }
 
-# For a kernel that hangs: a Raspberry Pi's watchdog takes 16 s at most.
 settle_system() {
-  begin 'setting the watchdog and the journal'
-  put "$root/etc/systemd/system.conf.d/50-sala.conf" 0644 <<END
-[Manager]
-RuntimeWatchdogSec=14s
-RebootWatchdogSec=2min
-END
-  put "$root/etc/systemd/journald.conf.d/50-sala.conf" 0644 <<END
-[Journal]
-RuntimeMaxUse=32M
-SystemMaxUse=64M
-END
+  begin 'setting the watchdog, the journal and the name of the mixer'
+  put "$root/etc/systemd/system.conf.d/sala.conf" 0644 <"$release/systemd/system.conf"
+  put "$root/etc/systemd/journald.conf.d/sala.conf" 0644 <"$release/systemd/journald.conf"
+  link /opt/sala/current/systemd/asound.conf "$root/etc/asound.conf"
 }
 
 # A screen has nothing to keep: from the next boot on its root is only read, and what the system's programs write goes

@@ -1,5 +1,6 @@
 import type { Command } from '../command.ts';
+import { bundle } from './bundle.ts';
 import { release } from './release.ts';
 
 /** All commands of `sala-kit`, in the order of an evening's work. */
-export const commands: readonly Command[] = [release];
+export const commands: readonly Command[] = [bundle, release];
