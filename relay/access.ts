@@ -209,6 +209,12 @@ export class Access {
     };
   }
 
+  /** Notes that somebody showed what was never a token of ours where kits are enrolled; what to answer where there were too
+   * many, else null. */
+  noteFailed(from: ClientAddress, token: string): Refusal | null {
+    return this.#parts.attempts?.note(from, token, 'kit') ?? null;
+  }
+
   /** Tells of kits that serve another room from now on; returns what ends the telling. */
   onMoved(listener: (kit: string, room: string | null) => void): () => void {
     return this.#parts.kits.onMoved(listener);

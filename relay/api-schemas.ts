@@ -9,12 +9,11 @@ export const errorSchema = z
   .object({ error: z.object({ code: z.string(), message: z.string(), hint: z.string() }) })
   .openapi('Error');
 
-export const roomParameters = z.object({
-  room: z
-    .string()
-    .regex(roomPattern, 'must be 1 to 64 of a-z, 0-9 and "-", beginning with a letter or digit')
-    .openapi({ example: 'sala-verdi' }),
-});
+export const roomName = z
+  .string()
+  .regex(roomPattern, 'must be 1 to 64 of a-z, 0-9 and "-", beginning with a letter or digit')
+  .openapi({ example: 'sala-verdi' });
+export const roomParameters = z.object({ room: roomName });
 
 export const roomChange = z
   .strictObject({

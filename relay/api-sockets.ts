@@ -34,6 +34,10 @@ export function addSockets(app: OpenAPIHono, rooms: LiveRooms, access: Access, i
   app.openapi(createRoute({ ...live, ...withToken, middleware: needs('admin', access, rooms) }), () => {
     throw new Refused(upgradeRequired('sala.live.v1'));
   });
+  const kit = { ...socket('kit', 'sala.kit.v1'), path: '/api/kit', request: {}, security: [{ bearer: [] }] };
+  app.openapi(createRoute({ ...kit, middleware: needs('kit', access, rooms) }), () => {
+    throw new Refused(upgradeRequired('sala.kit.v1'));
+  });
   const captions = { ...socket('captions', 'sala.captions.v1'), middleware: needs('read', access, rooms) };
   app.openapi(createRoute(captions), (context) => {
     const { room } = context.req.valid('param');

@@ -11,6 +11,7 @@ import { addAuditCalls } from './api-audit.ts';
 import { addConductCalls } from './api-conduct.ts';
 import { addCostCalls } from './api-costs.ts';
 import { addDescription } from './api-description.ts';
+import { addKitCalls, type KitCallParts } from './api-kits.ts';
 import { addNowCalls } from './api-now.ts';
 import { addRoomCalls } from './api-rooms.ts';
 import { addScheduleCalls } from './api-schedule.ts';
@@ -71,6 +72,7 @@ export interface ApiParts {
   readonly maxBodyBytes?: number;
   /** Who may read transcripts at once. */
   readonly turns?: TranscriptTurns;
+  readonly kits?: KitCallParts;
 }
 
 /** Of what the parts of the relay refuse by themselves. */
@@ -84,10 +86,20 @@ const statuses: Readonly<Record<string, Refusal['status']>> = {
   'talks-full': 409,
   'token-rotating': 409,
   'tokens-full': 409,
+  'kit-unknown': 404,
+  'kit-exists': 409,
+  'kit-offline': 409,
+  'kits-full': 409,
+  'enrolment-unknown': 401,
+  'enrolment-expired': 401,
+  'enrolment-revoked': 401,
+  'enrolment-used': 409,
+  'enrolment-key': 409,
   disk: 503,
 };
-/** A token, however it is written in JSON: whoever logs in is a stranger. */
+/** A token, however it is written in JSON: whoever logs in or is enrolled is a stranger. */
 const maxLoginBytes = 4096;
+const strangers = new Set(['/api/session', '/api/enrolment']);
 /** Rules and phrases, in the greatest number and length that their schemas allow. */
 const maxListBytes = 512 * 1024;
 const lists = /^\/api\/(rooms\/[^/]+\/)?(text-rules|text-rules\/preview|vocabulary)$/;
@@ -142,7 +154,7 @@ export function createApi(parts: ApiParts): OpenAPIHono {
   app.use((context, next) => {
     const { path, raw } = context.req;
     if (!raw.body || context.req.header('content-length') === '0') return next();
-    if (path === '/api/session') return login(context, next);
+    if (strangers.has(path)) return login(context, next);
     // A body without a length is kept while it comes: nobody but organizers may fill the memory with it.
     const admission = access.decide(credentialsOf(context, access), 'admin', null);
     if ('status' in admission) throw new Refused(admission);
@@ -164,6 +176,7 @@ export function createApi(parts: ApiParts): OpenAPIHono {
   addTextRuleCalls(app, rooms, parts.textRules, access);
   addVocabularyCalls(app, rooms, parts.vocabularies, access);
   addSourceCalls(app, rooms, access);
+  if (parts.kits) addKitCalls(app, rooms, parts.kits, access);
   addCostCalls(app, parts.costs, rooms, access);
   addStateCalls(app, rooms, access, health, metrics);
   addSockets(app, rooms, access, parts.readersFull ?? (() => null));

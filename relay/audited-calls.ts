@@ -34,6 +34,11 @@ const acts: Readonly<Record<string, string>> = {
   'PUT /api/text-rules': 'set text rules',
   [`PUT ${room}/vocabulary`]: 'set a vocabulary',
   'PUT /api/vocabulary': 'set a vocabulary',
+  'POST /api/kits': 'made a kit',
+  'DELETE /api/kits/:kit': 'revoked a kit',
+  'PUT /api/kits/:kit/room': 'assigned a kit to a room',
+  'POST /api/kits/:kit/enrolment': 'made an enrolment token',
+  'POST /api/kits/:kit/identify': 'had a kit make itself known',
   'PUT /api/schedule': 'set the schedule',
   'PUT /api/schedule/file': 'gave a schedule',
   'POST /api/schedule/fetch': 'fetched the schedule',
@@ -47,7 +52,7 @@ const secrets = new Set(['POST /api/session']);
 
 /** Of a body, what may stand in the log as it is. All else is only named: it may be a secret, or what was said. */
 const plain = new Set(
-  'name language engine public source restAfter paused right label expires overlapHours act minutes start end kind'.split(
+  'name room language engine public source restAfter paused right label expires overlapHours act minutes start end kind'.split(
     ' ',
   ),
 );

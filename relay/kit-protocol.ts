@@ -27,7 +27,7 @@ const text = z.string().max(500);
 const amount = z.number().nonnegative();
 const updateStates = ['fetching', 'verified', 'staged', 'switched', 'confirmed', 'rolled-back', 'refused'] as const;
 
-const kitUpdate = z.object({ version: word, state: z.enum(updateStates), message: text });
+export const kitUpdate = z.object({ version: word, state: z.enum(updateStates), message: text });
 
 /** How a kit is; what is left out is not known, or not of its kind. The health of a device goes on by its audio socket, too. */
 export const kitHealth = z.object({

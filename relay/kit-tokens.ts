@@ -42,6 +42,11 @@ export class KitTokens {
     };
   }
 
+  /** Whose token this is, or was; null: nobody's. */
+  ownerOf(token: string): string | null {
+    return this.#tokens.shownByKit(token)?.kit ?? null;
+  }
+
   /** A token to enrol a kit with, shown this once; an earlier one that was not used ends. @throws {SalaError} `disk` */
   enrolment(kit: string, expiresMs: number): string {
     const token = newToken('enrol');

@@ -71,7 +71,7 @@ const rightsOf: Readonly<Record<KitKind, readonly Right[]>> = {
  * in the room it serves at the moment, and opens the rooms it served before for what it heard there at that time.
  */
 export class Kits {
-  readonly tokens: KitTokens;
+  readonly #tokens: KitTokens;
   readonly #db: Database;
   readonly #now: () => number;
   readonly #limits: KitLimits;
@@ -87,7 +87,7 @@ export class Kits {
     this.#db = db;
     this.#now = now;
     this.#limits = { ...defaultKitLimits, ...limits };
-    this.tokens = new KitTokens(db, tokens, now);
+    this.#tokens = new KitTokens(db, tokens, now);
     this.#byName = db.prepare(`${select} WHERE name = ?`);
     this.#keptMs = now();
     db.onRenewed(() => this.#rooms.clear());
@@ -107,7 +107,7 @@ export class Kits {
 
   /** How it can come in. */
   accessOf(name: string): KitAccess {
-    return this.tokens.of(name);
+    return this.#tokens.of(name);
   }
 
   /**
@@ -132,7 +132,7 @@ export class Kits {
    * @throws {SalaError} `disk` */
   renew(name: string): { token: string; expiresMs: number } {
     const expiresMs = Math.round(this.#now()) + this.#limits.enrolmentMs;
-    return { token: this.tokens.enrolment(name, expiresMs), expiresMs };
+    return { token: this.#tokens.enrolment(name, expiresMs), expiresMs };
   }
 
   /**
@@ -145,7 +145,7 @@ export class Kits {
     said: { version: string; serial?: string | undefined },
   ): Exchange & { record: KitRecord } {
     const now = Math.round(this.#now());
-    const { kit, isRepeated } = this.tokens.exchange(token, key, (name) => {
+    const { kit, isRepeated } = this.#tokens.exchange(token, key, (name) => {
       this.#db.prepare('UPDATE kits SET enrolled_ms = ? WHERE name = ?').run(now, name);
     });
     const { version, serial } = said;
@@ -155,10 +155,15 @@ export class Kits {
     return { kit, isRepeated, record };
   }
 
+  /** Whose enrolment token or key this is, or was; null: nobody's. */
+  ownerOf(token: string): string | null {
+    return this.#tokens.ownerOf(token);
+  }
+
   /** Revokes a kit: its key opens nothing from now on. False when there is none. @throws {SalaError} `disk` */
   delete(name: string): boolean {
     if (!this.get(name)) return false;
-    this.tokens.revoke(name);
+    this.#tokens.revoke(name);
     this.#write(() => this.#db.prepare('DELETE FROM kits WHERE name = ?').run(name));
     this.#told.delete(name);
     this.#rooms.delete(name);

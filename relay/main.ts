@@ -17,9 +17,7 @@ import { createApi } from './api.ts';
 import { FailedAttempts, tellBans } from './attempts.ts';
 import { AudioRates } from './audio-rates.ts';
 import { Backfill } from './backfill.ts';
-import { runBackup } from './backup.ts';
 import { DailyBudget } from './budget.ts';
-import { Check, readSpeech } from './check.ts';
 import { Conduct } from './conduct.ts';
 import { Connections, httpServerOptions } from './connections.ts';
 import { Costs } from './costs.ts';
@@ -29,9 +27,11 @@ import { DayNamesBook } from './day-names.ts';
 import { Doors } from './doors.ts';
 import { Engines } from './engines/registry.ts';
 import { transcribeVocabularies } from './engines/transcribe-vocabularies.ts';
+import { proxyIn, startBackup, startCheck } from './errands.ts';
 import { Governing } from './governing.ts';
 import { RelayHealth } from './health.ts';
 import { KitDoor } from './kit-door.ts';
+import { KitEnrolment } from './kit-enrolment.ts';
 import { LastWords } from './last-words.ts';
 import { CaptionLatency } from './latency.ts';
 import { LegacyAudio } from './legacy-audio.ts';
@@ -40,15 +40,7 @@ import { close, listen } from './listening.ts';
 import type { LiveRoom } from './live.ts';
 import { LiveFeed } from './live-feed.ts';
 import { createMetricsApp, Metrics } from './metrics.ts';
-import {
-  type BackupOptions,
-  backupOptions,
-  type CheckingOptions,
-  checkingOptions,
-  checkOptions,
-  type RelayOptions,
-  relayOptions,
-} from './options.ts';
+import { backupOptions, checkingOptions, checkOptions, type RelayOptions, relayOptions } from './options.ts';
 import { Origins } from './origins.ts';
 import { Readers } from './publish.ts';
 import { EngineQuota } from './quota.ts';
@@ -75,45 +67,12 @@ const readerStopMs = 500;
 
 const pagesDir = fileURLToPath(new URL('../display/', import.meta.url));
 const protocolFile = fileURLToPath(new URL('./protocol.js', import.meta.url));
-const speechFolder = new URL('../provisioning/speech/', import.meta.url);
 
 function version(): string {
   const { version }: { version: string } = JSON.parse(
     readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
   );
   return version;
-}
-
-const proxyIn = (env: NodeJS.ProcessEnv) => env.HTTPS_PROXY ?? env.https_proxy ?? env.ALL_PROXY ?? env.all_proxy;
-
-/** `--check`: one session with the present configuration, no port, no folder. */
-async function startCheck(options: CheckingOptions, env: NodeJS.ProcessEnv): Promise<Running> {
-  // What it finds is told in words; the lines of a running relay would only hide them.
-  const logs = createLog(options.logLevel === 'info' ? 'error' : options.logLevel);
-  const { dataDir = '', ...rest } = options;
-  const awsRegion = env.AWS_REGION || null;
-  const engines = new Engines({ ...rest, dataDir, execPath: process.execPath, awsRegion, proxy: proxyIn(env) }, logs);
-  const check = new Check({
-    engine: engines.get(options.engine),
-    settings: { room: 'check', language: options.language },
-    region: awsRegion,
-    speech: readSpeech(speechFolder),
-    print: (line) => process.stdout.write(`${line}\n`),
-  });
-  const done = check.run();
-  // Stopped half-way it has found nothing: that is no success.
-  const stop = () => {
-    check.stop();
-    return done;
-  };
-  return { done, stop };
-}
-
-/** `--backup` and `--restore`. */
-async function startBackup(options: BackupOptions): Promise<Running> {
-  const done = await runBackup(options);
-  process.stdout.write(`${done}\n`);
-  return { done: Promise.resolve(), stop: async () => {} };
 }
 
 async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Running> {
@@ -245,6 +204,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   rooms.onChanged(() => kits.forgetRooms());
   const idleAfterMs = options.kitIdleAfter * 1000;
   const kitDoor = new KitDoor({ kits, rooms: running, idleAfterMs, log: logs('kits') });
+  const enrolment = new KitEnrolment({ ...{ kits, audit }, rooms: running, access: rights.access, log: logs('kits') });
   const schedule = new Schedule({ db, rooms, talks, audit, log: logs('schedule') });
   const conduct = new Conduct({
     ...{ rooms: running, talks, audit, log: logs('conduct'), defaultLanguage: options.language },
@@ -329,6 +289,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     protocolFile,
     version: version(),
     turns,
+    kits: { kits, door: kitDoor, enrolment },
   });
 
   rooms.start();

@@ -49,7 +49,9 @@ beforeAll(async () => {
     start: 1_796_110_200_000,
     end: 1_796_113_800_000,
   });
-  world = { relay, read, publish };
+  const kit = { name: 'hall-1', kind: 'device', room: 'hall' };
+  const { token: enrolment } = await relay.call<{ token: string }>('POST', '/api/kits', kit);
+  world = { relay, read, publish, enrolment };
   document = await (await fetch(`${relay.url}/openapi.json`)).json();
   contract = new Contract(document);
 });

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { TestRelay } from './programs.ts';
 
 /** What is there before the first call. */
@@ -6,6 +7,8 @@ export interface World {
   /** Tokens of the room `hall`. */
   readonly read: string;
   readonly publish: string;
+  /** Of a kit that is to be enrolled. */
+  readonly enrolment: string;
 }
 
 /** A call that is right, and how it is answered. */
@@ -34,6 +37,11 @@ const made =
 const aRoom = async ({ relay }: World) => {
   await relay.call('PUT', '/api/rooms/passing', {});
   return { room: 'passing' };
+};
+const hasKit = async ({ relay }: World) => {
+  const kit = `kit-${randomBytes(4).toString('hex')}`;
+  await relay.call('POST', '/api/kits', { name: kit, kind: 'display', room: 'hall' });
+  return { kit };
 };
 const roomToken = made('/api/rooms/hall/tokens', { right: 'read' });
 const relayToken = made('/api/tokens', { right: 'read' });
@@ -181,6 +189,26 @@ export const cases: Readonly<Record<string, readonly Case[]>> = {
   'PUT /api/vocabulary': [{ body: phrases, status: 200 }],
   'GET /api/rooms/{room}/vocabulary': [ok],
   'PUT /api/rooms/{room}/vocabulary': [{ ...ok, body: phrases }],
+  'GET /api/kits': [{ status: 200 }, { prepare: hasKit, status: 200 }],
+  'POST /api/kits': [
+    { body: { name: 'hall-9', kind: 'solo', room: 'hall', label: 'stage left' }, status: 201 },
+    { body: { name: 'hall-9', kind: 'solo', room: 'hall' }, status: 409 },
+    { body: { name: 'hall-8', kind: 'device', room: 'nowhere' }, status: 404 },
+  ],
+  'GET /api/kits/{kit}': [
+    { params: { kit: 'hall-9' }, status: 200 },
+    { params: { kit: 'none' }, status: 404 },
+  ],
+  'PUT /api/kits/{kit}/room': [
+    { params: { kit: 'hall-9' }, body: { room: 'passing' }, prepare: aRoom, status: 200 },
+    { params: { kit: 'hall-9' }, body: { room: 'nowhere' }, status: 404 },
+  ],
+  'POST /api/kits/{kit}/enrolment': [{ params: { kit: 'hall-9' }, status: 201 }],
+  'POST /api/kits/{kit}/identify': [{ params: { kit: 'hall-9' }, status: 409 }],
+  'DELETE /api/kits/{kit}': [
+    { prepare: hasKit, status: 204 },
+    { params: { kit: 'none' }, status: 404 },
+  ],
   'GET /api/costs': [{ status: 200 }],
   'GET /healthz': [{ status: 200 }],
   'GET /readyz': [{ status: 200 }],
@@ -190,9 +218,20 @@ export const cases: Readonly<Record<string, readonly Case[]>> = {
   'GET /api/rooms/{room}/captions': [{ params: hall, status: 426 }],
 };
 
+const kitKey = `kit_0123456789ab_${'k'.repeat(43)}`;
+const otherKey = `kit_ba9876543210_${'k'.repeat(43)}`;
+
 /** Those and the calls that hold a secret of this run. */
-export const casesOf = ({ relay, publish }: World): Readonly<Record<string, readonly Case[]>> => ({
+export const casesOf = ({ relay, publish, enrolment }: World): Readonly<Record<string, readonly Case[]>> => ({
   ...cases,
+  'POST /api/enrolment': [
+    { body: { key: kitKey, version: '1.0.0', serial: '10000000abcd' }, token: enrolment, status: 200 },
+    { body: { key: kitKey, version: '1.0.0' }, token: enrolment, status: 200 },
+    { body: { key: otherKey, version: '1.0.0' }, token: enrolment, status: 409 },
+    { body: { key: otherKey, version: '1.0.0' }, token: publish, status: 401 },
+  ],
+  // Of the kit that was enrolled above.
+  'GET /api/kit': [{ token: kitKey, status: 426 }],
   'GET /api/rooms/{room}/source': [{ ...ok, token: publish }],
   'POST /api/session': [
     { body: { token: relay.adminToken }, headers: { origin: relay.url }, status: 200 },
