@@ -18,12 +18,19 @@ export const defaultAudioRateLimits: AudioRateLimits = {
 const maxRooms = 2000;
 
 /**
+ * Streams of a room of which audio is kept: a kit begins one with each start and each new source. They are forgotten a day
+ * after their end at the earliest, and in a day fewer come than a room has places for.
+ */
+const streamRate = { perMinute: 2.5, atOnce: 1000 };
+
+/**
  * How much audio a room's sources may bring, whatever they open and close: a socket's own limits begin anew with each
  * connection. A kit that does as it was told in `welcome` stays below: its backlog and its live edge together.
  */
 export class AudioRates {
   readonly #perSecond: RateLimit;
   readonly #perDay: RateLimit;
+  readonly #streams: RateLimit;
   /** Audio sockets that the relay closed, by close code. */
   readonly closes = new Map<number, number>();
 
@@ -34,6 +41,7 @@ export class AudioRates {
     const dayMs = maxAudioHours * 3_600_000;
     const rate = { perMinute: (maxBacklogRate + maxLiveRate) * 60_000, atOnce: 2 * (backlogBurstMs + liveBurstMs) };
     this.#perSecond = new RateLimit(rate, now, maxRooms);
+    this.#streams = new RateLimit(streamRate, now, maxRooms);
     this.#perDay = new RateLimit({ perMinute: dayMs / (24 * 60), atOnce: dayMs }, now, maxRooms);
   }
 
@@ -45,5 +53,10 @@ export class AudioRates {
   /** Whether a room may bring so much more; it is counted. @param audioMs its length */
   take(room: string, audioMs: number): boolean {
     return this.#perSecond.take(room, audioMs) === 0 && this.#perDay.take(room, audioMs) === 0;
+  }
+
+  /** Whether a room may have audio of one more stream; it is counted. */
+  takeStream(room: string): boolean {
+    return this.#streams.take(room) === 0;
   }
 }

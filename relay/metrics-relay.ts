@@ -17,7 +17,7 @@ export interface RelayParts {
   readonly alarms: Pick<AlarmBook, 'of' | 'ofRelay' | 'freeBytes'>;
   readonly quota: Pick<EngineQuota, 'open' | 'waitingRooms' | 'maxSessions'>;
   readonly costs: Pick<Costs, 'today'>;
-  readonly spool: Pick<Spool, 'droppedSamples' | 'fault'>;
+  readonly spool: Pick<Spool, 'droppedSamples' | 'fault' | 'forgottenStreams'>;
   readonly retention: Pick<Retention, 'lostSeconds'>;
   readonly doors: Pick<Doors, 'count'>;
   readonly liveFeed: Pick<LiveFeed, 'counters'>;
@@ -69,6 +69,11 @@ export function relayFigures(parts: RelayParts): Figure[] {
       'spool_dropped_seconds',
       'Audio dropped from memory while the disk took nothing; kits keep it',
       spool.droppedSamples / sampleRate,
+    ),
+    counter(
+      'spool_streams_forgotten',
+      'Empty streams that gave way to new ones in a full room',
+      spool.forgottenStreams,
     ),
     counter('spool_lost_seconds', 'Audio deleted before it was captioned', retention.lostSeconds),
     gauge('disk_free_bytes', 'Free on the disk of --data-dir', alarms.freeBytes),

@@ -34,6 +34,8 @@ export class SpoolStream {
   removed: RangeSet;
   holes: Hole[];
   heardMs: number;
+  /** Connections that have it open. */
+  holders = 0;
   /** Written and not synced yet. */
   pending: Piece[] = [];
   readonly segments: Segments;
@@ -61,6 +63,12 @@ export class SpoolStream {
   /** Positions whose audio is on disk. */
   get audio(): RangeSet {
     return subtract(subtract(this.stored, this.holeRanges), this.removed);
+  }
+
+  /** Nothing of it ever came here: whoever has it can tell of it anew. */
+  get isEmpty(): boolean {
+    if (this.pending.length > 0 || this.removed.length > 0) return false;
+    return this.received.length === 0 || subtract(this.received, this.holeRanges).length === 0;
   }
 
   /** Positions that no one will ever have. */

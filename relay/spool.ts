@@ -18,6 +18,9 @@ export interface SpoolLimits {
 
 export const spoolLimits: SpoolLimits = { syncIntervalMs: 500, syncRetryMs: 2000, maxUnsyncedSamples: 120 * 16000 };
 
+/** A kit whose stream has not ended comes back sooner. */
+const idleMs = 60_000;
+
 export interface SpoolListener {
   /** New positions of a stream can be read, from memory or disk. */
   written(stream: SpoolStream, position: number, audio: Uint8Array): void;
@@ -37,6 +40,7 @@ export class Spool {
   readonly #limits: SpoolLimits;
   readonly #now: () => number;
   readonly #upsert: Statement<[StreamRow], unknown>;
+  readonly #delete: Statement<[string], unknown>;
   readonly #streams = new Map<string, SpoolStream>();
   /** The same by room, each in the order they were first heard of. */
   readonly #byRoom = new Map<string, Set<SpoolStream>>();
@@ -54,6 +58,8 @@ export class Spool {
   /** When audio was last stored, monotonic ms; null before the first time. */
   syncedAtMs: number | null = null;
   droppedSamples = 0;
+  /** Empty streams that gave way to new ones in a full room. */
+  forgottenStreams = 0;
 
   constructor(
     db: Database,
@@ -69,6 +75,7 @@ export class Spool {
        ON CONFLICT DO UPDATE SET edge = excluded.edge, ended = excluded.ended, stored = excluded.stored,
          captioned = excluded.captioned, removed = excluded.removed, heard_ms = excluded.heard_ms`,
     );
+    this.#delete = db.prepare<[string]>('DELETE FROM streams WHERE id = ?');
     this.#folder = join(dataDir, 'spool');
     this.#log = log;
     this.#limits = limits;
@@ -225,9 +232,31 @@ export class Spool {
   /** Forgets a stream and deletes its audio. */
   async remove(stream: SpoolStream): Promise<void> {
     this.#drop(stream);
-    this.#db.prepare('DELETE FROM streams WHERE id = ?').run(stream.id);
+    this.#delete.run(stream.id);
     for (const listener of this.#listeners) listener.removed?.(stream);
     await stream.segments.remove();
+  }
+
+  /**
+   * Forgets at most so many streams of which a room has nothing and that nobody has open, those not heard of for longest
+   * first. A kit that still has audio of one tells of it anew. Their files are left alone: there are none, and where a disk
+   * failed they may be the next ones' under the same name.
+   * @returns how many
+   */
+  forgetEmpty(room: string, most: number): number {
+    const now = this.#now();
+    const idle = this.streamsOf(room)
+      .filter((stream) => stream.holders === 0 && (stream.ended || now - stream.heardMs > idleMs) && stream.isEmpty)
+      .sort((a, b) => a.heardMs - b.heardMs)
+      .slice(0, most);
+    for (const stream of idle) {
+      this.end(stream, stream.edge); // the feed waits for it no longer
+      this.#drop(stream);
+      this.#db.writeSoon(() => this.#delete.run(stream.id));
+      for (const listener of this.#listeners) listener.removed?.(stream);
+    }
+    this.forgottenStreams += idle.length;
+    return idle.length;
   }
 
   #touch(stream: SpoolStream): void {

@@ -1,5 +1,5 @@
 import type { RoomCoverage } from './coverage.ts';
-import { closeCodes, type Range, type StreamReport, subtract, union, WireError } from './protocol.js';
+import { closeCodes, limits, type Range, type StreamReport, subtract, union, WireError } from './protocol.js';
 import type { Room } from './room.ts';
 import type { RoomTime } from './room-time.ts';
 import type { Spool } from './spool.ts';
@@ -22,7 +22,8 @@ export interface StreamParts {
  */
 export function takeUp(report: StreamReport, parts: StreamParts): SpoolStream {
   const { room, device, spool, time, coverage, maxStreamsPerRoom } = parts;
-  if (!spool.get(report.id) && spool.streamsOf(room.name).length >= maxStreamsPerRoom)
+  const isFull = !spool.get(report.id) && spool.streamsOf(room.name).length >= maxStreamsPerRoom;
+  if (isFull && spool.forgetEmpty(room.name, limits.maxStreams) === 0)
     throw new WireError('the room has more streams than a relay keeps', closeCodes.policy);
   const stream = spool.open(report.id, room.name, device, report.format.channels);
   if (!stream) throw new WireError(`stream ${report.id} belongs to another room or has another format`);

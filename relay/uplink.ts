@@ -44,6 +44,8 @@ interface Channel extends LiveEdge {
   readonly stream: SpoolStream;
   /** Taken and not confirmed yet. */
   received: RangeSet;
+  /** Nothing of it ever came, on this connection or before. */
+  isEmpty: boolean;
 }
 
 /**
@@ -111,6 +113,7 @@ export class Uplink implements Publisher {
     this.#socket.once('close', () => {
       clearTimeout(hello);
       clearInterval(pings);
+      for (const { stream } of this.#channels.values()) stream.holders--;
       this.#leave();
     });
     let left = this.#limits.firstPings;
@@ -266,8 +269,10 @@ export class Uplink implements Publisher {
       startedMs: performance.now(),
       edge: report.edge,
       received: [],
+      isEmpty: stream.isEmpty,
     };
     this.#channels.set(report.index, channel);
+    stream.holders++;
     return channel;
   }
 
@@ -291,6 +296,9 @@ export class Uplink implements Publisher {
     const joins = frame.position === 0 || runEnd(stream.received, frame.position - 1) >= frame.position;
     if (this.#parts.rates?.take(this.#room.name, audioCostMs(samples, joins)) === false)
       throw new WireError('more audio came than a room may bring', closeCodes.tooFast);
+    if (channel.isEmpty && this.#parts.rates?.takeStream(this.#room.name) === false)
+      throw new WireError('more streams with audio came than a room may bring', closeCodes.tooFast);
+    channel.isEmpty = false;
     if (stream.ended && to > stream.edge) throw new WireError('audio came past the end of its stream');
     if (frame.live && rmsOf(frame.audio) > silenceRms) this.soundAtMs = this.heardAtMs;
     if (stream.received.length > this.#limits.maxPieces)

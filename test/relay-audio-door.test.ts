@@ -1,8 +1,8 @@
 // What a publish token may cost the relay and its room. 3 s.
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import { closeCodes } from '../relay/protocol.js';
-import { AudioDoor, report } from './harness/audio-door.ts';
+import { AudioDoor, type Knocker, report } from './harness/audio-door.ts';
 
 let door: AudioDoor;
 afterEach(() => door.stop());
@@ -73,5 +73,72 @@ describe('a socket that reads nothing', () => {
     kit.say({ type: 'stream', stream: report(100) });
     await expect.poll(() => kit.told.length).toBe(3);
     expect(door.rates.closes.size).toBe(0);
+  });
+});
+
+describe('a room that is full of streams', () => {
+  const maxStreamsPerRoom = 20;
+  const empty = (count: number) => Array.from({ length: count }, (_, i) => report(i, { edge: 16_000 }));
+  const welcomed = async (kit: Knocker) => await expect.poll(() => kit.told[0]?.type ?? kit.closed).toBe('welcome');
+  const left = async (kit: Knocker) => {
+    kit.socket.close();
+    await expect.poll(() => door.ends.every((end) => end.readyState === WebSocket.CLOSED)).toBe(true);
+  };
+  const storedOf = (kit: Knocker) => kit.told.flatMap((each) => (each.type === 'stored' ? each.ranges : []));
+
+  beforeEach(async () => {
+    door = await new AudioDoor({ maxStreamsPerRoom }).start();
+  });
+
+  test('takes a new kit once those who filled it with nothing are gone, and no sooner', async () => {
+    const filler = await door.connect();
+    filler.hello(empty(maxStreamsPerRoom), 'filler');
+    await welcomed(filler);
+    const early = await door.connect();
+    early.hello([report(0)], 'early');
+    await expect.poll(() => early.closed).toBe(closeCodes.policy);
+    await left(filler);
+    const kit = await door.connect();
+    kit.hello([report(0, { edge: 1600, ranges: [[0, 1600]] })]);
+    await welcomed(kit);
+    kit.audio(0, 0, 1600);
+    await expect.poll(() => storedOf(kit)).toEqual([[0, 1600]]);
+    expect(door.spool.forgottenStreams).toBe(maxStreamsPerRoom);
+    expect(count('streams')).toBe(1);
+  });
+
+  test('forgets no stream with audio, and takes what a kit still has of one that it forgot', async () => {
+    const mine = report(0, { edge: 3200, ranges: [[0, 3200]] });
+    const waiting = report(1, { edge: 1600, ranges: [[0, 1600]] });
+    const first = await door.connect();
+    first.hello([mine, waiting]);
+    first.audio(0, 0, 1600);
+    await expect.poll(() => storedOf(first)).toEqual([[0, 1600]]);
+    await left(first);
+    const filler = await door.connect();
+    filler.hello(empty(maxStreamsPerRoom - 1), 'filler');
+    await welcomed(filler);
+    expect([door.spool.get(mine.id)?.stored, door.spool.get(waiting.id)]).toEqual([[[0, 1600]], undefined]);
+    await left(filler);
+    const again = await door.connect();
+    again.hello([mine, waiting]);
+    await welcomed(again);
+    again.audio(0, 1600, 1600);
+    again.audio(1, 0, 1600);
+    await expect.poll(() => door.spool.get(waiting.id)?.stored).toEqual([[0, 1600]]);
+    expect(door.spool.get(mine.id)?.stored).toEqual([[0, 3200]]);
+  });
+
+  test('takes a new kit also where the empty streams never ended, after a minute', async () => {
+    const filler = await door.connect();
+    filler.hello(
+      empty(maxStreamsPerRoom).map((each) => ({ ...each, ended: false })),
+      'filler',
+    );
+    await welcomed(filler);
+    await left(filler);
+    expect(door.spool.forgetEmpty('hall', 100)).toBe(0);
+    for (const stream of door.spool.all()) stream.heardMs -= 61_000;
+    expect(door.spool.forgetEmpty('hall', 100)).toBe(maxStreamsPerRoom);
   });
 });

@@ -8,6 +8,7 @@ import { Connections, defaultHttpLimits, httpServerOptions } from '../relay/conn
 import { DoorPlaces, defaultPlaceLimits, type PlaceLimits } from '../relay/door-places.ts';
 import { RateLimit } from '../relay/rate.ts';
 import { scheduleLimits } from '../relay/schedule/schedule-file.ts';
+import { uplinkLimits } from '../relay/uplink-limits.ts';
 
 /** A clock that stands until it is told. */
 function clock() {
@@ -304,6 +305,25 @@ describe('audio of a room', () => {
     }
     expect(taken).toBeLessThan(60 * 21.1 + 160);
     expect(rates.take('attic', second)).toBe(true);
+  });
+
+  it('lets a room have audio of a thousand streams at once, and of fewer than it has places for in a day', () => {
+    const { now, pass } = clock();
+    const rates = new AudioRates({}, now);
+    const most = () => {
+      let taken = 0;
+      while (rates.takeStream('hall')) taken++;
+      return taken;
+    };
+    let taken = most();
+    expect(taken).toBe(1000);
+    expect(rates.takeStream('attic')).toBe(true);
+    for (let hour = 0; hour < 24; hour++) {
+      pass(3_600_000);
+      taken += most();
+    }
+    expect(taken).toBeGreaterThan(4000);
+    expect(taken).toBeLessThan(uplinkLimits.maxStreamsPerRoom);
   });
 
   it('ends with the hours of a day, and comes back with time', () => {
