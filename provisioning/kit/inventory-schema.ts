@@ -156,6 +156,11 @@ const screenFields = z.strictObject({
     .string()
     .regex(/^[1-9]\d{2,3}x[1-9]\d{2,3}@[1-9]\d{1,2}$/, 'must be like 1920x1080@60')
     .optional(),
+  page: z
+    .string()
+    .max(500)
+    .regex(/^[\w.-]+=[\w.-]+(&[\w.-]+=[\w.-]+)*$/, 'must be like partial=true&lines=6')
+    .optional(),
 });
 
 const settings = {

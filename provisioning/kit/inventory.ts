@@ -62,6 +62,8 @@ export interface KitScreen {
   readonly connector: string;
   /** `1920x1080@60`; the connector is forced on in it. */
   readonly mode: string;
+  /** Parameters of the caption page: `partial=true&lines=6`. */
+  readonly page?: string;
 }
 
 export type KitKind = 'device' | 'display' | 'solo';
@@ -218,9 +220,11 @@ function kitOf(fields: KitFields, { defaults, wifi, country, keyfile }: Surround
   const profiles = (network.wifi ?? []).flatMap((each) => wifi.get(each) ?? []);
   const { use, address, gateway, dns = [] } = network.wired ?? {};
   const mixer = fields.mixer ?? defaults.mixer;
+  const page = fields.screen?.page ?? defaults.screen?.page;
   const screen = {
     connector: fields.screen?.connector ?? defaults.screen?.connector ?? defaultScreen.connector,
     mode: fields.screen?.mode ?? defaults.screen?.mode ?? defaultScreen.mode,
+    ...(page !== undefined && { page }),
   };
   return {
     name,
