@@ -1,10 +1,19 @@
 import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 import { z } from 'zod';
+import { systemClocks } from '../../device/clocks.ts';
 import { createLog } from '../log.ts';
+import { SystemdNotifier } from '../notify.ts';
 import { type Program, type Running, run } from '../program.ts';
 import { Agent } from './agent.ts';
+import { builtAtMs } from './clock-floor.ts';
+import { machineFiles } from './files.ts';
 import { noLamp, noMachine, noUpdater } from './none.ts';
 import { type AgentSettings, agentSettings } from './options.ts';
+import { machineClock, systemdUnits, withWritableRoot } from './units.ts';
+
+/** The agent looks at everything once a second. */
+const maxBeatAgeMs = 10_000;
 
 function version(): string {
   const file = new URL('../../package.json', import.meta.url);
@@ -15,21 +24,44 @@ function version(): string {
   }
 }
 
-async function start(settings: AgentSettings): Promise<Running> {
+/** The board's own; undefined where the machine has none. */
+async function serial(): Promise<string | undefined> {
+  const text = (await machineFiles.read('/proc/device-tree/serial-number').catch(() => null))?.toString('latin1');
+  return /^[0-9a-f]{1,64}/i.exec(text ?? '')?.[0];
+}
+
+/** Of the kernel's command line, where a seed leaves it. */
+async function seedId(): Promise<string | null> {
+  const line = (await machineFiles.read('/proc/cmdline'))?.toString('utf8') ?? '';
+  return /\bds=nocloud[^\s]*;i=([^;\s]+)/.exec(line)?.[1] ?? null;
+}
+
+const isLoopback = (relay: string) => /^(127\.|localhost$|\[::1\]$)/.test(new URL(relay).hostname);
+const hasAddress = () =>
+  Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ internal }) => !internal));
+
+async function start(settings: AgentSettings, env: NodeJS.ProcessEnv): Promise<Running> {
   const log = createLog(settings.logLevel);
+  const notifier = new SystemdNotifier({ env, log: log('systemd') });
   const agent = new Agent({
-    settings,
-    version: version(),
-    units: { restart: () => Promise.resolve() },
-    clock: { now: () => Date.now(), set: () => Promise.resolve() },
-    lamp: noLamp,
-    machine: noMachine,
-    updater: () => noUpdater,
-    random: Math.random,
-    log,
+    ...{ settings, version: version(), serial: await serial(), bootId: systemClocks().bootId, log },
+    ...{ files: machineFiles, units: systemdUnits, clock: machineClock, builtAtMs: builtAtMs() },
+    ...{ lamp: noLamp, machine: noMachine, updater: () => noUpdater },
+    ...{ fetch: globalThis.fetch, seedId, withWritableRoot, random: Math.random },
+    hasNetwork: () => isLoopback(settings.relay) || hasAddress(),
+    onStatus: (message) => void notifier.status(message),
   });
-  agent.start();
-  return { stop: () => agent.stop() };
+  await agent.start();
+  notifier.watch(async () => {
+    if (agent.beatAgeMs > maxBeatAgeMs) throw new Error('the agent does not look after its kit');
+  });
+  await notifier.ready(agent.health().message);
+  return {
+    stop: async () => {
+      await notifier.stopping();
+      await agent.stop();
+    },
+  };
 }
 
 const agent: Program<typeof agentSettings> = {

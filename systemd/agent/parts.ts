@@ -1,4 +1,5 @@
 /** What the agent is put together from, as it sees it: each has a fake beside it in the tests. */
+import type { KitHealth, KitUpdate } from '../../relay/kit-protocol.ts';
 import type { Explained } from '../errors.ts';
 
 /** A release that the relay offers. */
@@ -7,23 +8,6 @@ export interface OfferedRelease {
   /** Of the archive, in hex. */
   readonly sha256: string;
   readonly bytes: number;
-}
-
-export const updateStates = [
-  'fetching',
-  'verified',
-  'staged',
-  'switched',
-  'confirmed',
-  'rolled-back',
-  'refused',
-] as const;
-
-export interface UpdateReport {
-  readonly version: string;
-  readonly state: (typeof updateStates)[number];
-  /** In plain words. */
-  readonly message: string;
 }
 
 /** Fetches, checks and stages what is offered, and switches when the room is idle. */
@@ -38,7 +22,7 @@ export interface Updater {
   /** How the kit is, once a second: a pending version is confirmed by this. @param connected the relay answers, too */
   look(health: { readonly isWell: boolean; readonly connected: boolean }): void;
   /** What became of the last one; null where nothing was ever offered. */
-  readonly report: UpdateReport | null;
+  readonly report: KitUpdate | null;
 }
 
 /** What an updater is given. `reported` is to be called whenever `report` changes. */
@@ -63,29 +47,14 @@ export interface Lamp {
   stop(): Promise<void>;
 }
 
-/** Bounded and plain: it goes to the relay every 10 s and to admin pages. */
-export type MachineHealth = Readonly<Record<string, string | number | boolean | null>>;
-
 /** How the machine is: power, temperature, storage, network. */
 export interface Machine {
   start(): void;
   stop(): Promise<void>;
   /** Null while nothing was measured. */
-  readonly health: MachineHealth | null;
+  readonly health: KitHealth['machine'] | null;
   /** What a person should do something about; null where nothing is. */
   readonly problem: Explained | null;
-}
-
-/** The kit as a whole, for the relay, `kit.json` and the lamp. */
-export interface KitHealth {
-  /** `ok`, `starting`, or the name of what needs a person. */
-  readonly state: string;
-  readonly message: string;
-  readonly hint?: string;
-  /** Of a display: how old the page's last heartbeat is, and what it shows. */
-  readonly page?: { readonly beatAgeMs: number; readonly shows: string };
-  readonly machine?: MachineHealth;
-  readonly update?: UpdateReport;
 }
 
 /** Units of systemd. */
