@@ -264,7 +264,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     turns,
     spoolBytes: () => spool.bytes,
     relay: {
-      ...{ health, alarms, quota, costs, spool, retention, doors, liveFeed, latency, answers },
+      ...{ health, alarms, quota, costs, spool, time, retention, doors, liveFeed, latency, answers },
       version: version(),
     },
   });

@@ -2,12 +2,16 @@ import type { AlarmBook } from './alarm-book.ts';
 import type { Costs } from './costs.ts';
 import type { Doors } from './doors.ts';
 import type { RelayHealth } from './health.ts';
+import type { KitDoor } from './kit-door.ts';
+import type { KitEnrolment } from './kit-enrolment.ts';
+import type { Kits } from './kits.ts';
 import { type CaptionLatency, latencyBuckets } from './latency.ts';
 import type { LiveRoom } from './live.ts';
 import type { LiveFeed } from './live-feed.ts';
 import { sampleRate } from './protocol.js';
 import type { EngineQuota } from './quota.ts';
 import type { Retention } from './retention.ts';
+import type { RoomTime } from './room-time.ts';
 import type { Spool } from './spool.ts';
 
 /** What a whole relay tells of itself besides its doors and rooms. */
@@ -18,10 +22,14 @@ export interface RelayParts {
   readonly quota: Pick<EngineQuota, 'open' | 'waitingRooms' | 'maxSessions'>;
   readonly costs: Pick<Costs, 'today'>;
   readonly spool: Pick<Spool, 'droppedSamples' | 'fault' | 'forgottenStreams'>;
+  readonly time: Pick<RoomTime, 'droppedAnchors'>;
   readonly retention: Pick<Retention, 'lostSeconds'>;
   readonly doors: Pick<Doors, 'count'>;
   readonly liveFeed: Pick<LiveFeed, 'counters'>;
   readonly latency: Pick<CaptionLatency, 'of'>;
+  readonly kits: Pick<Kits, 'all'>;
+  readonly kitDoor: Pick<KitDoor, 'connected' | 'counters'>;
+  readonly enrolment: Pick<KitEnrolment, 'enrolled' | 'refusals'>;
   /** HTTP answers so far, by status. */
   readonly answers: ReadonlyMap<number, number>;
 }
@@ -75,6 +83,7 @@ export function relayFigures(parts: RelayParts): Figure[] {
       'Empty streams that gave way to new ones in a full room',
       spool.forgottenStreams,
     ),
+    counter('anchors_dropped', 'Clock readings of kits beyond what is kept', parts.time.droppedAnchors),
     counter('spool_lost_seconds', 'Audio deleted before it was captioned', retention.lostSeconds),
     gauge('disk_free_bytes', 'Free on the disk of --data-dir', alarms.freeBytes),
     alarm(null),
@@ -85,7 +94,7 @@ export function relayFigures(parts: RelayParts): Figure[] {
     gauge('engine_sessions_max', 'Paid engine sessions that the quota allows', quota.maxSessions),
     gauge('engine_waiting_rooms', 'Rooms that wait for a paid engine session', quota.waitingRooms),
     gauge('paid_today_money', 'What paid sessions cost today (UTC), by --price-per-minute', costs.today().money),
-    ...(['publish', 'read', 'admin'] as const).map((right) =>
+    ...(['publish', 'read', 'admin', 'kit'] as const).map((right) =>
       gauge('sockets', 'WebSockets that are open', doors.count(right), { right }),
     ),
     ...[...parts.answers].map(([status, count]) => httpAnswers(count, `${status}`)),
@@ -94,6 +103,24 @@ export function relayFigures(parts: RelayParts): Figure[] {
     counter('admin_states_dropped', `States: ${slow}`, statesDropped),
     counter('admin_levels_dropped', `Levels: ${slow}`, levelsDropped),
     counter('admin_pages_cut_off', 'Admin pages cut off because they were too slow', cutOff),
+    ...kitFigures(parts),
+  ];
+}
+
+function kitFigures({ kits, kitDoor, enrolment }: RelayParts): Figure[] {
+  const { connections, replaced, refused, cutOff } = kitDoor.counters;
+  const refusals = (value: number | null, code = '') =>
+    counter('kit_enrolments_refused', 'Enrolments refused', value, { code });
+  return [
+    gauge('kits', 'Kits that there are', kits.all().length),
+    gauge('kits_connected', 'Kits that are connected', kitDoor.connected),
+    counter('kit_connections', 'Connections of kits', connections),
+    counter('kit_connections_replaced', 'Connections that gave way to a newer one of the same kit', replaced),
+    counter('kit_connections_refused', 'Connections of kits that broke the protocol', refused),
+    counter('kit_connections_cut_off', 'Kits cut off because they read too slowly', cutOff),
+    counter('kit_enrolments', 'Kits enrolled', enrolment.enrolled),
+    refusals(null),
+    ...[...enrolment.refusals].map(([code, count]) => refusals(count, code)),
   ];
 }
 

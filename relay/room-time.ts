@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { type Database, tryWrite } from './database.ts';
 import type { Statement } from './database-handle.ts';
 import { type Anchor, sampleRate } from './protocol.js';
@@ -32,7 +33,10 @@ class Stamp implements Pair {
 }
 
 interface StreamAnchors {
+  readonly room: string;
   bootId: string;
+  /** Written to the disk. */
+  rows: number;
   /** Position to the kit's monotonic ms. */
   pairs: Pair[];
   /** Monotonic to wall ms of the kit, where its clock was synced. */
@@ -62,6 +66,17 @@ const knotEverySamples = 10 * sampleRate;
 const maxAheadMs = 60_000;
 const samplesPerMs = sampleRate / 1000;
 
+/** One a minute is kept; beyond these the oldest go, and times before those left rest on the nearest. */
+export const anchorLimits = {
+  /** Nearly three days of one run. */
+  perStream: 4096,
+  /** A day of a full room's kits, twenty times over. Beyond it each stream keeps its newest alone. */
+  perRoom: 50_000,
+  perStreamOfFullRoom: 8,
+  /** Whichever was not heard of for longest goes: a kit that is connected says its clock again within 10 s. */
+  boots: 5000,
+};
+
 /**
  * Room time: the relay's clock, laid over every stream by anchors. A stream's anchors tie positions to its kit's
  * monotonic clock; stamps (arrival minus half the least round trip) tie that clock, boot by boot, to the relay's. Of
@@ -73,7 +88,11 @@ export class RoomTime {
   readonly #now: () => number;
   readonly #streams = new Map<string, StreamAnchors>();
   /** By boot id: the kit's monotonic ms to (room time - monotonic ms). */
-  readonly #boots = new Map<string, Pair[]>();
+  readonly #boots = new LRUCache<string, Pair[]>({ max: anchorLimits.boots });
+  /** By room: the pairs of its streams. */
+  readonly #counts = new Map<string, number>();
+  /** Anchors beyond the limits. */
+  droppedAnchors = 0;
 
   /** @param now wall clock of the relay, ms */
   constructor(db: Database, now: () => number = Date.now) {
@@ -86,15 +105,21 @@ export class RoomTime {
   }
 
   start(): void {
-    const rows = this.#db.prepare<[], AnchorRow>('SELECT * FROM anchors ORDER BY stream, position').all();
+    const rows = this.#db
+      .prepare<[], AnchorRow>(
+        'SELECT anchors.*, room FROM anchors JOIN streams ON streams.id = stream ORDER BY stream, position',
+      )
+      .all();
     for (const row of rows) {
-      this.#keep(row.stream, {
+      const anchor = {
         position: row.position,
         bootId: row.boot_id,
         monotonicMs: row.monotonic_ms,
         wallMs: row.wall_ms,
         wallSynced: row.wall_synced === 1,
-      });
+      };
+      this.#keep(row.stream, anchor, row.room);
+      this.#stream(row.stream).rows++;
       if (row.room_ms !== null) this.#stamp(row.boot_id, new Stamp(row.monotonic_ms, row.room_ms, null));
     }
     const knots = this.#db
@@ -120,13 +145,19 @@ export class RoomTime {
   /**
    * Takes an anchor. `arrivedMs` is the room time at which its `monotonicMs` would have arrived when sent at that very
    * moment, null when it is told afterwards; `way` is the connection it came over. One anchor a minute is kept, the
-   * least delayed.
+   * least delayed, as many as the limits of its stream and its room allow.
    */
-  anchor(streamId: string, anchor: Anchor, arrivedMs: number | null, way: Way | null = null): void {
-    const isNew = this.#keep(streamId, anchor);
+  anchor(streamId: string, anchor: Anchor, arrivedMs: number | null, way: Way | null = null, room = ''): void {
+    const isNew = this.#keep(streamId, anchor, room);
     const stamp = arrivedMs === null ? null : new Stamp(anchor.monotonicMs, arrivedMs, way);
     const isBest = stamp !== null && this.#stamp(anchor.bootId, stamp);
     if (!isNew && !isBest) return;
+    const stream = this.#stream(streamId, room);
+    if (stream.rows >= 2 * anchorLimits.perStream) {
+      this.droppedAnchors++;
+      return;
+    }
+    stream.rows++;
     // Without it, times after a restart rest on fewer anchors.
     this.#db.writeSoon(() =>
       this.#insertAnchor.run(
@@ -251,14 +282,24 @@ export class RoomTime {
   }
 
   forget(streamId: string): void {
+    const stream = this.#streams.get(streamId);
+    if (stream) this.#count(stream.room, -stream.pairs.length);
     this.#streams.delete(streamId);
   }
 
-  #stream(id: string): StreamAnchors {
+  #count(room: string, more: number): void {
+    const count = (this.#counts.get(room) ?? 0) + more;
+    if (count > 0) this.#counts.set(room, count);
+    else this.#counts.delete(room);
+  }
+
+  #stream(id: string, room = ''): StreamAnchors {
     const known = this.#streams.get(id);
     if (known) return known;
     const made: StreamAnchors = {
+      room,
       bootId: '',
+      rows: 0,
       pairs: [],
       wall: [],
       placedMs: null,
@@ -270,8 +311,8 @@ export class RoomTime {
     return made;
   }
 
-  #keep(streamId: string, { position, bootId, monotonicMs, wallMs, wallSynced }: Anchor): boolean {
-    const stream = this.#stream(streamId);
+  #keep(streamId: string, { position, bootId, monotonicMs, wallMs, wallSynced }: Anchor, room: string): boolean {
+    const stream = this.#stream(streamId, room);
     stream.bootId = bootId;
     // A clock that is ahead of ours is wrong, whatever it says of itself.
     if (wallSynced && wallMs <= this.#now() + maxAheadMs)
@@ -281,7 +322,13 @@ export class RoomTime {
     if (near?.x === position) return false;
     stream.pairs.push({ x: position, y: monotonicMs });
     stream.pairs.sort((a, b) => a.x - b.x);
-    return true;
+    this.#count(stream.room, 1);
+    const { perRoom, perStream, perStreamOfFullRoom } = anchorLimits;
+    const most = (this.#counts.get(stream.room) ?? 0) > perRoom ? perStreamOfFullRoom : perStream;
+    const dropped = stream.pairs.splice(0, Math.max(0, stream.pairs.length - most));
+    this.#count(stream.room, -dropped.length);
+    this.droppedAnchors += dropped.length;
+    return !dropped.some(({ x }) => x === position);
   }
 
   #stamp(bootId: string, stamp: Stamp): boolean {
@@ -299,6 +346,7 @@ interface AnchorRow {
   wall_ms: number;
   wall_synced: number;
   room_ms: number | null;
+  room: string;
 }
 
 interface PlacedRow {
@@ -314,7 +362,7 @@ function insertBest(pairs: Pair[], made: Pair): boolean {
   if (index < 0) {
     pairs.push(made);
     pairs.sort((a, b) => a.x - b.x);
-    return true;
+    return pairs.length <= anchorLimits.perStream || pairs.shift() !== made;
   }
   if ((pairs[index]?.y ?? 0) <= made.y) return false;
   pairs[index] = made;

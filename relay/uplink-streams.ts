@@ -27,7 +27,7 @@ export function takeUp(report: StreamReport, parts: StreamParts): SpoolStream {
     throw new WireError('the room has more streams than a relay keeps', closeCodes.policy);
   const stream = spool.open(report.id, room.name, device, report.format.channels);
   if (!stream) throw new WireError(`stream ${report.id} belongs to another room or has another format`);
-  for (const anchor of report.anchors) time.anchor(report.id, anchor, null);
+  for (const anchor of report.anchors) time.anchor(report.id, anchor, null, null, room.name);
   for (const [reason, holes] of Map.groupBy(report.holes, (hole) => hole.reason))
     spool.declareHoles(
       stream,

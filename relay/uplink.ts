@@ -178,6 +178,7 @@ export class Uplink implements Publisher {
           message.anchor,
           arrivalOf(message.anchor.monotonicMs, message.sentMonotonicMs),
           this.#way,
+          this.#room.name,
         );
     }
   }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Database, openDatabase } from '../relay/database.ts';
-import { RoomTime } from '../relay/room-time.ts';
+import { anchorLimits, RoomTime } from '../relay/room-time.ts';
 import { Rooms } from '../relay/rooms.ts';
 import { Spool } from '../relay/spool.ts';
 import { createLog } from '../systemd/log.ts';
@@ -191,5 +191,34 @@ describe('room time', () => {
     const id = stream();
     for (let second = 0; second <= 300; second += 10) anchor(id, second);
     expect(time.positionAt(id, nowMs + 123_456, unknown)).toBe(Math.round(123.456 * 16_000));
+  });
+});
+
+describe('clock readings without end', () => {
+  const far = (stream: string, minute: number, room: string, bootId = boot) => {
+    const at = { position: minute * 60 * 16_000, bootId, monotonicMs: 1_000_000 + minute * 60_000, wallMs: 0 };
+    time.anchor(stream, { ...at, wallSynced: false }, nowMs + minute * 60_000, null, room);
+  };
+
+  test('leave the newest of a stream, and are counted', () => {
+    const id = stream();
+    for (let minute = 0; minute < anchorLimits.perStream + 100; minute++) far(id, minute, 'hall');
+    expect(time.droppedAnchors).toBe(100);
+    const newest = (anchorLimits.perStream + 99) * 60_000;
+    expect(time.at(id, newest * 16, unknown)).toEqual({ ms: nowMs + newest, uncertain: false });
+  });
+
+  test('of one stream cannot take from a room’s others what these need', () => {
+    const greedy = Array.from({ length: 14 }, () => stream());
+    for (const id of greedy) for (let minute = 0; minute < 4000; minute++) far(id, minute, 'hall');
+    const honest = stream();
+    const kit = randomUUID();
+    for (let minute = 0; minute < 20; minute++) far(honest, minute, 'hall', kit);
+    expect(time.at(honest, 19 * 60 * 16_000, unknown)).toEqual({ ms: nowMs + 19 * 60_000, uncertain: false });
+    expect(time.droppedAnchors).toBeGreaterThan(0);
+    const others = stream();
+    const dropped = time.droppedAnchors;
+    for (let minute = 0; minute < 100; minute++) far(others, minute, 'attic');
+    expect(time.droppedAnchors).toBe(dropped);
   });
 });
