@@ -201,7 +201,6 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   const rights = new Rights({ db, adminToken, origins, addresses, attempts, log: logs('rights') });
 
   const { audit, kits } = rights;
-  rooms.onChanged(() => kits.forgetRooms());
   const idleAfterMs = options.kitIdleAfter * 1000;
   const kitDoor = new KitDoor({ kits, rooms: running, idleAfterMs, log: logs('kits') });
   const enrolment = new KitEnrolment({ ...{ kits, audit }, rooms: running, access: rights.access, log: logs('kits') });
@@ -265,6 +264,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     spoolBytes: () => spool.bytes,
     relay: {
       ...{ health, alarms, quota, costs, spool, time, retention, doors, liveFeed, latency, answers },
+      ...{ kits, kitDoor, enrolment },
       version: version(),
     },
   });
