@@ -1,4 +1,4 @@
-// What a publish token may cost the relay and its room. 3 s.
+// What a publish token may cost the relay and its room. 7 s.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import { closeCodes } from '../relay/protocol.js';
@@ -127,6 +127,15 @@ describe('a room that is full of streams', () => {
     again.audio(1, 0, 1600);
     await expect.poll(() => door.spool.get(waiting.id)?.stored).toEqual([[0, 1600]]);
     expect(door.spool.get(mine.id)?.stored).toEqual([[0, 3200]]);
+  });
+
+  test('comes about no sooner by audio: of so many new streams in a day none is taken', async () => {
+    while (door.rates.takeStream('hall'));
+    const kit = await door.connect();
+    kit.hello([report(0, { edge: 1600, ranges: [[0, 1600]] })]);
+    await welcomed(kit);
+    kit.audio(0, 0, 1600);
+    await expect.poll(() => kit.closed).toBe(closeCodes.tooFast);
   });
 
   test('takes a new kit also where the empty streams never ended, after a minute', async () => {
