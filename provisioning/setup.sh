@@ -105,6 +105,30 @@ unpack_server() {
   rm -rf "${unpacked:?}/$1"
 }
 
+# What the tests read a kit's seed with, as the kit does: cloud-init and NetworkManager with all they need that this
+# machine lacks. Installed, they would take over its names and networks. Needs no root.
+seed_readers='cloud-init network-manager'
+
+download_seed_readers() {
+  # Unquoted: lists of package names.
+  plan=$(apt-get -s -qq --no-install-recommends install $seed_readers 2>/dev/null) || return 1
+  packages=$(printf '%s' "$plan" | sed -n 's/^Inst \([^ ]*\) .*/\1/p')
+  (cd "$unpacked/seed/packages" && apt-get -qq download $packages >/dev/null 2>&1)
+}
+
+unpack_seed_readers() {
+  if [ -e "$unpacked/seed/complete" ] || { has cloud-init && has nmcli; }; then return 0; fi
+  say "unpacking Debian's $seed_readers to $unpacked/seed"
+  rm -rf "${unpacked:?}/seed"
+  mkdir -p "$unpacked/seed/packages"
+  if ! download_seed_readers; then
+    apt update && download_seed_readers || return 1
+  fi
+  for each in "$unpacked"/seed/packages/*.deb; do dpkg -x "$each" "$unpacked/seed" || return 1; done
+  rm -rf "${unpacked:?}/seed/packages"
+  : >"$unpacked/seed/complete"
+}
+
 install_system() {
   missing=''
   need libpocketsphinx3
@@ -119,6 +143,7 @@ install_system() {
     need_command ffmpeg ffmpeg
     need_command jq jq
     need_command openssl openssl
+    need_command python3 python3
     # What pages are looked at with: Arabic, Hebrew and many more scripts, Japanese.
     need fonts-noto-core
     need fonts-ipafont-gothic
@@ -127,6 +152,7 @@ install_system() {
     if [ "$mode" = test ]; then
       prefer_browser
       for each in nginx caddy; do unpack_server "$each" || stop "the tests need Debian's $each"; done
+      unpack_seed_readers || stop "the tests need Debian's $seed_readers"
     fi
     return 0
   fi

@@ -48,7 +48,7 @@ beforeEach(() => {
   writeFileSync(join(checkout, 'package.json'), '{"type":"module"}');
   writeFileSync(join(checkout, 'package-lock.json'), JSON.stringify(wanted));
 
-  for (const name of ['sh', 'env', 'dirname', 'grep', 'tr', 'cp', 'cat', 'mkdir', 'ln', 'rm'])
+  for (const name of ['sh', 'env', 'dirname', 'grep', 'tr', 'cp', 'cat', 'mkdir', 'ln', 'rm', 'sed'])
     symlinkSync(execFileSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).trim(), join(bin, name));
   symlinkSync(process.execPath, join(bin, 'node'));
   const lock = `'${checkout}/package-lock.json'`;
@@ -114,15 +114,31 @@ describe('servers that the tests start themselves', () => {
     command(
       join(bin, 'apt-get'),
       `${record('apt-get')}
-       case "$*" in *download*) [ ! -e '${folder}/offline' ] || exit 100; echo >"$3_1_all.deb" ;; esac`,
+       case "$*" in
+         *download*) [ ! -e '${folder}/offline' ] || exit 100; echo >"$3_1_all.deb" ;;
+         -s*install*) echo 'Inst cloud-init (22.4 Debian:12 [all])'; echo 'Conf cloud-init (22.4 Debian:12 [all])' ;;
+       esac`,
     );
     command(
       join(bin, 'dpkg'),
       `${record('dpkg')}
-       case "$2" in *nginx*) to="$3/usr/sbin"; name=nginx ;; *) to="$3/usr/bin"; name=caddy ;; esac
+       case "$2" in
+         *nginx*) to="$3/usr/sbin"; name=nginx ;;
+         *caddy*) to="$3/usr/bin"; name=caddy ;;
+         *) to="$3/usr/bin"; name=cloud-init ;;
+       esac
        mkdir -p "$to"; echo >"$to/$name"; chmod +x "$to/$name"`,
     );
-    for (const name of ['chromium-headless-shell', 'pulseaudio', 'pactl', 'arecord', 'ffmpeg', 'jq', 'openssl'])
+    for (const name of [
+      'chromium-headless-shell',
+      'pulseaudio',
+      'pactl',
+      'arecord',
+      'ffmpeg',
+      'jq',
+      'openssl',
+      'python3',
+    ])
       command(join(bin, name), '');
     symlinkSync(execFileSync('sh', ['-c', 'command -v chmod'], { encoding: 'utf8' }).trim(), join(bin, 'chmod'));
   };
@@ -131,15 +147,21 @@ describe('servers that the tests start themselves', () => {
     offer();
     const first = setUp('test', nothingMissing);
     expect(first.status).toBe(0);
-    expect(first.apt).toEqual(['apt-get -qq download nginx', 'apt-get -qq download caddy']);
+    expect(first.apt).toEqual([
+      'apt-get -qq download nginx',
+      'apt-get -qq download caddy',
+      'apt-get -s -qq --no-install-recommends install cloud-init network-manager',
+      'apt-get -qq download cloud-init',
+    ]);
     expect(existsSync(join(checkout, '.cache/debian/usr/sbin/nginx'))).toBe(true);
     expect(existsSync(join(checkout, '.cache/debian/usr/bin/caddy'))).toBe(true);
+    expect(existsSync(join(checkout, '.cache/debian/seed/usr/bin/cloud-init'))).toBe(true);
     expect(setUp('test', nothingMissing)).toMatchObject({ status: 0, said: '', called: [] });
   });
 
   test('that the machine has are left alone', () => {
     offer();
-    for (const name of ['nginx', 'caddy']) command(join(bin, name), '');
+    for (const name of ['nginx', 'caddy', 'cloud-init', 'nmcli']) command(join(bin, name), '');
     expect(setUp('test', nothingMissing)).toMatchObject({ status: 0, apt: [] });
   });
 

@@ -22,9 +22,8 @@ function writtenFile({ path, mode, content }: KitFile) {
   };
 }
 
-/** The one account: by key alone. Whoever has a key may do everything: they are here to mend the kit. */
+/** The one account: by key alone. Whoever has a key may do everything, as they are here to mend the kit. */
 function accounts({ inventory: { ssh } }: SeedInput) {
-  if (ssh.keys.length === 0) return [];
   return [
     {
       name: ssh.user,
@@ -32,7 +31,8 @@ function accounts({ inventory: { ssh } }: SeedInput) {
       shell: '/bin/bash',
       groups: 'adm,systemd-journal',
       lock_passwd: true,
-      sudo: 'ALL=(ALL) NOPASSWD:ALL',
+      // Said in any case: what is left out may be granted by the image's own defaults.
+      sudo: ssh.keys.length > 0 ? 'ALL=(ALL) NOPASSWD:ALL' : null,
     },
   ];
 }
@@ -43,7 +43,8 @@ const noPi = `rm -f /etc/ssh/sshd_config.d/rename_user.conf /etc/xdg/autostart/p
 for each in pi rpi-first-boot-wizard; do if id "$each" >/dev/null 2>&1; then userdel --force --remove "$each"; fi; done`;
 /** All profiles are the seed's: those of an earlier one do not outlive it. */
 const noProfiles = 'rm -f /etc/NetworkManager/system-connections/*';
-const noKeys = 'rm -f /etc/ssh/sala-authorized-keys /etc/ssh/sshd_config.d/10-sala.conf';
+const noKeys =
+  'rm -f /etc/ssh/sala-authorized-keys /etc/ssh/sshd_config.d/10-sala.conf /etc/sudoers.d/90-cloud-init-users';
 const radioOn = `rfkill unblock wifi
 for each in /var/lib/systemd/rfkill/*:wlan; do if [ -e "$each" ]; then echo 0 >"$each"; fi; done
 nmcli radio wifi on`;
