@@ -23,6 +23,9 @@ export interface Releases {
   onOffered(listener: () => void): () => void;
 }
 
+export /** Whether a kit knows of a release. */
+const isTold = (release: string) => release !== '' && release !== 'null';
+
 const noReleases: Releases = { offered: null, onOffered: () => () => {} };
 
 export const defaultKitDoorLimits = {
@@ -201,6 +204,7 @@ export class KitDoor {
     const release = offered && { type: 'release' as const, ...offered, idle: this.isIdle(name) };
     const offer = JSON.stringify(release);
     if (release && offer !== link.release) this.#say(link, release);
+    if (!release && isTold(link.release)) this.#say(link, { type: 'withdrawn' });
     link.release = offer;
   }
 

@@ -80,8 +80,12 @@ const relayMessage = z.discriminatedUnion('type', [
     version: word,
     sha256: z.string().regex(/^[0-9a-f]{64}$/),
     bytes: amount.int(),
+    /** It may be older than what the kit runs. */
+    downgrade: z.boolean().optional(),
     idle: z.boolean(),
   }),
+  /** The release offered before is offered no more. */
+  z.object({ type: z.literal('withdrawn') }),
   z.object({ type: z.literal('identify') }),
 ]);
 

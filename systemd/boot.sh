@@ -29,7 +29,7 @@ value() { sed -n "s/^$1=//p" "$2" 2>/dev/null | head -n 1; }
 # A version is a name in releases/, and nothing else.
 is_version() {
   case $1 in
-    '' | .* | *[!A-Za-z0-9._+-]*) return 1 ;;
+    '' | .* | *.part | *[!A-Za-z0-9._+-]*) return 1 ;;
   esac
 }
 

@@ -128,6 +128,8 @@ export class Agent {
       listener: {
         welcome: (at) => {
           void this.#clockFloor.heard(at);
+          // What is offered now follows; what was offered before the line broke may not be any more.
+          this.#updater.offer(null);
           const { report } = this.#updater;
           if (report) this.#link.updated(report);
         },
@@ -263,7 +265,11 @@ export class Agent {
     }
     void this.#programs.look();
     const health = this.health();
-    this.#updater.look({ isWell: this.#programs.areWell && !this.#loadProblem, connected: this.#link.connected });
+    this.#updater.look({
+      isWell: this.#programs.areWell && !this.#loadProblem,
+      connected: this.#link.connected,
+      device: this.#programs.device?.state ?? null,
+    });
     this.#parts.lamp.show(this.#lampState(health));
     this.#parts.onStatus?.(health.message);
     this.#writeKitFile(health);

@@ -20,7 +20,8 @@ export interface LinkListener {
   /** The relay answers. @param at room time */
   welcome(at: number): void;
   assigned(assignment: KitAssignment): void;
-  release(release: OfferedRelease): void;
+  /** null: none is offered any more. */
+  release(release: OfferedRelease | null): void;
   idle(isIdle: boolean): void;
   identify(): void;
   /** `problem` or `connected` changed. */
@@ -199,9 +200,10 @@ export class KitLink {
       listener.idle(message.idle);
     } else if (message.type === 'assignment') listener.assigned({ room: message.room, title: message.title });
     else if (message.type === 'identify') listener.identify();
+    else if (message.type === 'withdrawn') listener.release(null);
     else {
-      const { version, sha256, bytes, idle } = message;
-      listener.release({ version, sha256, bytes });
+      const { type: _, idle, ...release } = message;
+      listener.release(release);
       listener.idle(idle);
     }
   }

@@ -8,6 +8,8 @@ export interface OfferedRelease {
   /** Of the archive, in hex. */
   readonly sha256: string;
   readonly bytes: number;
+  /** The organizer wants it though it may be older than what the kit runs. */
+  readonly downgrade?: boolean | undefined;
 }
 
 /** Fetches, checks and stages what is offered, and switches when the room is idle. */
@@ -19,8 +21,11 @@ export interface Updater {
   offer(release: OfferedRelease | null): void;
   /** No talk now or soon, and no sound: the room would not notice a restart. */
   idle(isIdle: boolean): void;
-  /** How the kit is, once a second: a pending version is confirmed by this. @param connected the relay answers, too */
-  look(health: { readonly isWell: boolean; readonly connected: boolean }): void;
+  /**
+   * How the kit is, once a second: a pending version is confirmed by this.
+   * `connected`: the relay answers, too; `device`: the device's word for how it is, null where there is none
+   */
+  look(health: { readonly isWell: boolean; readonly connected: boolean; readonly device: string | null }): void;
   /** What became of the last one; null where nothing was ever offered. */
   readonly report: KitUpdate | null;
 }
