@@ -72,7 +72,7 @@ export interface ApiParts {
   readonly maxBodyBytes?: number;
   /** Who may read transcripts at once. */
   readonly turns?: TranscriptTurns;
-  readonly kits?: KitCallParts;
+  readonly kits: KitCallParts;
 }
 
 /** Of what the parts of the relay refuse by themselves. */
@@ -176,7 +176,7 @@ export function createApi(parts: ApiParts): OpenAPIHono {
   addTextRuleCalls(app, rooms, parts.textRules, access);
   addVocabularyCalls(app, rooms, parts.vocabularies, access);
   addSourceCalls(app, rooms, access);
-  if (parts.kits) addKitCalls(app, rooms, parts.kits, access);
+  addKitCalls(app, rooms, parts.kits, access);
   addCostCalls(app, parts.costs, rooms, access);
   addStateCalls(app, rooms, access, health, metrics);
   addSockets(app, rooms, access, parts.readersFull ?? (() => null));

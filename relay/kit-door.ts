@@ -23,10 +23,10 @@ export interface Releases {
   onOffered(listener: () => void): () => void;
 }
 
-export /** Whether a kit knows of a release. */
+/** Whether a kit knows of a release. */
 const isTold = (release: string) => release !== '' && release !== 'null';
 
-const noReleases: Releases = { offered: null, onOffered: () => () => {} };
+export const noReleases: Releases = { offered: null, onOffered: () => () => {} };
 
 export const defaultKitDoorLimits = {
   helloTimeoutMs: wire.helloTimeoutMs,

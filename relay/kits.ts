@@ -76,8 +76,7 @@ export class Kits {
   readonly #now: () => number;
   readonly #limits: KitLimits;
   readonly #byName: Statement<[string], KitRow>;
-  /** Asked for with every frame that a kit hands in. */
-  readonly #rooms = new Map<string, readonly RoomTime[]>();
+  readonly #roomTimes: Statement<[string], RoomTime>;
   /** What kits said since it was last written. */
   readonly #told = new Map<string, { seenMs: number; told: KitTold }>();
   readonly #moved = new Set<(kit: string, room: string | null) => void>();
@@ -89,8 +88,10 @@ export class Kits {
     this.#limits = { ...defaultKitLimits, ...limits };
     this.#tokens = new KitTokens(db, tokens, now);
     this.#byName = db.prepare(`${select} WHERE name = ?`);
+    this.#roomTimes = db.prepare(
+      'SELECT room, from_ms AS fromMs, to_ms AS toMs FROM kit_rooms WHERE kit = ? ORDER BY from_ms, id',
+    );
     this.#keptMs = now();
-    db.onRenewed(() => this.#rooms.clear());
   }
 
   all(): KitRecord[] {
@@ -166,7 +167,6 @@ export class Kits {
     this.#tokens.revoke(name);
     this.#write(() => this.#db.prepare('DELETE FROM kits WHERE name = ?').run(name));
     this.#told.delete(name);
-    this.#rooms.delete(name);
     return true;
   }
 
@@ -180,7 +180,6 @@ export class Kits {
       this.#db.prepare('UPDATE kit_rooms SET to_ms = ? WHERE kit = ? AND to_ms IS NULL').run(now, name);
       this.#insertRoom(name, room, now);
     });
-    this.#rooms.delete(name);
     for (const listener of [...this.#moved]) listener(name, room);
   }
 
@@ -188,11 +187,6 @@ export class Kits {
   onMoved(listener: (kit: string, room: string | null) => void): () => void {
     this.#moved.add(listener);
     return () => this.#moved.delete(listener);
-  }
-
-  /** Rooms were deleted: what is known of them is asked for anew. */
-  forgetRooms(): void {
-    this.#rooms.clear();
   }
 
   /** The room a kit serves; null: none. */
@@ -259,17 +253,7 @@ export class Kits {
     return { ...row, told: newer?.told ?? JSON.parse(row.told), seenMs: newer?.seenMs ?? row.seenMs };
   }
 
-  #roomsOf(name: string): readonly RoomTime[] {
-    const known = this.#rooms.get(name);
-    if (known) return known;
-    const read = this.#db
-      .prepare<[string], RoomTime>(
-        'SELECT room, from_ms AS fromMs, to_ms AS toMs FROM kit_rooms WHERE kit = ? ORDER BY from_ms, id',
-      )
-      .all(name);
-    this.#rooms.set(name, read);
-    return read;
-  }
+  #roomsOf = (name: string) => this.#roomTimes.all(name);
 
   #insertRoom(kit: string, room: string, fromMs: number): void {
     this.#db.prepare('INSERT INTO kit_rooms (kit, room, from_ms) VALUES (?, ?, ?)').run(kit, room, fromMs);

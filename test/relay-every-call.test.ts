@@ -19,11 +19,15 @@ interface Call {
 }
 const readable = /\/(transcript\.\w+|gaps|now\.\w+|captions)$/;
 const published = /\/source$/;
+/** What only a kit's key opens. */
+const ofKits = /^\/api\/kit(\/|$)/;
 /** No token is asked for, or the socket's own door asks. */
-const open = /^(GET \/(healthz|readyz)|POST \/api\/session|GET .*\/audio)$/;
-const values: Readonly<Record<string, string>> = { room: 'verdi', id: '0123456789ab', seq: '1', talk: 'keynote' };
+const open = /^(GET \/(healthz|readyz)|POST \/api\/(session|enrolment)|GET .*\/audio)$/;
+const values: Readonly<Record<string, string>> = {
+  ...{ room: 'verdi', id: '0123456789ab', seq: '1', talk: 'keynote', kit: 'verdi-1' },
+};
 
-async function calls(): Promise<{ admin: Call[]; read: Call[]; publish: Call[] }> {
+async function calls(): Promise<{ admin: Call[]; read: Call[]; publish: Call[]; kit: Call[] }> {
   const { text } = await api.ask('GET', '/openapi.json', undefined, null);
   const { paths }: { paths: Record<string, Record<string, unknown>> } = JSON.parse(text);
   const all = Object.entries(paths).flatMap(([path, methods]) =>
@@ -34,7 +38,8 @@ async function calls(): Promise<{ admin: Call[]; read: Call[]; publish: Call[] }
   );
   const guarded = all.filter(({ method, path }) => !open.test(`${method} ${path}`));
   return {
-    admin: guarded.filter(({ path }) => !readable.test(path) && !published.test(path)),
+    admin: guarded.filter(({ path }) => !readable.test(path) && !published.test(path) && !ofKits.test(path)),
+    kit: guarded.filter(({ path }) => ofKits.test(path)),
     publish: guarded.filter(({ path }) => published.test(path)),
     read: guarded.filter(({ path }) => readable.test(path)),
   };
@@ -48,10 +53,11 @@ const send = async ({ method, path }: Call, headers: Record<string, string>) => 
 const by = (token: string) => ({ authorization: `Bearer ${token}` });
 
 test('every call refuses no token, wrong ones, ended ones, and those of another right or room', async () => {
-  const { admin, read, publish } = await calls();
+  const { admin, read, publish, kit } = await calls();
   expect(admin.length).toBeGreaterThan(25);
   expect(read.length).toBeGreaterThan(5);
   expect(publish).toHaveLength(1);
+  expect(kit.length).toBeGreaterThan(0);
   const { tokens } = api;
   const revoked = tokens.create(null, 'admin', '');
   tokens.delete(null, revoked.id);
@@ -65,7 +71,7 @@ test('every call refuses no token, wrong ones, ended ones, and those of another 
     [by(revoked.token), '401 token-ended'],
     [by(rotated.token), '401 token-ended'],
   ];
-  for (const call of [...admin, ...read, ...publish])
+  for (const call of [...admin, ...read, ...publish, ...kit])
     for (const [headers, refusal] of nobody) {
       // Who is not logged in cannot be logged out, and is told nothing else.
       const isLogout = `${call.method} ${call.path}` === 'DELETE /api/session' && refusal === '401 token-missing';
@@ -77,9 +83,22 @@ test('every call refuses no token, wrong ones, ended ones, and those of another 
     tokens.create('rossini', 'read', '').token,
     tokens.create(null, 'read', '').token,
   ];
-  // Whoever has no login to end is refused as by every other call.
+  api.kits.create('rossini-1', 'solo', 'rossini', '');
+  const key = `kit_0123456789ab_${'k'.repeat(43)}`;
+  const { token: enrolment } = api.kits.renew('rossini-1');
+  // Whoever has no login to end is refused as by every other call; what enrols a kit opens nothing but that.
+  for (const call of [...admin, ...read, ...publish, ...kit])
+    expect(await send(call, by(enrolment))).toBe(`${call.method} ${call.path} 403 token-wrong-right`);
+  api.kits.enrol(enrolment, key, { version: '1.0.0' });
+  for (const call of [...read, ...publish])
+    expect(await send(call, by(key))).toBe(`${call.method} ${call.path} 403 kit-other-room`);
+  for (const call of kit) {
+    expect(await send(call, by(key))).toMatch(/ (200|404|426) /);
+    for (const token of [...wrong, adminSecret])
+      expect(await send(call, by(token))).toBe(`${call.method} ${call.path} 403 token-wrong-right`);
+  }
   for (const call of admin)
-    for (const token of wrong)
+    for (const token of [...wrong, key])
       expect(await send(call, by(token))).toBe(`${call.method} ${call.path} 403 token-wrong-right`);
   for (const call of read) {
     expect(await send(call, by(wrong[0] ?? ''))).toBe(`${call.method} ${call.path} 403 token-wrong-right`);

@@ -4,6 +4,9 @@ import { createApi } from '../../relay/api.ts';
 import { Conduct } from '../../relay/conduct.ts';
 import type { Costs } from '../../relay/costs.ts';
 import { RelayHealth } from '../../relay/health.ts';
+import { KitDoor } from '../../relay/kit-door.ts';
+import { KitEnrolment } from '../../relay/kit-enrolment.ts';
+import type { Kits } from '../../relay/kits.ts';
 import { Metrics } from '../../relay/metrics.ts';
 import { Origins } from '../../relay/origins.ts';
 import { Readers } from '../../relay/publish.ts';
@@ -50,6 +53,9 @@ export class TestApi {
   readonly schedule: Schedule;
   readonly conduct: Conduct;
   readonly metrics: Metrics;
+  readonly kits: Kits;
+  readonly kitDoor: KitDoor;
+  readonly enrolment: KitEnrolment;
   /** What the API logged. */
   readonly lines: string[];
   readonly app: ReturnType<typeof createApi>;
@@ -83,7 +89,12 @@ export class TestApi {
     });
     const sources = { rooms, readers: new Readers(), doors: { refusals }, turns, rights: this.rights };
     this.metrics = new Metrics({ ...sources, spoolBytes: () => 4096 });
+    this.kits = this.rights.kits;
+    this.kitDoor = new KitDoor({ kits: this.kits, rooms, log });
+    const { access } = this.rights;
+    this.enrolment = new KitEnrolment({ kits: this.kits, rooms, access, audit, log, roomTime: now });
     this.app = createApi({
+      kits: { kits: this.kits, door: this.kitDoor, enrolment: this.enrolment },
       ...{ rooms, rights: this.rights, health, costs, talks, log, turns, metrics: this.metrics },
       ...{ schedule: this.schedule, conduct: this.conduct, views: new RoomViews({ conduct: this.conduct }) },
       textRules: new TextRuleBook(rooms.db, log),

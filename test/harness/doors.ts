@@ -6,6 +6,7 @@ import { AdminToken } from '../../relay/admin-token.ts';
 import type { ReaderLimits } from '../../relay/audience.ts';
 import { httpServerOptions } from '../../relay/connections.ts';
 import { type DoorHandlers, type DoorLimits, Doors } from '../../relay/doors.ts';
+import { KitDoor, type KitDoorLimits, noReleases, type Releases } from '../../relay/kit-door.ts';
 import { LegacyReaders } from '../../relay/legacy-readers.ts';
 import { Origins } from '../../relay/origins.ts';
 import { captionsProtocol } from '../../relay/protocol.js';
@@ -33,6 +34,9 @@ export interface HouseOptions {
   readonly doors?: Partial<DoorLimits>;
   readonly readers?: Partial<ReaderLimits>;
   readonly handlers?: Partial<DoorHandlers>;
+  readonly kits?: Partial<KitDoorLimits>;
+  readonly releases?: Releases;
+  readonly idleAfterMs?: number;
 }
 
 /** The doors and readers of a relay on a loopback port, with rooms that the test speaks in. */
@@ -44,10 +48,18 @@ export class House {
   readonly tokens: Tokens;
   readonly readers: Readers;
   readonly doors: Doors;
+  readonly kitDoor: KitDoor;
   readonly server: Server;
   readonly #sockets = new Set<WebSocket>();
 
-  constructor({ doors, readers, handlers }: HouseOptions = {}) {
+  constructor({
+    doors,
+    readers,
+    handlers,
+    kits = {},
+    releases = noReleases,
+    idleAfterMs = 300_000,
+  }: HouseOptions = {}) {
     this.rights = new Rights({
       db: this.rooms.db,
       adminToken: new AdminToken(adminSecret),
@@ -57,6 +69,10 @@ export class House {
     this.tokens = this.rights.tokens;
     this.readers = new Readers(readers);
     const legacy = new LegacyReaders(this.readers);
+    this.kitDoor = new KitDoor({
+      ...{ kits: this.rights.kits, rooms: this.rooms, log: this.captured.log },
+      ...{ releases, limits: kits, idleAfterMs },
+    });
     this.doors = new Doors({
       rooms: this.rooms,
       access: this.rights.access,
@@ -65,7 +81,7 @@ export class House {
       handlers: {
         audio: () => {},
         live: () => {},
-        kit: () => {},
+        kit: (socket, name) => this.kitDoor.serve(socket, name),
         legacyAudio: () => {},
         captions: (socket, line, room, query) => this.readers.serve(socket, line, room, query),
         legacyTranscript: (socket, line, room, query) => legacy.serve(socket, line, room, query),
@@ -81,6 +97,7 @@ export class House {
     await new Promise<void>((done) => this.server.listen(0, '127.0.0.1', done));
     this.origins.listening(`http://127.0.0.1:${this.port}`);
     this.rights.start();
+    this.kitDoor.start();
     return this;
   }
 
@@ -105,6 +122,7 @@ export class House {
   async stop(): Promise<void> {
     for (const socket of this.#sockets) socket.terminate();
     await this.doors.closeAll();
+    this.kitDoor.stop();
     this.rights.stop();
     await new Promise<void>((done) => this.server.close(() => done()));
     this.rooms.remove();
