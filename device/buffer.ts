@@ -18,6 +18,9 @@ import type { Disk } from './disk.ts';
 import { Spill, type SpillLimits, spillDefaults } from './spill.ts';
 import { CapturedStream } from './streams.ts';
 
+/** The part of the buffer that a session reads. */
+export type HeldAudio = Pick<AudioBuffer, 'offered' | 'read' | 'load' | 'welcomed' | 'stored' | 'closeGaps'>;
+
 export interface BufferLimits extends SpillLimits {
   /** Audio that stays in memory even when it is stored, for the day the relay is replaced. */
   readonly keepSeconds: number;
@@ -84,7 +87,7 @@ export interface BufferOptions {
  * what the relay has. Capture calls `frame`, `hole` and `anchor` and is never made to wait.
  */
 export class AudioBuffer {
-  readonly #room: string;
+  #room: string;
   readonly #channels: 1 | 2;
   readonly #clocks: Clocks;
   readonly #log: Logger;
@@ -94,6 +97,9 @@ export class AudioBuffer {
   /** Oldest first. */
   #streams: CapturedStream[] = [];
   #current: CapturedStream | null = null;
+  /** The source's position at which the running stream begins. Only another room makes a stream begin later than the source. */
+  #origin = 0;
+  #hasMoved = false;
   #listener: BufferListener | null = null;
   #timer: NodeJS.Timeout | undefined;
   #relay: string | null = null;
@@ -101,7 +107,7 @@ export class AudioBuffer {
   #latestAnchor: Anchor | null = null;
   #droppedSamples = 0;
   #droppedAtMs: number | null = null;
-  #settling: (() => void)[] = [];
+  #settling: { readonly resolve: () => void; readonly withFormerRooms: boolean }[] = [];
   #stopping: Promise<void> | null = null;
 
   constructor({ room, channels, disk, clocks, log, limits, newId = randomUUID }: BufferOptions) {
@@ -152,9 +158,22 @@ export class AudioBuffer {
 
   // ------------------------------------------------------------------------------------------------- capture
 
-  /** @param audio s16le, all channels, at most a second; it is copied */
-  frame(position: number, audio: Uint8Array): void {
-    const stream = this.#running();
+  /**
+   * From here on the sound is another room's: the running stream ends, and the next sample begins one of that room. What
+   * was captured before stays with the room it was captured for.
+   */
+  serve(room: string): void {
+    if (room === this.#room) return;
+    this.end();
+    this.#room = room;
+    this.#hasMoved = true;
+  }
+
+  /** @param sourcePosition ascends for ever, whatever rooms the samples are of
+   * @param audio s16le, all channels, at most a second; it is copied */
+  frame(sourcePosition: number, audio: Uint8Array): void {
+    const stream = this.#running(sourcePosition);
+    const position = sourcePosition - this.#origin;
     const end = position + audio.length / stream.frameBytes;
     stream.slabs.write(position, audio, this.#clocks.now());
     stream.ram = union(stream.ram, [[position, end]]);
@@ -165,23 +184,32 @@ export class AudioBuffer {
   }
 
   hole(from: number, to: number, reason: Hole['reason']): void {
-    this.#addHoles(this.#running(), [[from, to]], reason);
+    const stream = this.#running(from);
+    this.#addHoles(stream, [[from - this.#origin, to - this.#origin]], reason);
   }
 
-  /** @param monotonicMs when the sound at `position` was in the air, as of `performance.now` */
-  anchor(position: number, monotonicMs: number): void {
-    const stream = this.#running();
-    const now = this.#clocks.now();
-    const anchor: Anchor = {
+  /** @param monotonicMs when the sound at `sourcePosition` was in the air, as of `performance.now` */
+  anchor(sourcePosition: number, monotonicMs: number): void {
+    const stream = this.#running(sourcePosition);
+    const anchor = this.#anchorAt(sourcePosition - this.#origin, monotonicMs);
+    if (anchor.position < 0) return;
+    this.#latestAnchor = anchor;
+    if (this.#clocks.now() - this.#anchoredAtMs < this.#limits.anchorIntervalMs) return;
+    this.#addAnchor(stream, anchor);
+  }
+
+  #anchorAt(position: number, monotonicMs: number): Anchor {
+    return {
       position,
       bootId: this.#clocks.bootId,
       monotonicMs: monotonicMs + this.#clocks.sinceBootMs,
-      wallMs: this.#clocks.wallMs() - (now - monotonicMs),
+      wallMs: this.#clocks.wallMs() - (this.#clocks.now() - monotonicMs),
       wallSynced: this.#clocks.wallSynced(),
     };
-    this.#latestAnchor = anchor;
-    if (now - this.#anchoredAtMs < this.#limits.anchorIntervalMs) return;
-    this.#anchoredAtMs = now;
+  }
+
+  #addAnchor(stream: CapturedStream, anchor: Anchor): void {
+    this.#anchoredAtMs = this.#clocks.now();
     stream.addAnchor(anchor);
     this.#spill.touchLazily(stream);
     this.#listener?.anchor(stream, anchor);
@@ -200,7 +228,7 @@ export class AudioBuffer {
     this.#settle();
   }
 
-  #running(): CapturedStream {
+  #running(sourcePosition: number): CapturedStream {
     if (this.#current) return this.#current;
     const stream = new CapturedStream({
       id: this.#newId(),
@@ -210,12 +238,20 @@ export class AudioBuffer {
     });
     stream.relay = this.#relay;
     this.#current = stream;
+    const before = this.#latestAnchor;
     this.#latestAnchor = null;
     this.#anchoredAtMs = Number.NEGATIVE_INFINITY;
     this.#streams.push(stream);
     this.#spill.touch(stream);
     this.#spill.tick();
     this.#listener?.started(stream);
+    if (!this.#hasMoved) return stream;
+    this.#hasMoved = false;
+    const sinceMs = before && ((sourcePosition - this.#origin - before.position) * 1000) / sampleRate;
+    this.#origin = sourcePosition;
+    // The source's clock goes on: the relay can place the first words of the new room at once.
+    if (before && sinceMs !== null)
+      this.#addAnchor(stream, this.#anchorAt(0, before.monotonicMs - this.#clocks.sinceBootMs + sinceMs));
     return stream;
   }
 
@@ -226,9 +262,31 @@ export class AudioBuffer {
     return this.#spill.ready;
   }
 
-  /** The streams of this room, newest first. Those of other rooms wait until the device serves that room again. */
+  /** The streams of this room, newest first. Those of other rooms wait for `formerly`, or until that room is served again. */
   offered(): CapturedStream[] {
-    return this.#streams.filter(({ room }) => room === this.#room).reverse();
+    return this.#streamsOf(this.#room);
+  }
+
+  #streamsOf(room: string): CapturedStream[] {
+    return this.#streams.filter((stream) => stream.room === room).reverse();
+  }
+
+  /** Rooms that were served before and of which something is still to be handed in or said, the last one first. */
+  get formerRooms(): string[] {
+    const owed = this.#streams.filter((stream) => stream.room !== this.#room && !stream.done);
+    return [...new Set(owed.map(({ room }) => room).reverse())];
+  }
+
+  /** The same audio as a session for a former room sees it: all of that room, and nothing else. */
+  formerly(room: string): HeldAudio {
+    return {
+      offered: () => this.#streamsOf(room).filter(({ ended, done }) => ended && !done),
+      read: (stream, from, to) => this.read(stream, from, to),
+      load: (stream, from, to) => this.load(stream, from, to),
+      welcomed: (relay, announced) => this.welcomed(relay, announced),
+      stored: (stream, ranges) => this.stored(stream, ranges),
+      closeGaps: (stream, received) => this.closeGaps(stream, received),
+    };
   }
 
   /** The audio at `from`, as far as it is in memory and to `to` at most; null where it is only on disk, or gone. */
@@ -281,10 +339,10 @@ export class AudioBuffer {
     this.#addHoles(stream, subtract([[0, stream.edge]], known), stream.ended ? 'killed' : 'bound');
   }
 
-  /** Resolves when every stream of this room is over and nothing of it waits for the relay. */
-  settled(): Promise<void> {
+  /** Resolves when every stream of this room is over and nothing of it waits for the relay; of former rooms too, if asked. */
+  settled({ withFormerRooms = false } = {}): Promise<void> {
     return new Promise((resolve) => {
-      this.#settling.push(resolve);
+      this.#settling.push({ resolve, withFormerRooms });
       this.#settle();
     });
   }
@@ -305,7 +363,11 @@ export class AudioBuffer {
   }
 
   #tick(): void {
-    for (const stream of this.#streams) this.#evict(stream);
+    for (const stream of this.#streams) {
+      this.#evict(stream);
+      // Nobody asks for a former room's stream of which there is nothing left to say.
+      if (stream.room !== this.#room && stream.done) this.#spill.forget(stream);
+    }
     this.#spill.tick();
     // The disk may only now have said what it holds, or that it cannot.
     this.#settle();
@@ -358,7 +420,11 @@ export class AudioBuffer {
 
   #settle(): void {
     if (this.#settling.length === 0 || !(this.#spill.ready || this.#spill.problem)) return;
-    if (this.offered().some((stream) => !stream.ended || stream.backlog.length > 0)) return;
-    for (const resolve of this.#settling.splice(0)) resolve();
+    const waits = (stream: CapturedStream) => !stream.ended || stream.backlog.length > 0;
+    if (this.offered().some(waits)) return;
+    const isAll = !this.#streams.some(waits);
+    const settled = this.#settling.filter(({ withFormerRooms }) => isAll || !withFormerRooms);
+    this.#settling = this.#settling.filter((each) => !settled.includes(each));
+    for (const { resolve } of settled) resolve();
   }
 }

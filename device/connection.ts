@@ -60,9 +60,9 @@ export class Connection {
     this.#limits = options.limits;
     this.#now = options.now;
     this.#openedAtMs = this.#heardAtMs = options.now();
-    const { audio, device, takeover, health, now, log, onSettings } = options;
+    const { audio, device, takeover, delivers, health, now, log, onSettings } = options;
     this.session = new UplinkSession({
-      ...{ link: this.#socket, audio, device, takeover, health, now, log, onSettings },
+      ...{ link: this.#socket, audio, device, takeover, delivers, health, now, log, onSettings },
     });
   }
 

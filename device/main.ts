@@ -6,6 +6,7 @@ import { ConfigurationError, codeOf } from '../systemd/errors.ts';
 import { createLog } from '../systemd/log.ts';
 import { SystemdNotifier } from '../systemd/notify.ts';
 import { type Program, type Running, run } from '../systemd/program.ts';
+import { AssignmentWatch } from './assignment-watch.ts';
 import { AudioBuffer } from './buffer.ts';
 import { systemClocks } from './clocks.ts';
 import { WorkerDisk } from './disk.ts';
@@ -16,7 +17,7 @@ import { type DeviceSettings, deviceSettings, isWorldReadable, listSettings, rea
 import { SourceJournal } from './source-journal.ts';
 import { createSource, listSources } from './sources/index.ts';
 import { StatusPage } from './status.ts';
-import { Uplink } from './uplink.ts';
+import { Uplinks } from './uplinks.ts';
 
 const text = {
   usage: 'npm run device --',
@@ -36,7 +37,7 @@ function version(): string {
 }
 
 async function start(settings: DeviceSettings, env: NodeJS.ProcessEnv): Promise<Running> {
-  const { room, channels: take } = settings;
+  const { channels: take, assignmentFile } = settings;
   if (settings.stereo && (take === 'mix' || take.length !== 2))
     throw new ConfigurationError(['--stereo needs two channels to keep apart: --channels 1,2']);
   const log = createLog(settings.logLevel);
@@ -52,6 +53,17 @@ async function start(settings: DeviceSettings, env: NodeJS.ProcessEnv): Promise<
   const startedAtMs = now();
   const channels = settings.stereo ? 2 : 1;
   const disk = new WorkerDisk({ file: join(settings.dataDir, 'buffer.db'), log: log('disk') });
+  const assignment = assignmentFile
+    ? new AssignmentWatch({
+        ...{ file: assignmentFile, room: settings.room, relay: settings.relay, log: log('assignment') },
+        onRoom: (next) => {
+          buffer.serve(next);
+          uplinks.serve(next);
+          tell();
+        },
+      })
+    : null;
+  const room = assignment?.room ?? settings.room;
   const { maxBufferHours, maxBufferBytes } = settings;
   const limits = { maxBufferHours, maxBufferBytes };
   const buffer = new AudioBuffer({ room, channels, disk, clocks, log: log('buffer'), limits });
@@ -63,7 +75,7 @@ async function start(settings: DeviceSettings, env: NodeJS.ProcessEnv): Promise<
   });
 
   const tell = () => {
-    uplink.report();
+    uplinks.report();
     void notifier.status(health.current().message);
   };
   const journal = new SourceJournal(log('source'), now);
@@ -94,17 +106,18 @@ async function start(settings: DeviceSettings, env: NodeJS.ProcessEnv): Promise<
     version: version(),
     now,
     buffer: () => buffer.health(),
-    uplink: () => uplink.health(),
+    uplink: () => uplinks.health(),
     takeLevel: () => framer.takeLevel(),
     clockSynced: clocks.wallSynced,
     driftPpm: () => framer.driftPpm,
     machine: () => machine.health,
   });
-  const uplink: Uplink = new Uplink({
+  const uplinks: Uplinks = new Uplinks({
     relay: settings.relay,
     room,
     token: () => readToken(settings.tokenFile),
     buffer,
+    isKit: assignment !== null,
     device: {
       id: settings.deviceId ?? (hostname().slice(0, 128) || 'device'),
       version: version(),
@@ -128,10 +141,10 @@ async function start(settings: DeviceSettings, env: NodeJS.ProcessEnv): Promise<
         ...settings.statusListen,
         pages: new URL('../display/', import.meta.url),
         status: () => ({
-          room,
+          room: uplinks.room,
           relay: settings.relay,
           health: health.current(),
-          language: uplink.health().settings.language ?? null,
+          language: uplinks.health().settings.language ?? null,
           uptimeMs: Math.round(now() - startedAtMs),
         }),
       })
@@ -139,9 +152,10 @@ async function start(settings: DeviceSettings, env: NodeJS.ProcessEnv): Promise<
 
   await framer.start();
   const port = await page?.start();
-  buffer.start(uplink);
+  buffer.start(uplinks);
   source.start(framer);
-  uplink.start();
+  uplinks.start();
+  assignment?.start();
   const beat = setInterval(() => {
     health.measure();
     void machine.look();
@@ -159,19 +173,20 @@ async function start(settings: DeviceSettings, env: NodeJS.ProcessEnv): Promise<
   let stopping: Promise<void> | null = null;
   const stop = async () => {
     clearInterval(beat);
+    assignment?.stop();
     await notifier.stopping();
     await source.stop();
     framer.flush();
     buffer.end();
     await Promise.all([buffer.stop(), page?.stop()]);
-    await uplink.stop();
+    await uplinks.stop();
   };
   return {
     stop: () => {
       stopping ??= stop();
       return stopping;
     },
-    done: played.then(() => buffer.settled()),
+    done: played.then(() => buffer.settled({ withFormerRooms: assignment !== null })),
   };
 }
 

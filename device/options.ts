@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { roomPattern } from '../relay/protocol.js';
 import { address, toggle } from '../systemd/configuration.ts';
-import { codeOf, messageOf } from '../systemd/errors.ts';
+import { codeOf, messageOf, SalaError } from '../systemd/errors.ts';
 
 /** What keeps `path` from being a folder we can write into, made first if need be; null where nothing does.
  * A file system that is read-only now is not a mistake of the configuration: captions go on without the disk. */
@@ -20,9 +20,17 @@ function folderProblem(path: string): string | null {
   }
 }
 
-/** The token in `path`. @throws where it cannot be read or is empty */
+/** What a kit's units have for a key before there is one. */
+const notEnrolled = 'not-enrolled';
+
+/** The token in `path`. @throws where it cannot be read or is empty; SalaError `not-enrolled` where a kit has no key yet */
 export function readToken(path: string): string {
   const token = readFileSync(path, 'utf8').trim();
+  if (token === notEnrolled)
+    throw new SalaError('This kit is not enrolled yet; sound is kept here meanwhile', {
+      code: notEnrolled,
+      hint: 'It enrols by itself once it reaches the relay: check the network, and the kit on the admin page.',
+    });
   if (token === '') throw new Error(`${path} is empty`);
   if (!/^[\x21-\x7e]+$/.test(token)) throw new Error(`${path} holds more than one token`);
   return token;
@@ -33,6 +41,7 @@ function tokenProblem(path: string): string | null {
     readToken(path);
     return null;
   } catch (error) {
+    if (codeOf(error) === notEnrolled) return null;
     return `the publish token cannot be read: ${messageOf(error)}`;
   }
 }
@@ -69,6 +78,10 @@ export const deviceSettings = z.object({
     .string()
     .regex(roomPattern, 'must be a room name: small letters, digits and dashes, at most 64')
     .meta({ description: 'the room whose sound this is', placeholder: 'ROOM' }),
+  assignmentFile: path.optional().meta({
+    description: 'a kit’s: names the room instead of --room, and is watched',
+    placeholder: 'FILE',
+  }),
   deviceId: z
     .string()
     .regex(/^[\w.-]{1,128}$/, 'must be letters, digits, dots, dashes or underscores, at most 128')

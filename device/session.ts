@@ -19,7 +19,7 @@ import {
   type Welcome,
 } from '../relay/protocol.js';
 import type { Logger } from '../systemd/log.ts';
-import type { AudioBuffer } from './buffer.ts';
+import type { HeldAudio } from './buffer.ts';
 import { type SessionLimits, sessionDefaults } from './session-limits.ts';
 import type { CapturedStream } from './streams.ts';
 import { BacklogWindow, TokenBucket } from './window.ts';
@@ -29,9 +29,6 @@ export interface Link {
   send(data: string | Uint8Array): void;
   readonly bufferedAmount: number;
 }
-
-/** The part of the buffer that a session reads. */
-export type HeldAudio = Pick<AudioBuffer, 'offered' | 'read' | 'load' | 'welcomed' | 'stored' | 'closeGaps' | 'ready'>;
 
 interface Flight {
   readonly channel: Channel;
@@ -60,6 +57,8 @@ export interface SessionOptions {
     readonly sinceBootMs: number;
   };
   readonly takeover: boolean;
+  /** It hands in what was captured for a room that this kit no longer serves, and asks for nothing. */
+  readonly delivers: boolean;
   readonly health: () => Health;
   readonly now: () => number;
   readonly log: Logger;
@@ -114,10 +113,11 @@ export class UplinkSession {
       this.#announce(stream);
       streams.push(report);
     }
-    const { device, takeover, health } = this.#options;
+    const { device, takeover, delivers, health } = this.#options;
     const { id, version, bootId } = device;
     const monotonicMs = this.#monotonicMs();
-    this.#say({ type: 'hello', device: { id, version, bootId, monotonicMs }, takeover, streams, health: health() });
+    const hello = { type: 'hello', device: { id, version, bootId, monotonicMs }, streams } as const;
+    this.#say(delivers ? { ...hello, takeover: false, deliver: true } : { ...hello, takeover, health: health() });
   }
 
   #monotonicMs(): number {
@@ -262,7 +262,7 @@ export class UplinkSession {
   }
 
   health(health: Health): void {
-    if (this.welcomed) this.#say({ type: 'health', health });
+    if (this.welcomed && !this.#options.delivers) this.#say({ type: 'health', health });
   }
 
   // ------------------------------------------------------------------------------------------------------ backlog

@@ -23,6 +23,10 @@ const refusalBody = z.object({
 });
 
 export const tokenRetryMs = 60_000;
+/** The key of a kit that is not enrolled yet may be there at any moment. */
+export const noKeyRetryMs = 5000;
+/** A relay refuses a kit's key with this where it serves another room. */
+export const kitElsewhereCode = 'kit-other-room';
 const unknownRoomRetryMs = 10_000;
 const otherSourceRetryMs = 30_000;
 
@@ -45,6 +49,18 @@ const unknownRoom = (room: string): Explained => ({
   message: `The relay does not know the room “${room}”`,
   hint: 'Create the room on the admin page, or correct --room.',
 });
+
+/** The relay gave the kit another room, and it has not heard which: that comes by another way, in a moment. */
+export const explainMoved: ConnectionEnd = {
+  delayMs: 3000,
+  unanswered: false,
+  state: 'refused',
+  problem: {
+    code: 'room-moves',
+    message: 'The relay gave this kit another room; it waits to hear which',
+    hint: 'If this stays, look at the admin page: this kit must be assigned to the room it is in.',
+  },
+};
 
 /** @param reason of the file system */
 export const tokenUnreadable = (reason: string): Explained => ({
@@ -105,7 +121,11 @@ export function explainStatus(
       delayMs: tokenRetryMs,
       unanswered: false,
       state: 'refused',
-      problem: { ...tokenRefused, ...(said && { message: said.message }) },
+      problem: {
+        ...tokenRefused,
+        ...(said && { message: said.message }),
+        ...(said?.code === kitElsewhereCode && said),
+      },
     };
   if (status === 404)
     return { delayMs: unknownRoomRetryMs, unanswered: false, state: 'refused', problem: unknownRoom(room) };

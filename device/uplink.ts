@@ -1,12 +1,20 @@
 import type { WebSocket } from 'ws';
 import { closeCodes, limits, type RoomSettingsForDevice } from '../relay/protocol.js';
-import { type Explained, messageOf } from '../systemd/errors.ts';
-import type { AudioBuffer, BufferListener } from './buffer.ts';
+import { type Explained, messageOf, SalaError } from '../systemd/errors.ts';
+import type { BufferListener, HeldAudio } from './buffer.ts';
 import { Connection, type ConnectionClosed, type ConnectionLimits } from './connection.ts';
 import { Dial, type DialLimits } from './dial.ts';
 import { RetrySchedule } from './retry.ts';
 import type { SessionOptions } from './session.ts';
-import { type ConnectionEnd, explainClose, tokenRetryMs, tokenUnreadable } from './uplink-problems.ts';
+import {
+  type ConnectionEnd,
+  explainClose,
+  explainMoved,
+  kitElsewhereCode,
+  noKeyRetryMs,
+  tokenRetryMs,
+  tokenUnreadable,
+} from './uplink-problems.ts';
 
 export interface UplinkWaits extends DialLimits, ConnectionLimits {
   /** An attempt that hangs for this long, and up to a quarter more, is overtaken by another. */
@@ -50,7 +58,11 @@ export interface UplinkOptions extends Pick<SessionOptions, 'device' | 'health' 
   readonly room: string;
   /** Read anew for each attempt, so that a replaced file is noticed. @throws where it cannot be read */
   readonly token: () => string;
-  readonly buffer: AudioBuffer;
+  readonly audio: HeldAudio;
+  /** Only hands in what was captured for the room while the kit served it. */
+  readonly delivers?: boolean;
+  /** The kit has a key of its own, and hears of another room by another way: a relay that sends it away is asked again soon. */
+  readonly isKit?: boolean;
   readonly random: () => number;
   /** Something worth telling at once. */
   readonly onChange: () => void;
@@ -147,7 +159,9 @@ export class Uplink implements BufferListener {
     try {
       read = token();
     } catch (error) {
-      if (!this.#connection) this.#wait(tokenRetryMs, 'refused', tokenUnreadable(messageOf(error)));
+      if (this.#connection) return;
+      if (error instanceof SalaError) this.#wait(noKeyRetryMs, 'refused', error);
+      else this.#wait(tokenRetryMs, 'refused', tokenUnreadable(messageOf(error)));
       return;
     }
     this.#dial.attempt(read);
@@ -166,11 +180,11 @@ export class Uplink implements BufferListener {
 
   #opened(socket: WebSocket): void {
     clearTimeout(this.#timer);
-    const { buffer, device, health, now, log } = this.#options;
+    const { audio, delivers = false, device, health, now, log } = this.#options;
     if (this.#connection) log.info('a line on which nothing was heard is left for another one');
     this.#connection?.leave();
     this.#connection = new Connection({
-      ...{ socket, audio: buffer, device, health, now, log, takeover: !this.#displaced, limits: this.#waits },
+      ...{ socket, audio, delivers, device, health, now, log, takeover: !this.#displaced, limits: this.#waits },
       onSettings: (settings) => {
         this.#settings = settings;
         this.#options.onChange();
@@ -188,7 +202,8 @@ export class Uplink implements BufferListener {
     this.#connection.start();
   }
 
-  #failed(end: ConnectionEnd): void {
+  #failed(failure: ConnectionEnd): void {
+    const end = this.#options.isKit && failure.problem?.code === kitElsewhereCode ? explainMoved : failure;
     if (!end.unanswered) this.#stopConnecting();
     if (!this.#connection) this.#wait(this.#delay(null, end), end.state, end.problem);
     else if (end.unanswered) this.#connectAfter(this.#retryUnanswered.next());
@@ -199,7 +214,8 @@ export class Uplink implements BufferListener {
     if (this.#stopping !== null) return;
     this.#retry.ended(lastedMs ?? 0);
     this.#retryUnanswered.ended(lastedMs ?? 0);
-    const end = explainClose(code, refusal, failure, this.#options.room);
+    const isMoved = this.#options.isKit && code === closeCodes.forbidden;
+    const end = isMoved ? explainMoved : explainClose(code, refusal, failure, this.#options.room);
     // One that had nothing to send yet was not pushed out by anybody: it takes over once it has.
     if (end.state === 'other-source') this.#displaced = refusal?.code !== 'no-audio-yet';
     if (!end.unanswered) this.#dial.drop();

@@ -230,8 +230,9 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     audit,
     limits: options,
     handlers: {
-      audio: (socket, live) =>
+      audio: (socket, live, _, kit) =>
         new Uplink(socket, room(live), {
+          delivery: kit?.isFormer ? { served: () => kits.served(kit.name, live.record.name) } : undefined,
           relayId: id,
           spool,
           time,

@@ -240,6 +240,7 @@ export const holeReasons = /** @type {const} */ ([
   'source-lost', // the mixer gave nothing for this long
   'bound', // the device's buffer was full
   'other-source', // another source was in charge of the room
+  'not-assigned', // the kit did not serve the room then
   'damaged', // the buffer's file was damaged
   'killed', // the device ended before this was on its disk
   'closed', // the relay gave the stream up

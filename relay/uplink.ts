@@ -4,6 +4,7 @@ import { bytesOf } from './audio.ts';
 import type { AudioRates } from './audio-rates.ts';
 import type { Publisher } from './charge.ts';
 import { RoomCoverage } from './coverage.ts';
+import { bar, type Delivery, servedPositions } from './delivery.ts';
 import { rmsOf } from './loudness.ts';
 import {
   closeCodes,
@@ -19,6 +20,7 @@ import {
   WireError,
   limits as wire,
 } from './protocol.js';
+import { kitElsewhere } from './refusal.ts';
 import type { Room } from './room.ts';
 import type { RoomTime, Way } from './room-time.ts';
 import type { RoomRecord } from './rooms.ts';
@@ -36,6 +38,8 @@ export interface UplinkParts {
   /** Over all connections of a room. */
   readonly rates?: AudioRates;
   readonly limits?: Partial<UplinkLimits>;
+  /** It comes with the key of a kit that serves another room by now. */
+  readonly delivery?: Delivery | undefined;
 }
 
 /** A stream as this connection numbers it. */
@@ -46,6 +50,8 @@ interface Channel extends LiveEdge {
   received: RangeSet;
   /** Nothing of it ever came, on this connection or before. */
   isEmpty: boolean;
+  /** All that may be handed in of it; null: anything. */
+  readonly served: RangeSet | null;
 }
 
 /**
@@ -191,6 +197,11 @@ export class Uplink implements Publisher {
     const claim = { takeover: hello.takeover, hasAudio: live !== undefined, hasSound: hasSound(hello) };
     // What only hands in what it recorded while it was in charge need not be so again.
     const isForRoom = !hello.deliver || live !== undefined;
+    if (isForRoom && this.#parts.delivery) {
+      const { code, message, hint } = kitElsewhere;
+      this.#refuse(code, message, hint, this.#limits.retryAfterMs, closeCodes.forbidden);
+      return;
+    }
     if (isForRoom && !this.#room.charge.take(this, claim)) {
       const holder = this.#room.charge.holder?.device;
       const message = holder
@@ -260,12 +271,16 @@ export class Uplink implements Publisher {
       throw new WireError('too many streams on one connection', closeCodes.policy);
     const { spool, time } = this.#parts;
     const { maxStreamsPerRoom } = this.#limits;
+    const { delivery } = this.#parts;
     const stream = takeUp(report, {
       ...{ room: this.#room, device: this.#device, spool, time, coverage, maxStreamsPerRoom },
     });
+    const served = delivery ? servedPositions(stream, report.edge, delivery, time) : null;
+    if (served) bar(spool, stream, [0, report.edge], served);
     const channel: Channel = {
       index: report.index,
       stream,
+      served,
       edgeAtStart: report.edge,
       startedMs: performance.now(),
       edge: report.edge,
@@ -304,6 +319,7 @@ export class Uplink implements Publisher {
     if (frame.live && rmsOf(frame.audio) > silenceRms) this.soundAtMs = this.heardAtMs;
     if (stream.received.length > this.#limits.maxPieces)
       throw new WireError('the audio of a stream is in too many pieces', closeCodes.policy);
+    if (channel.served) bar(this.#parts.spool, stream, [frame.position, to], channel.served);
     this.#parts.spool.write(stream, frame.position, frame.audio);
     channel.received = union(channel.received, [[frame.position, to]]);
     this.#timer ??= setTimeout(() => this.#confirm(), this.#limits.receivedIntervalMs);
@@ -331,9 +347,15 @@ export class Uplink implements Publisher {
     else this.#socket.send(JSON.stringify(message));
   }
 
-  #refuse(code: string, message: string, hint: string, retryAfterMs: number): void {
+  #refuse(
+    code: string,
+    message: string,
+    hint: string,
+    retryAfterMs: number,
+    close: number = closeCodes.otherSource,
+  ): void {
     this.#say({ type: 'refused', code, message, hint, retryAfterMs });
-    this.#close(closeCodes.otherSource, message);
+    this.#close(close, message);
   }
 
   #close(code: number, reason: string): void {

@@ -71,7 +71,7 @@ export class DeviceCore {
       relay,
       room,
       token: () => token,
-      buffer: this.buffer,
+      audio: this.buffer,
       device: { id: 'kit', version: '0', bootId, sinceBootMs: 0 },
       health: () => ({ state: 'ok', message: '' }),
       now: () => performance.now(),
