@@ -70,7 +70,7 @@ setting() {
 # A Raspberry Pi without a clock of its own may believe it is 1970: then no signature would be valid yet. Never back.
 set_clock() {
   begin 'looking at the clock'
-  floor=0
+  floor=$(date -u -d "$(setting not-before)" +%s 2>/dev/null) || floor=0
   for each in "$packages"/*/dists/*/InRelease "$release/package.json"; do
     [ -e "$each" ] || continue
     case $each in
@@ -95,6 +95,18 @@ quieten() {
   done
 }
 
+# The data partition's file system was made as small as what it held; the system's grows up to it. cloud-init does the
+# latter, too, where it can.
+make_room() {
+  begin 'using all of the card'
+  resize2fs "$(findmnt -no SOURCE "$data")"
+  system=$(findmnt -no SOURCE "$root/")
+  if command -v growpart >/dev/null; then
+    growpart "/dev/$(lsblk -dno PKNAME "$system")" "$(lsblk -dno PARTN "$system")" || say 'the system has its size already'
+  fi
+  resize2fs "$system"
+}
+
 # apt that knows nothing but the card's own repository, and Debian's keys.
 configure_apt() {
   mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/empty"
@@ -115,7 +127,6 @@ Dir::Etc::preferences "$work/empty/none";
 Dir::Etc::preferencesparts "$work/empty";
 Dir::State::lists "$work/lists";
 Dir::Cache "$work/cache";
-Dir::Cache::srcpkgcache "";
 Acquire::Languages "none";
 Acquire::By-Hash "no";
 Acquire::PDiffs "false";
@@ -176,10 +187,9 @@ END
 }
 
 settle_system() {
-  begin 'setting the watchdog, the journal and the name of the mixer'
+  begin 'setting the watchdog and the journal'
   put "$root/etc/systemd/system.conf.d/sala.conf" 0644 <"$release/systemd/system.conf"
   put "$root/etc/systemd/journald.conf.d/sala.conf" 0644 <"$release/systemd/journald.conf"
-  link /opt/sala/current/systemd/asound.conf "$root/etc/asound.conf"
 }
 
 # A screen has nothing to keep: from the next boot on its root is only read, and what the system's programs write goes
@@ -235,6 +245,7 @@ step='making the system writable'
 if ! [ -w "$root/etc" ]; then mount -o remount,rw "$root/"; fi
 set_clock
 quieten
+make_room
 install_packages
 make_users
 place_software
