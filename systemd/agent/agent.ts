@@ -9,9 +9,10 @@ import { callEnrolment } from './enrolment-call.ts';
 import { type Files, replaceFile } from './files.ts';
 import { Identity, idOf } from './identity.ts';
 import { kitHealthOf } from './kit-health.ts';
+import { LampJudge } from './lamp-judge.ts';
 import { KitLink, type LinkLimits } from './link.ts';
 import type { AgentSettings } from './options.ts';
-import type { Lamp, LampState, Machine, Units, Updater, UpdaterParts, WallClock } from './parts.ts';
+import type { Lamp, Machine, Units, Updater, UpdaterParts, WallClock } from './parts.ts';
 import { diskFailed } from './problems.ts';
 import { ProgramsWatch } from './programs-watch.ts';
 import { enrolmentTokenFile, Scrub } from './scrub.ts';
@@ -69,6 +70,7 @@ export class Agent {
   readonly #clockFloor: ClockFloor;
   readonly #programs: ProgramsWatch;
   readonly #updater: Updater;
+  readonly #lampJudge = new LampJudge();
   #timer: NodeJS.Timeout | undefined;
   #loadProblem: Explained | null = null;
   #scrubProblem: Explained | null = null;
@@ -270,14 +272,10 @@ export class Agent {
       connected: this.#link.connected,
       device: this.#programs.device?.state ?? null,
     });
-    this.#parts.lamp.show(this.#lampState(health));
+    const { device, areWell } = this.#programs;
+    this.#parts.lamp.show(this.#lampJudge.judge({ state: health.state, device, areWell }));
     this.#parts.onStatus?.(health.message);
     this.#writeKitFile(health);
-  }
-
-  #lampState({ state }: KitHealth): LampState {
-    if (this.#programs.problem || !/^(ok|starting)$/.test(state)) return 'attention';
-    return state === 'ok' && this.#programs.areWell ? 'well' : 'starting';
   }
 
   #scrubWhereDue(): void {

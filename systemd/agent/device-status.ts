@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import type { Explained } from '../errors.ts';
 
 const status = z.object({
   health: z.object({
@@ -27,10 +26,4 @@ export async function readDeviceStatus(
   } catch {
     return null;
   }
-}
-
-/** What of it needs a person; null where nothing does. */
-export function deviceProblem(device: DeviceStatus | null): Explained | null {
-  if (!device || /^(ok|starting)$/.test(device.state)) return null;
-  return { code: device.state, message: device.message, hint: device.hint ?? '' };
 }

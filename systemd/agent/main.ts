@@ -8,7 +8,8 @@ import { type Program, type Running, run } from '../program.ts';
 import { Agent } from './agent.ts';
 import { builtAtMs } from './clock-floor.ts';
 import { machineFiles } from './files.ts';
-import { noLamp, noMachine, noUpdater } from './none.ts';
+import { ActivityLed } from './led.ts';
+import { noMachine, noUpdater } from './none.ts';
 import { type AgentSettings, agentSettings } from './options.ts';
 import { machineClock, systemdUnits, withWritableRoot } from './units.ts';
 
@@ -46,7 +47,7 @@ async function start(settings: AgentSettings, env: NodeJS.ProcessEnv): Promise<R
   const agent = new Agent({
     ...{ settings, version: version(), serial: await serial(), bootId: systemClocks().bootId, log },
     ...{ files: machineFiles, units: systemdUnits, clock: machineClock, builtAtMs: builtAtMs() },
-    ...{ lamp: noLamp, machine: noMachine, updater: () => noUpdater },
+    ...{ lamp: new ActivityLed(), machine: noMachine, updater: () => noUpdater },
     ...{ fetch: globalThis.fetch, seedId, withWritableRoot, random: Math.random },
     hasNetwork: () => isLoopback(settings.relay) || hasAddress(),
     onStatus: (message) => void notifier.status(message),

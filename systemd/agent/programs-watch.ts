@@ -1,6 +1,5 @@
 import type { KitHealth } from '../../relay/kit-protocol.ts';
-import type { Explained } from '../errors.ts';
-import { type DeviceStatus, deviceProblem, readDeviceStatus } from './device-status.ts';
+import { type DeviceStatus, readDeviceStatus } from './device-status.ts';
 import type { KitKind } from './options.ts';
 import { readPageStatus } from './page-status.ts';
 
@@ -33,10 +32,6 @@ export class ProgramsWatch {
 
   get page(): KitHealth['page'] {
     return this.#page;
-  }
-
-  get problem(): Explained | null {
-    return deviceProblem(this.#device);
   }
 
   /** They run and do their work, whatever the room and the network lack. */
