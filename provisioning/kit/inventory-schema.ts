@@ -250,6 +250,7 @@ export const topFields = z.strictObject({
       'min-gb': gigabytes(7),
       'max-gb': gigabytes(256),
       'root-gb': gigabytes(8),
+      'any-size': z.array(printable(200)).max(50).default([]),
     })
     .prefault({}),
   defaults: defaultFields.prefault({}),

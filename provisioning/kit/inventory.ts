@@ -110,6 +110,8 @@ export interface Inventory {
   readonly disks: {
     /** Serials, models or labels of disks that are never written. */
     readonly protect: readonly string[];
+    /** Serials of disks that may be of any size. */
+    readonly anySize: readonly string[];
     readonly minBytes: number;
     readonly maxBytes: number;
     /** How far the root file system may grow. */
@@ -323,6 +325,7 @@ export function readInventory(file: string): Inventory {
     ssh: top.ssh,
     disks: {
       protect: top.disks.protect,
+      anySize: top.disks['any-size'],
       minBytes: top.disks['min-gb'] * 1e9,
       maxBytes: top.disks['max-gb'] * 1e9,
       rootBytes: top.disks['root-gb'] * 1e9,

@@ -101,34 +101,22 @@ export class KitSecrets {
 
   /** A kit's secrets; makes its PIN and, for a solo kit, its admin token. */
   of(kit: Kit): KitSecret {
-    const contents = this.#read();
-    const known = contents.kits[kit.name] ?? {};
+    const known = this.known(kit);
     const made = {
-      pin: known.pin ?? this.#source.pin(),
-      ...(kit.kind === 'solo' && { adminToken: known.adminToken ?? this.#source.token() }),
+      pin: known.pin || this.#source.pin(),
+      adminToken: known.adminToken || (kit.kind === 'solo' ? this.#source.token() : ''),
     };
-    if (known.pin === undefined || (kit.kind === 'solo' && known.adminToken === undefined)) this.#set(kit.name, made);
-    return {
-      ...made,
-      adminToken: made.adminToken ?? '',
-      enrolment: known.enrolment ?? null,
-      instanceId: known.instanceId ?? null,
-      wifi: this.#wifi(contents, kit.network.wifi),
-    };
+    if (made.pin !== known.pin || made.adminToken !== known.adminToken)
+      this.#set(kit.name, { pin: made.pin, ...(made.adminToken !== '' && { adminToken: made.adminToken }) });
+    return { ...known, ...made };
   }
 
-  /** The same with a mask in place of each secret, for showing; makes and writes nothing. */
-  masked(kit: Kit): KitSecret {
+  /** What is there of a kit's secrets; the empty text for what is not made yet. */
+  known(kit: Kit): KitSecret {
     const contents = this.#read();
-    const { enrolment, instanceId } = contents.kits[kit.name] ?? {};
-    const wifi = Object.keys(this.#wifi(contents, kit.network.wifi)).map((name) => [name, mask]);
-    return {
-      enrolment: enrolment ? { token: mask, expiresMs: enrolment.expiresMs } : null,
-      pin: mask,
-      adminToken: kit.kind === 'solo' ? mask : '',
-      instanceId: instanceId ?? null,
-      wifi: Object.fromEntries(wifi),
-    };
+    const { pin = '', adminToken = '', enrolment = null, instanceId = null } = contents.kits[kit.name] ?? {};
+    const wifi = this.#wifi(contents, kit.network.wifi);
+    return { pin, adminToken: kit.kind === 'solo' ? adminToken : '', enrolment, instanceId, wifi };
   }
 
   /** The token with which a room's captions are read, for codes on paper; null for a room that needs none. */
@@ -206,3 +194,21 @@ export class KitSecrets {
 
 /** What stands for a secret wherever something is shown; as long as a pass phrase must be. */
 export const mask = '********';
+
+/** A kit and its secrets with a mask in place of each secret, also of those that are not known yet: what is rendered of them holds none. */
+export function masked(kit: Kit, { enrolment, instanceId }: KitSecret): { kit: Kit; secrets: KitSecret } {
+  const { wifi, keyfiles } = kit.network;
+  return {
+    kit: {
+      ...kit,
+      network: { ...kit.network, keyfiles: keyfiles.map(({ name }) => ({ name, content: `# ${mask}\n` })) },
+    },
+    secrets: {
+      enrolment: enrolment && { token: mask, expiresMs: enrolment.expiresMs },
+      pin: mask,
+      adminToken: kit.kind === 'solo' ? mask : '',
+      instanceId,
+      wifi: Object.fromEntries(wifi.map(({ name }) => [name, mask])),
+    },
+  };
+}

@@ -1,6 +1,7 @@
 import type { Command } from '../command.ts';
 import { bundle } from './bundle.ts';
+import { plan } from './plan.ts';
 import { release } from './release.ts';
 
 /** All commands of `sala-kit`, in the order of an evening's work. */
-export const commands: readonly Command[] = [bundle, release];
+export const commands: readonly Command[] = [plan, bundle, release];
