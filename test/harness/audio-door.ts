@@ -10,8 +10,10 @@ import { Backfill } from '../../relay/backfill.ts';
 import { DailyBudget } from '../../relay/budget.ts';
 import { Costs } from '../../relay/costs.ts';
 import { openDatabase } from '../../relay/database.ts';
+import type { Delivery } from '../../relay/delivery.ts';
 import type { Engine } from '../../relay/engines/engine.ts';
 import { Governing } from '../../relay/governing.ts';
+import type { RoomLive } from '../../relay/live.ts';
 import { type Anchor, encodeAudioFrame, type RelayMessage, type StreamReport } from '../../relay/protocol.js';
 import { EngineQuota } from '../../relay/quota.ts';
 import { RoomTime } from '../../relay/room-time.ts';
@@ -38,6 +40,8 @@ export class AudioDoor {
   readonly spool = new Spool(this.db, this.folder.path, log);
   readonly time = new RoomTime(this.db);
   readonly rates = new AudioRates();
+  /** What the next sockets may hand in; null: they serve the room. */
+  delivery: Delivery | undefined;
   /** The relay's ends of all sockets, in the order they came. */
   readonly ends: WebSocket[] = [];
   readonly #unsavedMark = new UnsavedMark(this.folder.path);
@@ -66,7 +70,8 @@ export class AudioDoor {
     const sockets = new WebSocketServer({ server: this.#server });
     sockets.on('connection', (socket) => {
       this.ends.push(socket);
-      new Uplink(socket, room, { relayId: randomUUID(), spool, time, rates, limits, log }).start();
+      const { delivery } = this;
+      new Uplink(socket, room, { relayId: randomUUID(), spool, time, rates, limits, log, delivery }).start();
     });
   }
 
@@ -82,6 +87,13 @@ export class AudioDoor {
     const knocker = new Knocker(new WebSocket(`ws://127.0.0.1:${this.#port}`));
     await once(knocker.socket, 'open');
     return knocker;
+  }
+
+  /** The room as organizers see it. */
+  live(): RoomLive {
+    const room = this.#running.get('hall');
+    if (!room) throw new Error('the room is gone');
+    return room.live();
   }
 
   /** Commits of the database so far: frames that end one, by the format of SQLite's WAL. */
