@@ -1,7 +1,8 @@
 import type { Command } from '../command.ts';
 import { bundle } from './bundle.ts';
+import { enrol } from './enrol.ts';
 import { plan } from './plan.ts';
 import { release } from './release.ts';
 
 /** All commands of `sala-kit`, in the order of an evening's work. */
-export const commands: readonly Command[] = [plan, bundle, release];
+export const commands: readonly Command[] = [plan, bundle, release, enrol];
