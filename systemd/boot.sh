@@ -57,8 +57,9 @@ put_in_charge() {
   sync "$software"
 }
 
-# Leaves word for the agent: release $1 was taken back because of $2.
-tell() { printf 'VERSION=%s\nREASON=%s\n' "$1" "$2" | replace "$update/rolled-back"; }
+# Leaves word for the agent: release $1 was taken back because of $2. With $3 it may be tried again.
+tell() { printf 'VERSION=%s\nREASON=%s\n%s' "$1" "$2" "${3:+AGAIN=1
+}" | replace "$update/rolled-back"; }
 
 # Takes the release on trial back, because of $1.
 roll_back() {
@@ -94,7 +95,7 @@ tidy_trial() {
   if [ ! -e "$pending" ] || [ "$(in_charge)" = "$(value VERSION "$pending")" ]; then return; fi
   if [ ! -e "$update/rolled-back" ]; then
     version=$(value VERSION "$pending")
-    if is_version "$version"; then tell "$version" 'power was cut while it was put in charge or taken back'; fi
+    if is_version "$version"; then tell "$version" 'power was cut while it was put in charge or taken back' again; fi
   fi
   rm -f "$pending" "$pending.starts"
   sync "$update"

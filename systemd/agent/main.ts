@@ -9,9 +9,12 @@ import { Agent } from './agent.ts';
 import { builtAtMs } from './clock-floor.ts';
 import { machineFiles } from './files.ts';
 import { ActivityLed } from './led.ts';
-import { noMachine, noUpdater } from './none.ts';
+import { noMachine } from './none.ts';
 import { type AgentSettings, agentSettings } from './options.ts';
-import { machineClock, systemdUnits, withWritableRoot } from './units.ts';
+import type { UpdaterParts } from './parts.ts';
+import { machineClock, switchOver, systemdUnits, withWritableRoot } from './units.ts';
+import { machineDisk } from './updates/disk.ts';
+import { KitUpdater } from './updates/updater.ts';
 
 /** The agent looks at everything once a second. */
 const maxBeatAgeMs = 10_000;
@@ -44,10 +47,12 @@ const hasAddress = () =>
 async function start(settings: AgentSettings, env: NodeJS.ProcessEnv): Promise<Running> {
   const log = createLog(settings.logLevel);
   const notifier = new SystemdNotifier({ env, log: log('systemd') });
+  const updater = (parts: UpdaterParts) =>
+    new KitUpdater(parts, { disk: machineDisk, fetch, random: Math.random, log: log('updates'), switchOver });
   const agent = new Agent({
     ...{ settings, version: version(), serial: await serial(), bootId: systemClocks().bootId, log },
     ...{ files: machineFiles, units: systemdUnits, clock: machineClock, builtAtMs: builtAtMs() },
-    ...{ lamp: new ActivityLed(), machine: noMachine, updater: () => noUpdater },
+    ...{ lamp: new ActivityLed(), machine: noMachine, updater },
     ...{ fetch: globalThis.fetch, seedId, withWritableRoot, random: Math.random },
     hasNetwork: () => isLoopback(settings.relay) || hasAddress(),
     onStatus: (message) => void notifier.status(message),

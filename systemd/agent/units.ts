@@ -21,6 +21,11 @@ export const systemdUnits: Units = {
   },
 };
 
+/** Has the kit go over to the release that is in charge now: outside this program, which is restarted on the way. */
+export async function switchOver(): Promise<void> {
+  await run('systemctl', ['start', '--no-block', 'sala-switch.service'], { timeout: timeoutMs });
+}
+
 /** Does `work` with the system's partition writable: systemd remounts it, the agent itself may not. */
 export async function withWritableRoot(work: () => Promise<void>): Promise<void> {
   const remount = (how: 'rw' | 'ro') =>

@@ -22,8 +22,8 @@ export function remember(token: string): string {
 }
 
 /** A folder that goes with the test. */
-export function temporaryFolder(): { path: string; remove(): void } {
-  const path = mkdtempSync(join(tmpdir(), 'sala-test-'));
+export function temporaryFolder(within = tmpdir()): { path: string; remove(): void } {
+  const path = mkdtempSync(join(within, 'sala-test-'));
   return { path, remove: () => rmSync(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }) };
 }
 

@@ -19,6 +19,8 @@ export interface Trial extends WellBefore {
 export interface RolledBack {
   readonly version: string;
   readonly reason: string;
+  /** It is not the release's fault: it may be tried again. */
+  readonly again: boolean;
 }
 
 const aboutRelease = z.object({ version: releaseVersion, created: z.iso.datetime() });
@@ -85,7 +87,7 @@ export class Software {
   async rolledBack(): Promise<RolledBack | null> {
     const lines = linesOf((await this.#disk.read(join(this.#update, 'rolled-back'))) ?? '');
     const version = lines.get('VERSION');
-    return version ? { version, reason: lines.get('REASON') ?? '' } : null;
+    return version ? { version, reason: lines.get('REASON') ?? '', again: lines.has('AGAIN') } : null;
   }
 
   /** Where fetched archives go. */

@@ -101,7 +101,8 @@ export class KitUpdater implements Updater {
     this.#fetches = 0;
     this.#againAtMs = 0;
     this.#staged = null;
-    this.#settled = same(this.#settled) ? release : null;
+    // The relay says it again after each break of the line.
+    if (release !== null) this.#settled = same(this.#settled) ? release : null;
   }
 
   idle(isIdle: boolean): void {
@@ -184,7 +185,7 @@ export class KitUpdater implements Updater {
       return;
     }
     const before = await software.rolledBack();
-    if (before?.version === version) {
+    if (before?.version === version && !before.again) {
       this.#settled = offered;
       this.#tell(version, 'rolled-back', `It is not tried again: ${before.reason}`);
       return;
