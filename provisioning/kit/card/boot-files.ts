@@ -1,29 +1,54 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { codeOf, SalaError } from '../../../systemd/errors.ts';
-import { runTool, type ToolResult } from './tools.ts';
+import { runTool } from './tools.ts';
 
-/** The boot partition of a card, wherever it is: in an image, on a disk, or mounted. Paths are as in `sala/kit.toml`. */
+/** What is written to a boot partition. */
+export interface BootFile {
+  /** From its top, with `/`. */
+  readonly path: string;
+  readonly content: string;
+}
+
+/** The boot partition of a card, wherever it is: in a file, or mounted. */
 export interface BootFiles {
-  /** All files. */
+  /** Paths of all files. */
   list(): Promise<readonly string[]>;
-  /** @returns null where there is no such file */
-  read(path: string): Promise<Buffer | null>;
-  write(path: string, content: string): Promise<void>;
-  /** Overwrites it, then takes it away; nothing where it is not there. */
-  remove(path: string): Promise<void>;
+  /** Those of `paths` that are there. */
+  read(paths: readonly string[]): Promise<ReadonlyMap<string, Buffer>>;
+  /** Writes files, over what is there by these names; whoever writes reads back. */
+  write(files: readonly BootFile[]): Promise<void>;
+  /** Takes away what of `paths` is there. */
+  remove(paths: readonly string[]): Promise<void>;
 }
 
 export const sha256 = (content: Buffer | string): string => createHash('sha256').update(content).digest('hex');
 
-/** A FAT file system inside a file, by mtools; the program needs no right but that to the file. */
+const absent = (error: unknown) => ['ENOENT', 'ENOTDIR', 'EISDIR'].includes(codeOf(error));
+
+async function readThere(folder: string, paths: readonly string[]): Promise<ReadonlyMap<string, Buffer>> {
+  const found = new Map<string, Buffer>();
+  for (const path of paths)
+    try {
+      found.set(path, await readFile(join(folder, path)));
+    } catch (error) {
+      if (!absent(error)) throw error;
+    }
+  return found;
+}
+
+const topsOf = (paths: readonly string[]) => [...new Set(paths.map((path) => path.split('/')[0] ?? path))];
+
+/** A FAT file system inside a file, by mtools; needs no right but that to the file. */
 export class FatFiles implements BootFiles {
+  readonly #file: string;
   readonly #image: string;
 
-  /** @param path the file @param offset where the file system begins in it */
-  constructor(path: string, offset: number) {
-    this.#image = `${path}@@${offset}`;
+  /** @param file where the file system is in @param offset where it begins */
+  constructor(file: string, offset: number) {
+    this.#file = file;
+    this.#image = `${file}@@${offset}`;
   }
 
   async list(): Promise<readonly string[]> {
@@ -35,35 +60,56 @@ export class FatFiles implements BootFiles {
       .map((line) => line.slice(3));
   }
 
-  async read(path: string): Promise<Buffer | null> {
-    return (await this.#ifThere('mtype', path))?.stdout ?? null;
+  read(paths: readonly string[]): Promise<ReadonlyMap<string, Buffer>> {
+    return this.#inFolder(async (folder) => {
+      const names = topsOf(paths).map((name) => `::/${name}`);
+      await this.#whatIsThere('mcopy', ['-s', '-n', ...names, folder]);
+      return readThere(folder, paths);
+    });
   }
 
-  async write(path: string, content: string): Promise<void> {
-    const folder = dirname(path);
-    if (folder !== '.') await runTool('mmd', ['-i', this.#image, '-D', 's', `::/${folder}`], { accept: [0, 1] }); // 1: it is there
-    // Its status is 0 even where there was no room: whoever writes reads back.
-    await runTool('mcopy', ['-i', this.#image, '-o', '-', `::/${path}`], { input: content });
+  write(files: readonly BootFile[]): Promise<void> {
+    return this.#inFolder(async (folder) => {
+      for (const { path, content } of files) {
+        await mkdir(dirname(join(folder, path)), { recursive: true });
+        await writeFile(join(folder, path), content);
+      }
+      const names = topsOf(files.map(({ path }) => path)).map((name) => join(folder, name));
+      await runTool('mcopy', ['-i', this.#image, '-s', '-o', ...names, '::/']);
+    });
   }
 
-  async remove(path: string): Promise<void> {
-    await this.#ifThere('mdel', path);
+  async remove(paths: readonly string[]): Promise<void> {
+    if (paths.length === 0) return;
+    await this.#whatIsThere(
+      'mdel',
+      paths.map((path) => `::/${path}`),
+    );
   }
 
-  async #ifThere(program: string, path: string): Promise<ToolResult | null> {
-    const result = await runTool(program, ['-i', this.#image, `::/${path}`], { accept: [0, 1] });
-    if (result.status === 0) return result;
-    if (/not found/i.test(result.stderr)) return null;
-    throw new SalaError(`The boot partition cannot be read: ${result.stderr.trim().split('\n').at(-1) ?? program}`, {
+  /** Runs a program that skips, with status 1, what is not there. @throws SalaError `boot-unreadable` for all else */
+  async #whatIsThere(program: string, args: readonly string[]): Promise<void> {
+    const { status, stderr } = await runTool(program, ['-i', this.#image, ...args], { accept: [0, 1] });
+    const complaints = stderr.split('\n').filter((line) => line.trim() !== '' && !/not found/i.test(line));
+    if (status === 0 || complaints.length === 0) return;
+    throw new SalaError(`The boot partition cannot be read: ${complaints.at(-1) ?? ''}`, {
       code: 'boot-unreadable',
       hint: 'Is it a card of Raspberry Pi OS? Then it is damaged: flash it again.',
     });
   }
+
+  /** Copies lie beside the file, which holds the same secrets. */
+  async #inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+    const folder = await mkdtemp(`${this.#file}-`);
+    try {
+      return await work(folder);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
 }
 
-const absent = (error: unknown) => ['ENOENT', 'ENOTDIR'].includes(codeOf(error));
-
-/** The boot partition where some system has mounted it. */
+/** The boot partition where some system has mounted it. FAT keeps a file in its place, so overwriting erases it. */
 export class MountedFiles implements BootFiles {
   readonly #folder: string;
 
@@ -78,36 +124,31 @@ export class MountedFiles implements BootFiles {
       .map((entry) => relative(this.#folder, join(entry.parentPath, entry.name)));
   }
 
-  async read(path: string): Promise<Buffer | null> {
-    return readFile(join(this.#folder, path)).catch((error: unknown) => {
-      if (absent(error)) return null;
-      throw error;
-    });
+  read(paths: readonly string[]): Promise<ReadonlyMap<string, Buffer>> {
+    return readThere(this.#folder, paths);
   }
 
-  async write(path: string, content: string): Promise<void> {
-    const file = join(this.#folder, path);
-    await mkdir(dirname(file), { recursive: true });
-    const fresh = `${file}.new`;
-    const handle = await open(fresh, 'w');
-    try {
-      await handle.writeFile(content);
-      await handle.sync();
-    } finally {
-      await handle.close();
+  async write(files: readonly BootFile[]): Promise<void> {
+    for (const { path, content } of files) {
+      const file = join(this.#folder, path);
+      await mkdir(dirname(file), { recursive: true });
+      await writeFile(`${file}.new`, content, { flush: true });
+      await this.#erase(file);
+      await rename(`${file}.new`, file);
+      await syncFolder(dirname(file));
     }
-    await this.#erase(file);
-    await rename(fresh, file);
-    const folder = await open(dirname(file), 'r');
-    await folder.sync().finally(() => folder.close());
   }
 
-  async remove(path: string): Promise<void> {
-    const file = join(this.#folder, path);
-    if (await this.#erase(file)) await unlink(file);
+  async remove(paths: readonly string[]): Promise<void> {
+    for (const path of paths) {
+      const file = join(this.#folder, path);
+      if (!(await this.#erase(file))) continue;
+      await unlink(file);
+      await syncFolder(dirname(file));
+    }
   }
 
-  /** Overwrites a file where it is: FAT keeps it in its place. @returns whether there is one */
+  /** @returns whether there is such a file */
   async #erase(file: string): Promise<boolean> {
     try {
       const handle = await open(file, 'r+');
@@ -124,4 +165,9 @@ export class MountedFiles implements BootFiles {
       throw error;
     }
   }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  await handle.sync().finally(() => handle.close());
 }

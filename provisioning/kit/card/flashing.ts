@@ -25,7 +25,9 @@ export interface FlashPlan {
   readonly signal: AbortSignal;
   /** How far it is, in bytes of one kind or another. */
   progress(phase: FlashPhase, done: number, total: number): void;
-  /** Looks whether the card is still the one that was opened. @throws SalaError */
+  /** Awaited right before the first byte is written: from then on the card is not what it was. @throws SalaError */
+  begin?(): Promise<void>;
+  /** Awaited before the partition table makes a card of it: is it still the one that was opened? @throws SalaError */
   stillThere?(): Promise<void>;
 }
 
@@ -63,7 +65,7 @@ export async function flashCard(target: CardTarget, plan: FlashPlan): Promise<Fl
 }
 
 async function flash(target: CardTarget, plan: FlashPlan, front: CardFront, ledger: CardLedger): Promise<Flashed> {
-  const { image, data, seed, signal, progress, stillThere = async () => {} } = plan;
+  const { image, data, seed, signal, progress } = plan;
   const fresh = newDiskId();
   const packedBytes = (await stat(image.file)).size;
   let [done, total, written] = [0, packedBytes + data.sizeBytes, 0];
@@ -88,7 +90,7 @@ async function flash(target: CardTarget, plan: FlashPlan, front: CardFront, ledg
       table = cardTable(front.table, { cardBytes, rootBytes: plan.rootBytes, dataBytes: data.sizeBytes }, fresh);
       system = new SystemPartition(piPartitions(front.table).root, new DiskIdRewriter(front.table.diskId, fresh));
       total += front.endBytes;
-      await stillThere();
+      await plan.begin?.();
       await clearEnds(target, ledger);
     }
     if (written > table.data.startBytes) throw tooLarge();
@@ -124,7 +126,7 @@ async function flash(target: CardTarget, plan: FlashPlan, front: CardFront, ledg
       progress('reading back', Math.min(verified, bytes), bytes);
     }, signal);
   await compare();
-  await stillThere();
+  await plan.stillThere?.();
   for await (const { offset, chunk } of front.chunks()) {
     if (offset > 0) break;
     await put(0, chunk);

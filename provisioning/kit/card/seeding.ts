@@ -2,7 +2,7 @@ import { SalaError } from '../../../systemd/errors.ts';
 import type { Inventory, Kit } from '../inventory.ts';
 import type { KitSecret } from '../secrets.ts';
 import { newInstanceId, reconcileCmdline, renderSeed, type SeedFile } from '../seed/index.ts';
-import { type BootFiles, sha256 } from './boot-files.ts';
+import { type BootFile, type BootFiles, sha256 } from './boot-files.ts';
 
 const cmdlinePath = 'cmdline.txt';
 
@@ -35,8 +35,8 @@ const differs = (path: string): SalaError =>
 
 /** The kernel's command line that is there. @throws SalaError `no-boot-partition` */
 export async function readCmdline(boot: BootFiles): Promise<string> {
-  const old = await boot.read(cmdlinePath);
-  if (old !== null) return old.toString('utf8');
+  const old = (await boot.read([cmdlinePath])).get(cmdlinePath);
+  if (old !== undefined) return old.toString('utf8');
   throw new SalaError('This is not the boot partition of a card: it has no cmdline.txt.', {
     code: 'no-boot-partition',
     hint: 'Give the card, an image file, or the folder where the small first partition (bootfs) is mounted.',
@@ -56,20 +56,20 @@ export async function writeSeed(
   { diskId, wipe = async () => {} }: { diskId?: { old: string; fresh: string }; wipe?: () => Promise<void> } = {},
 ): Promise<void> {
   const old = await readCmdline(boot);
-  for (const path of await boot.list()) if (isSeed(path)) await boot.remove(path);
+  await boot.remove((await boot.list()).filter(isSeed));
   await wipe();
-  for (const { path, content } of seed.files) await boot.write(path, content);
-  await expectFiles(boot, seed.files);
+  await writeBack(boot, seed.files);
   const line = reconcileCmdline(
     diskId ? old.replaceAll(`PARTUUID=${diskId.old}-`, `PARTUUID=${diskId.fresh}-`) : old,
     seed.instanceId,
     seed.kit,
   );
-  await boot.write(cmdlinePath, line);
-  await expectFiles(boot, [{ path: cmdlinePath, content: line, secret: false }]);
+  await writeBack(boot, [{ path: cmdlinePath, content: line }]);
 }
 
-async function expectFiles(boot: BootFiles, files: readonly SeedFile[]): Promise<void> {
+async function writeBack(boot: BootFiles, files: readonly BootFile[]): Promise<void> {
+  await boot.write(files);
+  const found = await boot.read(files.map(({ path }) => path));
   for (const { path, content } of files)
-    if ((await boot.read(path))?.equals(Buffer.from(content)) !== true) throw differs(path);
+    if (found.get(path)?.equals(Buffer.from(content)) !== true) throw differs(path);
 }

@@ -5,9 +5,7 @@ import { SalaError } from '../../../systemd/errors.ts';
 const packageOf: Readonly<Record<string, string>> = {
   mcopy: 'mtools',
   mdir: 'mtools',
-  mmd: 'mtools',
   mdel: 'mtools',
-  mtype: 'mtools',
   sfdisk: 'fdisk',
   mke2fs: 'e2fsprogs',
   debugfs: 'e2fsprogs',

@@ -52,11 +52,13 @@ export function judge(machine: Machine, path: string, policy: DiskPolicy): Block
   return device;
 }
 
-/** Judges once more and compares with what was agreed to. @throws SalaError `disk-refused` */
-async function recheck(readMachine: ReadMachine, { path, identity }: ConfirmedDisk, policy: DiskPolicy): Promise<void> {
-  const device = judge(await readMachine(), path, policy);
-  const changed = differences(identity, identityOf(device));
-  if (changed.length > 0) throw refused(path, [`It is not the disk that was shown: ${changed.join(', ')} changed.`]);
+/** The disk was agreed to, and is open for nobody else. */
+export interface OpenedDisk {
+  readonly descriptor: number;
+  /** All grounds once more; for right before the first byte. @throws SalaError `disk-refused` */
+  recheck(): Promise<void>;
+  /** Whether what is open is still what is plugged in there, whatever has been written since. @throws SalaError `disk-refused` */
+  stillThere(): Promise<void>;
 }
 
 /** Opens a path; given, so that a test can stand between the look and the opening. */
@@ -65,17 +67,26 @@ export type OpenDisk = (path: string, flags: number) => number;
 /**
  * Opens the disk that was agreed to, for writing and for nobody else, and judges it again while it is held: from then
  * on nothing can mount it, and whatever takes its place is another device than the one that is open.
- * @returns its file descriptor
  * @throws SalaError `disk-refused` or `disk-closed`
  */
 export async function openConfirmed(
   readMachine: ReadMachine,
-  confirmed: ConfirmedDisk,
+  { path, identity }: ConfirmedDisk,
   policy: DiskPolicy,
   open: OpenDisk = openSync,
-): Promise<number> {
-  const { path, identity } = confirmed;
-  await recheck(readMachine, confirmed, policy);
+): Promise<OpenedDisk> {
+  const same = (now: DiskIdentity): void => {
+    const changed = differences(identity, now);
+    if (changed.length > 0) throw refused(path, [`It is not the disk that was shown: ${changed.join(', ')} changed.`]);
+  };
+  const recheck = async () => same(identityOf(judge(await readMachine(), path, policy)));
+  const stillThere = async (): Promise<void> => {
+    const device = (await readMachine()).devices.get(identity.kname);
+    if (device === undefined) throw refused(path, ['It was pulled out.']);
+    same({ ...identityOf(device), tableUuid: identity.tableUuid });
+  };
+
+  await recheck();
   let descriptor: number;
   try {
     descriptor = open(path, constants.O_RDWR | constants.O_EXCL | constants.O_DIRECT);
@@ -86,8 +97,8 @@ export async function openConfirmed(
     const status = fstatSync(descriptor);
     if (!status.isBlockDevice() || deviceNumber(status.rdev) !== identity.number)
       throw refused(path, ['It leads to another disk than the one that was shown.']);
-    await recheck(readMachine, confirmed, policy);
-    return descriptor;
+    await recheck();
+    return { descriptor, recheck, stillThere };
   } catch (error) {
     closeSync(descriptor);
     throw error;
