@@ -50,13 +50,18 @@ export class ReleaseDesk {
     const { archive } = made;
     const body = archive.subarray(from);
     const cut = this.breaks.shift();
-    const stream = new ReadableStream({
-      start(controller) {
-        controller.enqueue(new Uint8Array(body.subarray(0, cut ?? body.length)));
-        if (cut === undefined) controller.close();
-        else setTimeout(() => controller.error(new Error('the line broke')), 1);
+    let pulls = 0;
+    // An error would take what was not read yet along.
+    const stream = new ReadableStream(
+      {
+        pull(controller) {
+          if (pulls++ === 0 && cut !== 0) controller.enqueue(new Uint8Array(body.subarray(0, cut ?? body.length)));
+          else if (cut === undefined) controller.close();
+          else controller.error(new Error('the line broke'));
+        },
       },
-    });
+      { highWaterMark: 0 },
+    );
     return range
       ? new Response(stream, {
           status: 206,
