@@ -4,7 +4,7 @@ import { Connection, connectionLimits } from './connection.js';
 import { hideIdleCursor } from './cursor.js';
 import { Notices } from './notices.js';
 import { readParameters } from './parameters.js';
-import { captionsSocket, fetchPlace, placeOfAddress, watchPlace, whyRefused } from './place.js';
+import { captionsSocket, fetchPlace, kitLinkFault, placeOfAddress, watchPlace, whyRefused } from './place.js';
 import { Reader } from './reader/reader.js';
 import { showInvitation } from './screen/invitation.js';
 import { Screen } from './screen/screen.js';
@@ -62,7 +62,11 @@ const notices = new Notices(
   strings,
   { ...timers, forStaff: view === 'screen' },
 );
-notices.onState = (state) => welcome.setState(state);
+notices.onState = (state) => {
+  // For a kit's kiosk, which looks whether the page is at work.
+  root.dataset.shows = state;
+  welcome.setState(state);
+};
 
 /** @param {'before' | 'talk'} stage */
 function onStage(stage) {
@@ -108,7 +112,7 @@ function connect(place) {
         if (!wanted.late && !parameters.overlay) notices.tellSkipped();
       },
       link(link) {
-        notices.setLink(link);
+        notices.setLink(link === 'refused' && !ownPlace ? 'revoked' : link);
         invitation?.setRefused(link === 'refused');
       },
     },
@@ -118,7 +122,7 @@ function connect(place) {
         const { url, protocols } = captionsSocket(place, wanted, resume);
         return new WebSocket(url, protocols);
       },
-      whyRefused: () => whyRefused(place, location.origin, probeTimeoutMs),
+      whyRefused: () => (ownPlace ? whyRefused(place, location.origin, probeTimeoutMs) : whyKitRefused()),
       now,
       date: () => Date.now(),
       random: Math.random,
@@ -134,6 +138,13 @@ function connect(place) {
   connection.start();
 }
 
+/** A kit's page cannot ask its relay by itself; its launcher also finds what the way there lacks. */
+async function whyKitRefused() {
+  const { refusal, reason } = await kitLinkFault(probeTimeoutMs);
+  notices.setReason(reason);
+  return refusal;
+}
+
 const tellOnline = () => notices.setOnline(navigator.onLine);
 addEventListener('online', tellOnline);
 addEventListener('offline', tellOnline);
@@ -146,7 +157,7 @@ else
     onPlace: connect,
     // All of the page follows from where it is.
     onMoved: () => location.reload(),
-    onUnplaced: () => notices.setLink('unplaced'),
+    onUnplaced: (waitsFor) => notices.setLink(waitsFor === 'key' ? 'unenrolled' : 'unplaced'),
     ...timers,
   });
 

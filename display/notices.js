@@ -6,7 +6,9 @@
 
 /** @import { Link } from './connection.js' */
 /** @import { RoomStatus } from './messages.js' */
-/** @import { Strings } from './strings.js' */
+/** @import { Reason, Strings } from './strings.js' */
+
+/** @typedef {Link | 'unplaced' | 'unenrolled' | 'revoked'} PageLink what a line is, and why a kit's page has none */
 
 export const noticeLimits = Object.freeze({
   /** A line that comes back sooner was never worth a word. */
@@ -46,8 +48,10 @@ export class Notices {
   onLostLong = () => {};
   /** Called with each state that is shown: a key of the table of states, or one that this page does not know yet. */
   onState = (/** @type {string} */ _state) => {};
-  /** @type {Link | 'unplaced'} */
+  /** @type {PageLink} */
   #link = 'connecting';
+  /** @type {Reason | null} */
+  #reason = null;
   /** Whether the loss of the line has lasted long enough to be told. */
   #lostLong = false;
   #online = true;
@@ -64,9 +68,10 @@ export class Notices {
     this.#host = host;
   }
 
-  /** @param {Link | 'unplaced'} link */
+  /** @param {PageLink} link */
   setLink(link) {
     this.#link = link;
+    if (link === 'open') this.#reason = null;
     if (link === 'lost') {
       this.#lostTimer ??= this.#host.setTimeout(() => this.#tellLost(), noticeLimits.lostAfterMs);
     } else {
@@ -76,6 +81,12 @@ export class Notices {
     }
     // The last connection's word on the room is not this one's.
     if (link !== 'lost' && link !== 'open') this.#status = null;
+    this.#show();
+  }
+
+  /** Why the line does not open, where a kit's launcher knows. @param {Reason | null} reason */
+  setReason(reason) {
+    this.#reason = reason;
     this.#show();
   }
 
@@ -112,7 +123,8 @@ export class Notices {
   #state() {
     if (this.#link === 'lost' && this.#lostLong) return this.#online ? 'lost' : 'no-network';
     if (this.#link === 'open' || this.#link === 'lost') return this.#status?.state ?? 'connecting';
-    return this.#link === 'unplaced' && !this.#online ? 'no-network' : this.#link;
+    const needsNetwork = this.#link === 'unplaced' || this.#link === 'unenrolled';
+    return needsNetwork && !this.#online ? 'no-network' : this.#link;
   }
 
   #show() {
@@ -132,9 +144,9 @@ export class Notices {
 
   /** @param {string} state @param {string} message of the relay */
   #detail(state, message) {
-    const { hints, scanAgain } = this.#strings;
+    const { hints, reasons, scanAgain } = this.#strings;
     if (!this.#host.forStaff) return state === 'refused' ? scanAgain : '';
-    const hint = wordsFor(hints, state);
+    const hint = (state === 'lost' && this.#reason && wordsFor(reasons, this.#reason)) || wordsFor(hints, state);
     const fromKit = state === explainedByKit && message !== saysNoMore ? message : '';
     return [hint, fromKit].filter(Boolean).join('\n');
   }

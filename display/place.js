@@ -6,6 +6,11 @@
  */
 import { bearerPrefix, captionsProtocol, roomPattern } from '../relay/protocol.js';
 
+/** @import { Refusal } from './connection.js' */
+/** @import { Reason } from './strings.js' */
+
+/** @typedef {'key' | 'room'} WaitsFor what a kit's launcher lacks: this kit is not enrolled, or has no room */
+
 /**
  * @typedef {object} Place
  * @property {string} relay origin of the relay, `https://HOST` or `http://HOST:PORT`
@@ -15,14 +20,13 @@ import { bearerPrefix, captionsProtocol, roomPattern } from '../relay/protocol.j
  */
 
 const configTimeoutMs = 5000;
+const kitKeyPrefix = 'kit_';
 
 export const placeLimits = Object.freeze({
   /** The QR code of a longer address has too many modules to be read from the back of a room. */
   maxReadersAddress: 300,
-  /** A launcher that has no room for this screen is asked again. */
-  unplacedMs: 5000,
-  /** It may name another room or another relay at any time. */
-  placedMs: 15_000,
+  /** A launcher may name a room, another one or another relay at any time. */
+  lookMs: 5000,
 });
 
 /** The room in a relay's own page address; null where the page is not one of a relay.
@@ -47,12 +51,14 @@ export function placeOfConfig(config) {
   return { relay: `${protocol.replace('ws', 'http')}//${host}`, room, token, readers };
 }
 
-/** Asks the launcher once; null where it has no room for this screen or does not answer within 5 s.
- * @returns {Promise<Place | null>} */
+/** Asks the launcher once; null where it does not answer within 5 s.
+ * @returns {Promise<Place | WaitsFor | null>} */
 export async function fetchPlace() {
   try {
     const answer = await fetch('/config.json', { cache: 'no-store', signal: AbortSignal.timeout(configTimeoutMs) });
-    return answer.ok ? placeOfConfig(await answer.json()) : null;
+    if (!answer.ok) return null;
+    const config = await answer.json();
+    return placeOfConfig(config) ?? (config?.waitsFor === 'key' ? 'key' : 'room');
   } catch {
     return null;
   }
@@ -60,22 +66,26 @@ export async function fetchPlace() {
 
 /**
  * Asks the launcher for ever, since it may get a room, another one, or another relay at any time.
- * @param {{ fetchPlace: () => Promise<Place | null>, onPlace: (place: Place) => void, onMoved: () => void,
- *   onUnplaced: () => void, setTimeout: (run: () => void, ms: number) => number }} host `onMoved`: the place that was
- *   given no longer holds; a launcher that does not answer says nothing
+ * @param {{ fetchPlace: () => Promise<Place | WaitsFor | null>, onPlace: (place: Place) => void, onMoved: () => void,
+ *   onUnplaced: (waitsFor: WaitsFor) => void, setTimeout: (run: () => void, ms: number) => number }} host `onMoved`: the
+ *   place that was given no longer holds; a launcher that does not answer says nothing
  */
-export async function watchPlace(host, { unplacedMs, placedMs } = placeLimits) {
+export async function watchPlace(host, { lookMs } = placeLimits) {
   /** @type {Place | null} */
   let known = null;
   const look = async () => {
-    const place = await host.fetchPlace();
-    if (place && !known) host.onPlace(place);
-    else if (place && JSON.stringify(place) !== JSON.stringify(known)) {
-      host.onMoved();
-      return;
-    } else if (!place && !known) host.onUnplaced();
-    known ??= place;
-    host.setTimeout(() => void look(), known ? placedMs : unplacedMs);
+    const found = await host.fetchPlace();
+    if (known) {
+      if (found && JSON.stringify(found) !== JSON.stringify(known)) {
+        host.onMoved();
+        return;
+      }
+    } else if (found === null || typeof found === 'string') host.onUnplaced(found ?? 'room');
+    else {
+      known = found;
+      host.onPlace(found);
+    }
+    host.setTimeout(() => void look(), lookMs);
   };
   await look();
 }
@@ -86,7 +96,8 @@ export async function watchPlace(host, { unplacedMs, placedMs } = placeLimits) {
  */
 export function readersAddress({ relay, room, token, readers }) {
   if (!URL.canParse(relay) || !/^https?:$/.test(new URL(relay).protocol) || !roomPattern.test(room)) return null;
-  const right = readers || token;
+  // A kit's key opens more than this page, and as long as the kit is enrolled: it is handed to nobody.
+  const right = readers || (token.startsWith(kitKeyPrefix) ? '' : token);
   const address = `${new URL(relay).origin}/rooms/${room}?view=reader${right && `#token=${encodeURIComponent(right)}`}`;
   return address.length > placeLimits.maxReadersAddress ? null : address;
 }
@@ -117,7 +128,7 @@ export function captionsSocket({ relay, room, token }, wanted, resume) {
  * What the relay says of a line that did not open. A browser hides why a WebSocket was refused, so the same address is
  * asked for by HTTP; only at the page's own relay, since another one is out of a page's reach.
  * @param {Place} place @param {string} origin the page's own @param {number} timeoutMs
- * @returns {Promise<import('./connection.js').Refusal>}
+ * @returns {Promise<Refusal>}
  */
 export async function whyRefused({ relay, room, token }, origin, timeoutMs) {
   if (relay !== origin) return null;
@@ -134,5 +145,25 @@ export async function whyRefused({ relay, room, token }, origin, timeoutMs) {
     return ['too-many-readers', 'too-many-sockets'].includes(error?.code) ? 'full' : null;
   } catch {
     return null;
+  }
+}
+
+/** @type {readonly Reason[]} */
+const reasons = ['name', 'unreachable', 'portal', 'certificate', 'clock'];
+
+/**
+ * What a kit's launcher finds where the page's line to its relay does not open: it can ask where a page cannot.
+ * @param {number} timeoutMs @returns {Promise<{ refusal: Refusal, reason: Reason | null }>} never rejects
+ */
+export async function kitLinkFault(timeoutMs) {
+  try {
+    const answer = await fetch('/link.json', { cache: 'no-store', signal: AbortSignal.timeout(timeoutMs) });
+    const { refusal, reason } = answer.ok ? await answer.json() : { refusal: null, reason: null };
+    return {
+      refusal: refusal === 'refused' || refusal === 'full' ? refusal : null,
+      reason: reasons.find((each) => each === reason) ?? null,
+    };
+  } catch {
+    return { refusal: null, reason: null };
   }
 }

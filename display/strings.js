@@ -7,8 +7,10 @@
 /** @import { RoomState } from '../relay/protocol.js' */
 
 /**
- * `connecting`, `lost`, `no-network`, `refused`, `full` and `unplaced` are the page's own.
- * @typedef {RoomState | 'connecting' | 'lost' | 'no-network' | 'refused' | 'full' | 'unplaced'} PageState
+ * `connecting`, `lost`, `no-network`, `refused`, `revoked`, `full`, `unplaced` and `unenrolled` are the page's own.
+ * @typedef {RoomState | 'connecting' | 'lost' | 'no-network' | 'refused' | 'revoked' | 'full' | 'unplaced'
+ *   | 'unenrolled'} PageState
+ * @typedef {'name' | 'unreachable' | 'portal' | 'certificate' | 'clock'} Reason that a kit's own launcher finds
  * @typedef {'none' | 'silent' | 'quiet' | 'good' | 'loud'} Loudness
  * @typedef {'screen' | 'kit' | 'sound' | 'captions'} Link of the chain from the mixer to this screen
  */
@@ -33,6 +35,7 @@
  * @property {string} scanAgain to someone whose link opens nothing
  * @property {Record<PageState, string>} states for an audience
  * @property {Partial<Record<PageState, string>>} hints what staff can do about a state, before a talk
+ * @property {Record<Reason, string>} reasons why a kit's line is lost, and what staff can do about it, before a talk
  * @property {Record<Loudness, string>} loudness below the level meter; for staff
  * @property {Record<Link, string>} chain
  * @property {ReaderStrings} reader of whoever reads along on a phone or laptop
@@ -51,8 +54,10 @@ const english = {
     lost: 'Connection lost. Reconnecting…',
     'no-network': 'No network',
     refused: 'This page’s link is no longer valid',
+    revoked: 'The relay does not let this screen in',
     full: 'All places for readers are taken. Trying again…',
     unplaced: 'This screen has no room yet',
+    unenrolled: 'This screen is not enrolled yet',
     waiting: 'Waiting for the talk',
     listening: 'Listening',
     resting: 'Quiet. Captions return with the next words',
@@ -68,8 +73,10 @@ const english = {
     lost: 'This screen tries again by itself. If it lasts, check the network.',
     'no-network': 'Check this screen’s network cable or Wi-Fi.',
     refused: 'Ask the organizers for a new link.',
+    revoked: 'Tell the organizers: they let it in on the admin page, and it goes on by itself.',
     full: 'The relay has as many readers as it is set to take: tell the organizers.',
     unplaced: 'The organizers give it one; it goes on by itself.',
+    unenrolled: 'It enrols by itself as soon as it reaches the relay: check its network cable or Wi-Fi.',
     waiting: 'The kit at the mixer has not reported yet: check its power and its network.',
     'no-audio': 'Check that the mixer is on and that its USB cable is plugged into the kit.',
     offline: 'Check the power and the network of the kit at the mixer.',
@@ -78,6 +85,14 @@ const english = {
     capacity: 'If it lasts, tell the organizers.',
     paused: 'They resume on the admin page.',
     fault: 'Tell the organizers: the admin page says why.',
+  },
+  reasons: {
+    name: 'The relay’s name is not found: check this screen’s network.',
+    unreachable: 'The relay does not answer. This screen tries again by itself. If it lasts, check the network.',
+    portal:
+      'Something else answers for the relay. If this network wants a login, ask the venue to let this screen through.',
+    certificate: 'The relay cannot prove who it is: tell the organizers.',
+    clock: 'This screen’s clock is not set yet. If it lasts, tell the organizers.',
   },
   loudness: {
     none: 'No sound arrives',
@@ -145,8 +160,10 @@ const italian = {
     lost: 'Connessione interrotta. Nuovo tentativo…',
     'no-network': 'Nessuna rete',
     refused: 'Il link di questa pagina non è più valido',
+    revoked: 'Il relay non ammette questo schermo',
     full: 'Tutti i posti per i lettori sono occupati. Nuovo tentativo…',
     unplaced: 'A questo schermo non è ancora assegnata una sala',
+    unenrolled: 'Questo schermo non è ancora registrato',
     waiting: 'In attesa dell’intervento',
     listening: 'In ascolto',
     resting: 'Silenzio. I sottotitoli riprendono alle prime parole',
@@ -162,8 +179,10 @@ const italian = {
     lost: 'Lo schermo riprova da solo. Se non basta, controllare la rete.',
     'no-network': 'Controllare il cavo di rete o il Wi-Fi di questo schermo.',
     refused: 'Chiedere agli organizzatori un nuovo link.',
+    revoked: 'Avvisare gli organizzatori: lo ammettono dalla pagina di amministrazione, poi tutto parte da solo.',
     full: 'Il relay ha tutti i lettori che può accogliere: avvisare gli organizzatori.',
     unplaced: 'La assegnano gli organizzatori; poi tutto parte da solo.',
+    unenrolled: 'Si registra da solo appena raggiunge il relay: controllare il suo cavo di rete o il Wi-Fi.',
     waiting: 'Il kit al mixer non si è ancora fatto sentire: controllare alimentazione e rete.',
     'no-audio': 'Controllare che il mixer sia acceso e il suo cavo USB inserito nel kit.',
     offline: 'Controllare l’alimentazione e la rete del kit al mixer.',
@@ -172,6 +191,14 @@ const italian = {
     capacity: 'Se dura, avvisare gli organizzatori.',
     paused: 'Riprendono dalla pagina di amministrazione.',
     fault: 'Avvisare gli organizzatori: la pagina di amministrazione dice perché.',
+  },
+  reasons: {
+    name: 'Il nome del relay non si trova: controllare la rete di questo schermo.',
+    unreachable: 'Il relay non risponde. Lo schermo riprova da solo. Se non basta, controllare la rete.',
+    portal:
+      'Al posto del relay risponde altro. Se la rete chiede un accesso, chiedere alla sede di far passare questo schermo.',
+    certificate: 'Il relay non può dimostrare chi è: avvisare gli organizzatori.',
+    clock: 'L’orologio di questo schermo non è ancora regolato. Se dura, avvisare gli organizzatori.',
   },
   loudness: {
     none: 'Non arriva alcun suono',

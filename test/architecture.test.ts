@@ -48,6 +48,7 @@ describe('the structure of the house', () => {
       'device/sources/mixer-child.ts', // a process of its own
       'relay/main.ts',
       'relay/engines/recogniser-host.ts', // likewise
+      'display/kiosk/main.ts',
       'provisioning/main.ts',
       'provisioning/start.ts',
       'provisioning/build.ts',

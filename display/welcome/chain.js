@@ -6,7 +6,7 @@
 /** @typedef {'yes' | 'no' | 'unknown'} Works */
 
 /** The page's own states, in which nothing is known of the room. */
-const unconnected = Object.freeze(['lost', 'no-network', 'refused', 'full', 'unplaced']);
+const unconnected = Object.freeze(['lost', 'no-network', 'refused', 'revoked', 'full', 'unplaced', 'unenrolled']);
 /** States in which a relay has a kit and hears it. */
 const heard = Object.freeze(['listening', 'resting', 'delayed', 'catching-up', 'capacity', 'fault']);
 const captioned = Object.freeze(['listening', 'resting', 'delayed', 'catching-up']);

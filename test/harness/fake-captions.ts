@@ -50,6 +50,8 @@ export class FakeCaptions {
   readonly requests: ReaderRequest[] = [];
   /** What `/config.json` answers; null: there is none. */
   config: unknown = null;
+  /** What a kit's launcher finds on the way to the relay. */
+  link: { refusal: string | null; reason: string | null } = { refusal: null, reason: null };
   /** HTTP status that connections and transcripts are refused with; null: they are welcome. */
   refusal: number | null = null;
   /** The code of its error. */
@@ -316,6 +318,10 @@ export class FakeCaptions {
     }
     if (pathname === '/config.json' && this.config !== null) {
       answer(200, 'application/json', JSON.stringify(this.config));
+      return;
+    }
+    if (pathname === '/link.json' && this.config !== null) {
+      answer(200, 'application/json', JSON.stringify(this.link));
       return;
     }
     const isPage = pathname === '/' || pathname === `/rooms/${this.room}`;
