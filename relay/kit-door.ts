@@ -42,7 +42,7 @@ export const defaultKitDoorLimits = {
 export type KitDoorLimits = { readonly [K in keyof typeof defaultKitDoorLimits]: number };
 
 export interface KitDoorParts {
-  readonly kits: Pick<Kits, 'heard' | 'roomOf' | 'onMoved'>;
+  readonly kits: Pick<Kits, 'heard' | 'learns' | 'roomOf' | 'onMoved'>;
   readonly rooms: Pick<LiveRooms, 'get'>;
   /** How long a room must have been without a talk and without sound, to be idle. */
   readonly idleAfterMs?: number;
@@ -171,6 +171,7 @@ export class KitDoor {
       kits.heard(name, { update, updateMs: at });
       return;
     }
+    if (message.type === 'hello') kits.learns(name);
     kits.heard(name, { health: message.health, healthMs: at });
     if (message.type === 'health') return;
     kits.heard(name, { version: message.version });

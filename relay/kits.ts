@@ -195,6 +195,19 @@ export class Kits {
     return last?.toMs === null ? last.room : null;
   }
 
+  /**
+   * A kit connects and hears which room it serves. One that gave no sign since that was decided went on serving the room
+   * before until now: what it heard there is that room's, and nobody else's. To be called before it counts as heard.
+   */
+  learns(name: string): void {
+    const record = this.get(name);
+    const [before, last] = this.#roomsOf(name).slice(-2);
+    if (!record || !last || last.toMs !== null || before?.toMs !== last.fromMs) return;
+    if (record.enrolledMs === null || (record.seenMs ?? 0) >= last.fromMs) return;
+    const write = this.#db.prepare('UPDATE kit_rooms SET to_ms = ? WHERE kit = ? AND to_ms = ?');
+    tryWrite(() => write.run(Math.max(Math.round(this.#now()), last.fromMs), name, last.fromMs));
+  }
+
   /** What a kit's key opens. */
   opens(name: string, right: Right, room: string | null): KitOpening {
     const kind = this.#byName.get(name)?.kind;

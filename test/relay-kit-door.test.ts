@@ -57,6 +57,31 @@ describe('a kit that connects', () => {
     expect(again.of('assignment')).toEqual([{ type: 'assignment', room: 'rossini', title: 'Sala Rossini' }]);
   });
 
+  test('goes on serving the room before until it hears of another, also where that was decided long ago', async () => {
+    await open({ kits: { lookIntervalMs: 20 } });
+    const key = enrolledKit(house, 'verdi-1', 'device', 'verdi');
+    const { kits } = house.rights;
+    const link = kitLink(house, key);
+    await told(link, 'welcome');
+    link.socket.terminate();
+    await expect.poll(() => house.kitDoor.connected, { interval: 5, timeout: 10_000 }).toBe(0);
+    await new Promise((resolve) => setTimeout(resolve, 5)); // a moment that room time tells apart
+    kits.assign('verdi-1', 'rossini');
+    const decidedMs = Date.now();
+    const graceMs = (kits.served('verdi-1', 'verdi').at(-1)?.[1] ?? 0) - decidedMs;
+    await new Promise((resolve) => setTimeout(resolve, 200)); // for so long it does not hear of it
+    const again = kitLink(house, key);
+    await told(again, 'welcome');
+    const learnedMs = (kits.served('verdi-1', 'verdi').at(-1)?.[1] ?? 0) - graceMs;
+    expect(learnedMs - decidedMs).toBeGreaterThanOrEqual(199);
+    // It knows by now: another connection changes nothing.
+    again.socket.terminate();
+    const third = kitLink(house, key);
+    await told(third, 'welcome');
+    expect((kits.served('verdi-1', 'verdi').at(-1)?.[1] ?? 0) - graceMs).toBe(learnedMs);
+    expect(kits.roomOf('verdi-1')).toBe('rossini');
+  });
+
   test('is kept with what it said last: its health, its version, its update', async () => {
     await open();
     const { kits } = house.rights;
