@@ -1,0 +1,273 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { Agent } from '../systemd/agent/agent.ts';
+import type { Lamp, Updater } from '../systemd/agent/parts.ts';
+import { kitPaths, type TestAgentOptions, testAgent } from './harness/kit-agent.ts';
+import { type KitRelay, RealKitRelay, StandInKitRelay } from './harness/kit-relays.ts';
+import { MemoryCard } from './harness/memory-card.ts';
+import { until } from './harness/until.ts';
+
+// The whole agent, its card in memory, its relay on a loopback port: the stand-in does nothing that the real one does not.
+// About 4 s.
+
+const cleanup: (() => Promise<unknown> | unknown)[] = [];
+afterEach(async () => {
+  for (const step of cleanup.splice(0).reverse()) await step();
+});
+
+interface Started {
+  readonly agent: Agent;
+  readonly card: MemoryCard;
+  /** What the kit tells of itself. */
+  status(): Record<string, unknown>;
+  state(state: string, timeoutMs?: number): Promise<void>;
+}
+
+async function startKit(
+  relay: string,
+  options: Partial<TestAgentOptions> & { readonly card?: MemoryCard; readonly token?: string } = {},
+): Promise<Started> {
+  const { card = new MemoryCard(), token, ...parts } = options;
+  if (token) card.put(kitPaths.token, token);
+  const linkLimits = { refusedRetryMs: 50, inUseRetryMs: 200, maxRetryMs: 200 };
+  const agent = testAgent({ random: () => 0, linkLimits, ...parts, files: card, relay });
+  await agent.start();
+  cleanup.push(() => agent.stop());
+  const status = (): Record<string, unknown> => JSON.parse(card.text(kitPaths.status) ?? '{}');
+  const state = async (wanted: string, timeoutMs = 10_000) => {
+    await until(() => status().state === wanted || undefined, {
+      timeoutMs,
+      what: `the state ${wanted} (it is ${JSON.stringify(status())})`,
+    });
+  };
+  return { agent, card, status, state };
+}
+
+const room = ({ card }: Started): unknown => JSON.parse(card.text(kitPaths.assignment) ?? 'null')?.room;
+const serves = (kit: Started, name: string) => until(() => room(kit) === name || undefined, { what: `room ${name}` });
+
+describe.each([
+  ['the stand-in', () => new StandInKitRelay()],
+  ['the real relay', () => new RealKitRelay()],
+] as [string, () => KitRelay][])('with %s, a kit', (_, make) => {
+  let relay: KitRelay;
+  let number = 0;
+  let name = '';
+
+  beforeAll(async () => {
+    relay = make();
+    await relay.start();
+    await relay.room('aula', 'Aula Magna');
+    await relay.room('bar', 'Bar');
+  });
+  afterAll(() => relay.stop());
+
+  const newToken = () => {
+    name = `kit-${++number}`;
+    return relay.make(name, 'display', 'aula');
+  };
+
+  test('enrols, is told its room and another one at once, and tells how it is', async () => {
+    const restarted: (readonly string[])[] = [];
+    const units = { restart: async (names: readonly string[]) => void restarted.push(names) };
+    const kit = await startKit(relay.url, { token: await newToken(), units });
+    await kit.state('ok');
+    expect(kit.status()).toMatchObject({ enrolled: true, connected: true, room: 'aula', title: 'Aula Magna' });
+    expect(JSON.parse(kit.card.text(kitPaths.assignment) ?? '')).toMatchObject({ room: 'aula', title: 'Aula Magna' });
+    expect(restarted).toEqual([['sala-display.service']]);
+    await until(async () => (await relay.health(name)) ?? undefined, { what: 'its health' });
+    await relay.assign(name, 'bar');
+    await serves(kit, 'bar');
+    expect(kit.card.raw('/boot')).not.toContain('enr_');
+  });
+
+  test('makes itself known when it is asked to', async () => {
+    const blinks: number[] = [];
+    const lamp: Lamp = { show: () => {}, identify: (ms) => blinks.push(ms), stop: async () => {} };
+    const kit = await startKit(relay.url, { token: await newToken(), lamp });
+    await kit.state('ok');
+    await relay.identify(name);
+    await until(() => blinks[0], { what: 'the lamp' });
+    expect(blinks).toEqual([30_000]);
+    await until(() => kit.status().identify === true || undefined, { what: 'kit.json' });
+  });
+
+  test('that is started again is the same kit, and asks for nothing', async () => {
+    const first = await startKit(relay.url, { token: await newToken() });
+    await first.state('ok');
+    await first.agent.stop();
+    const key = first.card.text(kitPaths.key);
+    first.card.files.delete(kitPaths.status);
+    const fetch = () => Promise.reject(new Error('it asked'));
+    const second = await startKit(relay.url, { card: first.card, fetch });
+    await second.state('ok');
+    expect(second.card.text(kitPaths.key)).toBe(key);
+  });
+
+  test('with a token that another kit has used says so, and keeps asking', async () => {
+    const token = await newToken();
+    await (await startKit(relay.url, { token })).state('ok');
+    const thief = await startKit(relay.url, { token });
+    await thief.state('enrolment-used');
+    expect(thief.status()).toMatchObject({ enrolled: false, hint: expect.stringContaining('new enrolment token') });
+    expect(thief.card.text(kitPaths.token)).toBe(token);
+  });
+
+  test('whose key is revoked says so, and enrols anew with another token', async () => {
+    const kit = await startKit(relay.url, { token: await newToken() });
+    await kit.state('ok');
+    const before = kit.card.text(kitPaths.key);
+    await relay.revoke(name);
+    await kit.state('key-refused');
+    expect(kit.status()).toMatchObject({ connected: false, hint: expect.stringContaining('new enrolment token') });
+    await kit.agent.stop();
+    const again = await startKit(relay.url, { card: kit.card, token: await newToken() });
+    await again.state('ok');
+    expect(again.card.text(kitPaths.key)).not.toBe(before);
+    expect(again.card.files.has(kitPaths.candidate)).toBe(false);
+  });
+});
+
+describe('a kit says in plain words', () => {
+  async function relayThat(instead: StandInKitRelay['instead']): Promise<StandInKitRelay> {
+    const relay = new StandInKitRelay();
+    relay.instead = instead;
+    await relay.start();
+    cleanup.push(() => relay.stop());
+    await relay.room('aula', 'Aula');
+    return relay;
+  }
+  const failing =
+    (code: string): typeof globalThis.fetch =>
+    () =>
+      Promise.reject(new TypeError('fetch failed', { cause: Object.assign(new Error(code), { code }) }));
+
+  test.each([
+    ['network-login', 'a page that wants a login', 302, { location: 'http://portal.example/' }, ''],
+    ['network-login', 'the page itself', 200, { 'content-type': 'text/html' }, '<html>Log in</html>'],
+    ['relay-unavailable', 'a relay that is not there', 503, {}, 'Service Unavailable'],
+    ['relay-too-old', 'a relay of before', 404, {}, '{"error":{"code":"not-found","message":"no"}}'],
+  ])('%s: %s', async (state, _, status, headers, body) => {
+    const relay = await relayThat((__, response) => response.writeHead(status, headers).end(body));
+    const token = await relay.make('kit', 'display', 'aula');
+    const kit = await startKit(relay.url, { token });
+    await kit.state(state);
+    expect(kit.status()).toMatchObject({ enrolled: false, hint: expect.stringMatching(/\w+/) });
+    // It heals when its cause goes, with no help.
+    relay.instead = null;
+    await kit.state('ok', 15_000);
+  });
+
+  test.each([
+    ['clock-wrong', 'CERT_NOT_YET_VALID', true],
+    ['relay-certificate', 'SELF_SIGNED_CERT_IN_CHAIN', true],
+    ['relay-unreachable', 'ECONNREFUSED', true],
+    ['network-absent', 'ENETUNREACH', false],
+  ])('%s, where the system says %s', async (state, code, hasNetwork) => {
+    const relay = await relayThat(null);
+    const token = await relay.make('kit', 'display', 'aula');
+    const kit = await startKit(relay.url, { token, fetch: failing(code), hasNetwork: () => hasNetwork });
+    await kit.state(state);
+  });
+
+  test('that there is no token, or one that cannot be read', async () => {
+    const relay = await relayThat(null);
+    await (await startKit(relay.url)).state('enrolment-no-token');
+    await (await startKit(relay.url, { token: 'enr_half' })).state('enrolment-token-damaged');
+  });
+
+  test('that its key is damaged, which a new token mends', async () => {
+    const relay = await relayThat(null);
+    const kit = await startKit(relay.url, { token: await relay.make('kit', 'display', 'aula') });
+    await kit.state('ok');
+    await kit.agent.stop();
+    kit.card.put(kitPaths.key, 'kit_0123');
+    const damaged = await startKit(relay.url, { card: kit.card });
+    await damaged.state('key-damaged');
+    await damaged.agent.stop();
+    await (await startKit(relay.url, { card: kit.card, token: await relay.renew('kit') })).state('ok');
+  });
+
+  test('that another machine says it is this kit', async () => {
+    const relay = await relayThat(null);
+    const kit = await startKit(relay.url, { token: await relay.make('kit', 'display', 'aula') });
+    await kit.state('ok');
+    relay.close(4409);
+    await kit.state('key-in-use');
+    await kit.state('ok');
+  });
+
+  test('that its card takes nothing, and tells nobody a key that is on no disk', async () => {
+    const relay = await relayThat(null);
+    const card = new MemoryCard();
+    card.failing.set('/data/kit', 'ENOSPC');
+    const kit = await startKit(relay.url, { card, token: await relay.make('kit', 'display', 'aula') });
+    await kit.state('disk-failed');
+    expect(relay.calls).toBe(0);
+  });
+});
+
+describe('what the relay orders', () => {
+  test('reaches the updater; without the relay no room counts as idle', async () => {
+    const relay = new StandInKitRelay();
+    await relay.start();
+    cleanup.push(() => relay.stop());
+    await relay.room('aula', 'Aula');
+    const told: unknown[] = [];
+    const updater: Updater = {
+      ...{ start: () => {}, stop: async () => {}, look: () => {}, offer: (release) => told.push(release) },
+      ...{ idle: (isIdle) => told.push(isIdle), report: { version: '2.0.0', state: 'staged', message: 'It waits' } },
+    };
+    const kit = await startKit(relay.url, {
+      token: await relay.make('kit', 'display', 'aula'),
+      updater: () => updater,
+    });
+    await kit.state('ok');
+    const release = { version: '2.0.0', sha256: 'a'.repeat(64), bytes: 1000 };
+    told.length = 0;
+    relay.say('kit', { type: 'dance', steps: 3 }); // a newer relay may say more
+    relay.say('kit', { type: 'release', ...release, idle: true });
+    await until(() => told.includes(true) || undefined, { what: 'the order' });
+    expect(told).toEqual([release, true]);
+    relay.cut();
+    await until(() => told.at(-1) === false || undefined, { what: 'that it is not idle' });
+    expect(relay.heard).toContainEqual({ type: 'update', ...updater.report });
+  });
+
+  test('its time is kept, and the clock is set forward to it at the next start, never back', async () => {
+    const relay = new StandInKitRelay();
+    relay.at = () => Date.UTC(2026, 10, 21);
+    await relay.start();
+    cleanup.push(() => relay.stop());
+    await relay.room('aula', 'Aula');
+    const card = new MemoryCard();
+    let wallMs = 0;
+    const set: number[] = [];
+    const clock = {
+      now: () => wallMs,
+      set: async (ms: number) => {
+        set.push(ms);
+        wallMs = ms;
+      },
+    };
+    const built = Date.UTC(2026, 5, 1);
+    const first = await startKit(relay.url, {
+      card,
+      clock,
+      builtAtMs: built,
+      token: await relay.make('kit', 'display', 'aula'),
+    });
+    expect(set).toEqual([built]);
+    await first.state('ok');
+    await until(() => card.text('/data/kit/clock-floor') !== undefined || undefined, { what: 'the floor' });
+    await first.agent.stop();
+
+    wallMs = 0;
+    const second = await startKit(relay.url, { card, clock, builtAtMs: built });
+    expect(set).toEqual([built, Date.UTC(2026, 10, 21)]);
+    await second.agent.stop();
+
+    wallMs = Date.UTC(2027, 0, 1);
+    await startKit(relay.url, { card, clock, builtAtMs: built, settings: { notBefore: '2026-12-01T00:00:00Z' } });
+    expect(set).toHaveLength(2);
+  });
+});
