@@ -71,12 +71,9 @@ setting() {
 set_clock() {
   begin 'looking at the clock'
   floor=$(date -u -d "$(setting not-before)" +%s 2>/dev/null) || floor=0
-  for each in "$packages"/*/dists/*/InRelease "$release/package.json"; do
+  for each in "$packages"/*/dists/*/InRelease; do
     [ -e "$each" ] || continue
-    case $each in
-      *InRelease) at=$(date -u -d "$(sed -n 's/^Date: //p' "$each" | head -n 1)" +%s) || at=0 ;;
-      *) at=$(date -u -r "$each" +%s) ;;
-    esac
+    at=$(date -u -d "$(sed -n 's/^Date: //p' "$each" | head -n 1)" +%s) || at=0
     if [ "$at" -gt "$floor" ]; then floor=$at; fi
   done
   if [ "$(date +%s)" -lt "$floor" ]; then
