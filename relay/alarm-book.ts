@@ -4,6 +4,7 @@ import type { Logger } from '../systemd/log.ts';
 import { clearAfterMs, defaultAfterMs, relayTroubles, roomTroubles, type Trouble } from './alarms.ts';
 import type { Costs } from './costs.ts';
 import type { Renewal } from './database-handle.ts';
+import type { KitFacts } from './kit-alarms.ts';
 import type { LastWords } from './last-words.ts';
 import type { LiveRoom, LiveRooms } from './live.ts';
 import type { Alarm } from './protocol.js';
@@ -78,6 +79,8 @@ export interface AlarmBookParts {
   readonly dataDir: string;
   readonly schedule?: () => { readonly message: string; readonly hint: string };
   readonly conduct?: { of(room: LiveRoom): { readonly message: string } };
+  /** Those that were enrolled, by room. */
+  readonly kits?: () => ReadonlyMap<string, readonly KitFacts[]>;
   readonly log: Logger;
   readonly now?: () => number;
   readonly roomTime?: () => number;
@@ -125,6 +128,7 @@ export class AlarmBook {
     const [nowMs, now] = [this.#now(), this.#roomTime()];
     const rooms = this.#parts.rooms.all();
     for (const room of this.#rooms.keys()) if (!rooms.includes(room)) this.#rooms.delete(room);
+    const kitsOf = this.#parts.kits?.();
     let storage = '';
     for (const room of rooms) {
       const live = room.live();
@@ -134,8 +138,10 @@ export class AlarmBook {
       const { talk } = room;
       const lastWordsAt = live.source ? null : (this.#parts.lastWords.of(room)?.at ?? null);
       const talkFault = this.#parts.conduct?.of(room).message ?? '';
-      const troubles = roomTroubles({ live, paused: room.record.paused, talk, lastWordsAt, talkFault, now });
-      this.#tell(room.record.name, held.see(troubles, nowMs, now));
+      const { name, paused } = room.record;
+      const kits = kitsOf?.get(name) ?? [];
+      const troubles = roomTroubles({ live, paused, talk, lastWordsAt, talkFault, kits, now });
+      this.#tell(name, held.see(troubles, nowMs, now));
     }
     this.#tell(null, this.#relay.see(this.#relayTroubles(storage, now), nowMs, now));
     if (nowMs - this.#diskLookedMs >= diskLookMs) {

@@ -1,4 +1,5 @@
 import type { FailureKind } from './engines/engine.ts';
+import { atWorkMs, displayTroubles, isAtWork, type KitFacts, named } from './kit-alarms.ts';
 import type { RoomLive } from './live.ts';
 import type { Alarm, Health, Talk } from './protocol.js';
 
@@ -11,6 +12,8 @@ export interface RoomFacts {
   readonly lastWordsAt: number | null;
   /** Why the language of the talk that is on could not be assigned; empty where it was. */
   readonly talkFault: string;
+  /** Those that were enrolled; a kit that has but a token of the room is not known by its name. */
+  readonly kits?: readonly KitFacts[];
   /** Room time. */
   readonly now: number;
 }
@@ -42,6 +45,10 @@ export type AlarmCode =
   | 'weak-power'
   | 'kit-disk'
   | 'source-microphone'
+  | 'display-offline'
+  | 'display-frozen'
+  | 'display-power'
+  | 'display-fault'
   | 'engine-waiting'
   | 'engine-fault'
   | 'no-words'
@@ -69,13 +76,12 @@ const clearMs: Partial<Record<AlarmCode, number>> = {
   clipping: 15_000,
   // A supply that gives way does so under load, again and again.
   'weak-power': 600_000,
+  'display-power': 600_000,
   'source-microphone': 0,
 };
 export const clearAfterMs = (code: AlarmCode) => clearMs[code] ?? defaultClearMs;
 
 const limits = {
-  /** A kit that was heard or seen so long ago, and in no talk, was switched off on purpose. */
-  atWorkMs: 12 * 3_600_000,
   /** After a start of the relay its kits come back, each in its own time. */
   returnMs: 15_000,
   noAudioMs: 2000,
@@ -106,22 +112,37 @@ export function roomTroubles(facts: RoomFacts): Trouble[] {
     noWords(facts),
     talkLanguage(facts),
     standInMicrophone(facts),
+    ...displayTroubles(facts.kits ?? [], { ...facts, isTalk: facts.talk !== null }),
   ].filter((each) => each !== null);
   return found.sort((a, b) => Number(b.severity === 'fault') - Number(a.severity === 'fault'));
 }
 
-function kitOffline({ live, paused, talk, lastWordsAt, now }: RoomFacts): Trouble | null {
+function kitOffline({ live, paused, talk, lastWordsAt, now, kits = [] }: RoomFacts): Trouble | null {
   if (live.source) return null;
   const heardMs = Math.min(live.lastAudioMs ?? Infinity, lastWordsAt === null ? Infinity : now - lastWordsAt);
-  if (!talk && heardMs > limits.atWorkMs) return null;
+  const known = kits.filter(({ kind }) => kind !== 'display');
+  const isKnown = known.some((kit) => isAtWork(kit, { paused, isTalk: talk !== null, now }));
+  if (!talk && heardMs > atWorkMs && !isKnown) return null;
+  const there = known.filter(({ isConnected }) => isConnected);
   return {
     code: 'kit-offline',
     severity: paused ? 'warning' : 'fault',
-    message: heardMs === Infinity ? 'The kit has not connected yet.' : 'The kit is not connected.',
-    hint: 'Check its power and its network cable; it keeps what it hears. Or open the stand-in microphone in the room.',
-    afterMs: live.lastAudioMs === null ? limits.returnMs : defaultAfterMs,
+    ...(there.length > 0
+      ? silentKit(there)
+      : awayKit(known, heardMs === Infinity && known.every(({ seenMs }) => seenMs === null))),
+    afterMs: live.lastAudioMs === null || there.length > 0 ? limits.returnMs : defaultAfterMs,
   };
 }
+
+const awayKit = (known: readonly KitFacts[], isNew: boolean) => ({
+  message: `The kit ${known.length > 0 ? `${named(known)} ` : ''}${isNew ? 'has not connected yet.' : 'is not connected.'}`,
+  hint: 'Check its power and its network cable; it keeps what it hears. Or open the stand-in microphone in the room.',
+});
+
+const silentKit = (there: readonly KitFacts[]) => ({
+  message: `The kit ${named(there)} is connected, but its sound does not come.`,
+  hint: 'It starts its program again by itself. If this stays, take its power away for ten seconds, or open the stand-in microphone.',
+});
 
 function noSound({ live: { source, lastAudioMs }, paused, talk }: RoomFacts): Trouble | null {
   if (!source) return null;

@@ -30,6 +30,7 @@ import { transcribeVocabularies } from './engines/transcribe-vocabularies.ts';
 import { proxyIn, startBackup, startCheck } from './errands.ts';
 import { Governing } from './governing.ts';
 import { RelayHealth } from './health.ts';
+import { kitsByRoom } from './kit-alarms.ts';
 import { KitDoor } from './kit-door.ts';
 import { KitEnrolment } from './kit-enrolment.ts';
 import { LastWords } from './last-words.ts';
@@ -181,6 +182,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     ...{ rooms: running, lastWords, quota, costs, db, dataDir, log: logs('alarms') },
     conduct: { of: (each) => conduct.of(each) },
     schedule: () => schedule.state,
+    kits: () => kitsByRoom(kits.all(), (name) => kitDoor.of(name) !== null),
   });
   const views = new RoomViews({ readers, alarms, lastWords, conduct: { of: (each) => conduct.of(each) } });
   const liveFeed = new LiveFeed({ rooms: running, views, alarms, version: version() });
