@@ -99,7 +99,7 @@ make_room() {
   resize2fs "$(findmnt -no SOURCE "$data")"
   system=$(findmnt -no SOURCE "$root/")
   if command -v growpart >/dev/null; then
-    growpart "/dev/$(lsblk -dno PKNAME "$system")" "$(lsblk -dno PARTN "$system")" || say 'the system has its size already'
+    growpart "/dev/$(lsblk -dno PKNAME "$system")" "$(lsblk -dno PARTN "$system" | tr -d ' ')" || say 'the system has its size already'
   fi
   resize2fs "$system"
 }

@@ -15,7 +15,8 @@ export async function run(file: string, args: readonly string[], input?: string)
         else resolve(stdout);
       },
     );
-    child.stdin?.end(input ?? '');
+    // Some programs end without having read it.
+    child.stdin?.on('error', () => undefined).end(input ?? '');
   });
 }
 

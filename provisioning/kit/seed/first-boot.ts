@@ -65,7 +65,11 @@ const units = '/etc/systemd/system';
 
 /** What a seed holds of the first boot; the same for every kit. The script finds the rest in `/etc/sala/kit.toml`. */
 export const firstBootSeed: FirstBootSeed = {
-  bootcmd: [['sh', '-c', again]],
+  bootcmd: [
+    ['sh', '-c', again],
+    // cloud-init's last stages wait for the network, for a minute where there is none. Nothing here needs it.
+    ['systemctl', '--no-block', 'stop', 'NetworkManager-wait-online.service'],
+  ],
   writeFiles: [
     { path: `${units}/var-lib-sala.mount`, permissions: '0644', content: mountUnit },
     { path: `${units}/sala-first-boot.service`, permissions: '0644', content: serviceUnit },
