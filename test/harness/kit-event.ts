@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Inventory, readInventory } from '../../provisioning/kit/inventory.ts';
@@ -12,6 +12,8 @@ export interface KitEvent {
   readonly inventoryFile: string;
   readonly inventory: Inventory;
   readonly secrets: KitSecrets;
+  /** Another inventory beside it, with another image. @returns its file */
+  withImage(image: string, sha256?: string): string;
   close(): void;
 }
 
@@ -20,7 +22,6 @@ export interface KitEventOptions {
   readonly rooms?: number;
   readonly displays?: boolean;
   readonly image?: (image: string) => string;
-  readonly sha256?: string;
   readonly disks?: string;
 }
 
@@ -31,20 +32,21 @@ export function kitEvent({ rooms = 1, displays = false, ...options }: KitEventOp
   const image = options.image?.(plain) ?? plain;
   const { release, publicKey, packages } = makeContent(folder);
   const names = Array.from({ length: rooms }, (_, index) => `room-${index + 1}`);
-  const text = [
-    'event = "Autumn Conference"\ntimezone = "Europe/Rome"',
-    '[relay]\nurl = "https://captions.example.org"',
-    `[image]\nfile = "${image}"\nsha256 = "${options.sha256 ?? sha256Of(image)}"`,
-    `[release]\nfile = "${release}"\npublic-key = "${publicKey}"`,
-    `[packages]\ndir = "${packages}"`,
-    `[disks]\n${options.disks ?? ''}`,
-    ...names.map((name) => `[[rooms]]\nname = "${name}"\ntitle = "Sala ${name}"`),
-    ...names.map((name) => `[[kits]]\nname = "${name}-sound"\nkind = "device"\nroom = "${name}"`),
-    ...(displays ? names.map((name) => `[[kits]]\nname = "${name}-screen"\nkind = "display"\nroom = "${name}"`) : []),
-    '',
-  ].join('\n\n');
+  const text = (file: string, sha256: string) =>
+    [
+      'event = "Autumn Conference"\ntimezone = "Europe/Rome"',
+      '[relay]\nurl = "https://captions.example.org"',
+      `[image]\nfile = "${file}"\nsha256 = "${sha256}"`,
+      `[release]\nfile = "${release}"\npublic-key = "${publicKey}"`,
+      `[packages]\ndir = "${packages}"`,
+      `[disks]\n${options.disks ?? ''}`,
+      ...names.map((name) => `[[rooms]]\nname = "${name}"\ntitle = "Sala ${name}"`),
+      ...names.map((name) => `[[kits]]\nname = "${name}-sound"\nkind = "device"\nroom = "${name}"`),
+      ...(displays ? names.map((name) => `[[kits]]\nname = "${name}-screen"\nkind = "display"\nroom = "${name}"`) : []),
+      '',
+    ].join('\n\n');
   const inventoryFile = join(folder, 'kits.toml');
-  writeFileSync(inventoryFile, text);
+  writeFileSync(inventoryFile, text(image, sha256Of(image)));
   const inventory = readInventory(inventoryFile);
   const secrets = new KitSecrets(secretsFileOf(inventoryFile), {});
   for (const { name } of inventory.kits)
@@ -55,6 +57,11 @@ export function kitEvent({ rooms = 1, displays = false, ...options }: KitEventOp
     inventoryFile,
     inventory,
     secrets,
+    withImage(file, sha256 = existsSync(file) ? sha256Of(file) : '0'.repeat(64)) {
+      const other = join(folder, 'other.toml');
+      writeFileSync(other, text(file, sha256));
+      return other;
+    },
     close: () => rmSync(folder, { recursive: true, force: true }),
   };
 }
