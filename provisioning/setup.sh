@@ -144,6 +144,8 @@ install_system() {
     need_command jq jq
     need_command openssl openssl
     need_command python3 python3
+    # A FAT that is mounted where the kernel has none: what a kit erases on its boot partition is looked for in its bytes.
+    need_command fusefat fusefat
     # What pages are looked at with: Arabic, Hebrew and many more scripts, Japanese.
     need fonts-noto-core
     need fonts-ipafont-gothic
