@@ -130,6 +130,7 @@ export class Agent {
       listener: {
         welcome: (at) => {
           void this.#clockFloor.heard(at);
+          parts.machine.heard(at);
           // What is offered now follows; what was offered before the line broke may not be any more.
           this.#updater.offer(null);
           const { report } = this.#updater;

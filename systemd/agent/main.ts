@@ -8,8 +8,9 @@ import { type Program, type Running, run } from '../program.ts';
 import { Agent } from './agent.ts';
 import { builtAtMs } from './clock-floor.ts';
 import { machineFiles } from './files.ts';
+import { KitMachine } from './health/machine.ts';
 import { ActivityLed } from './led.ts';
-import { noMachine } from './none.ts';
+
 import { type AgentSettings, agentSettings } from './options.ts';
 import type { UpdaterParts } from './parts.ts';
 import { machineClock, switchOver, systemdUnits, withWritableRoot } from './units.ts';
@@ -52,7 +53,7 @@ async function start(settings: AgentSettings, env: NodeJS.ProcessEnv): Promise<R
   const agent = new Agent({
     ...{ settings, version: version(), serial: await serial(), bootId: systemClocks().bootId, log },
     ...{ files: machineFiles, units: systemdUnits, clock: machineClock, builtAtMs: builtAtMs() },
-    ...{ lamp: new ActivityLed(), machine: noMachine, updater },
+    ...{ lamp: new ActivityLed(), machine: new KitMachine({ dataDir: settings.dataDir }), updater },
     ...{ fetch: globalThis.fetch, seedId, withWritableRoot, random: Math.random },
     hasNetwork: () => isLoopback(settings.relay) || hasAddress(),
     onStatus: (message) => void notifier.status(message),

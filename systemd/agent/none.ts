@@ -12,4 +12,10 @@ export const noUpdater: Updater = {
 
 export const noLamp: Lamp = { show: () => {}, identify: () => {}, stop: () => Promise.resolve() };
 
-export const noMachine: Machine = { start: () => {}, stop: () => Promise.resolve(), health: null, problem: null };
+export const noMachine: Machine = {
+  start: () => {},
+  stop: () => Promise.resolve(),
+  heard: () => {},
+  health: null,
+  problem: null,
+};

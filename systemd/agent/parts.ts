@@ -56,6 +56,8 @@ export interface Lamp {
 export interface Machine {
   start(): void;
   stop(): Promise<void>;
+  /** The relay told its time, ms since 1970. */
+  heard(relayMs: number): void;
   /** Null while nothing was measured. */
   readonly health: KitHealth['machine'] | null;
   /** What a person should do something about; null where nothing is. */
