@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   copyFileSync,
+  cpSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -74,6 +75,20 @@ export class KitRoot {
       'var/lib/sala/packages/debian/dists/trixie/InRelease',
       'Origin: Debian\nDate: Sat, 14 Nov 2026 10:00:00 UTC\n',
     );
+  }
+
+  copyFolder(from: string, to: string): void {
+    cpSync(from, this.path(to), { recursive: true });
+  }
+
+  /** Debian's own apt, which looks for and checks what it is asked for, and unpacks nothing. */
+  useRealApt(): void {
+    this.write('var/lib/dpkg/status', '');
+    const state = this.path('var/lib/apt');
+    mkdirSync(state, { recursive: true });
+    const options = `-o APT::Architecture=arm64 -o APT::Architectures=arm64 -o Dir::State='${state}' -o Dir::State::status='${this.path('var/lib/dpkg/status')}' -o Debug::NoLocking=true`;
+    const install = `/usr/bin/apt-get ${options} --download-only "$@" || exit; /usr/bin/apt-get ${options} --simulate "$@" | sed -n 's/^Inst \\([^ ]*\\).*/\\1/p' >"$root/downloaded"`;
+    this.#command('apt-get', `case "$*" in *install*) ${install} ;; *) exec /usr/bin/apt-get ${options} "$@" ;; esac`);
   }
 
   /** What `sala-kit` puts on the kernel's command line. */

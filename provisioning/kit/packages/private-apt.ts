@@ -20,6 +20,8 @@ export interface PrivateAptOptions {
   /** Debian's keys: what they did not sign is refused. */
   readonly keyring: string;
   readonly signal: AbortSignal;
+  /** How often a broken line is tried again. */
+  readonly retries?: number;
   readonly maxOutputBytes?: number;
   readonly timeoutMs?: number;
 }
@@ -71,7 +73,7 @@ export class PrivateApt {
   }
 
   async start(): Promise<void> {
-    const { folder, archives, keyring } = this.#options;
+    const { folder, archives, keyring, retries = 3 } = this.#options;
     await rm(folder, { recursive: true, force: true });
     for (const name of ['lists/partial', 'cache/archives/partial', 'empty'])
       await mkdir(join(folder, name), { recursive: true });
@@ -87,7 +89,7 @@ export class PrivateApt {
       'APT::Sandbox::User': process.getuid?.() === 0 ? 'root' : '',
       'Acquire::GzipIndexes': 'false',
       'Acquire::Languages': 'none',
-      'Acquire::Retries': '3',
+      'Acquire::Retries': String(retries),
       'Acquire::http::Timeout': '30',
       'Acquire::https::Timeout': '30',
       'Dir::State': folder,
