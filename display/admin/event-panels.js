@@ -2,6 +2,7 @@
 /** What concerns the whole event, as tabs in a section. */
 import { AuditPanel } from './audit-panel.js';
 import { CostsPanel } from './costs-panel.js';
+import { KitsPanel } from './kits-panel.js';
 import { RoomsPanel } from './rooms-panel.js';
 import { RulesPanel } from './rules-panel.js';
 import { SchedulePanel } from './schedule-panel.js';
@@ -33,6 +34,7 @@ export class EventPanels {
     const call = this.#call;
     this.#tabs = new Tabs('Panels of the event', [
       { id: 'rooms', title: 'Rooms', make: () => new RoomsPanel({ call }) },
+      { id: 'kits', title: 'Kits', make: () => new KitsPanel({ call }) },
       { id: 'schedule', title: 'Schedule', make: () => new SchedulePanel({ call }) },
       { id: 'relay-tokens', title: 'Tokens', make: () => new TokensPanel({ call, ...tokensOfRelay }) },
       { id: 'event-rules', title: 'Text rules', make: () => new RulesPanel({ call }) },
