@@ -11,9 +11,9 @@ export interface CheckedKit {
 
 /** What of an inventory is known when its parts have been read; parts that are wrong by themselves are not in it. */
 export interface KnownParts {
-  /** Names as written, also of parts that are wrong otherwise; null where there is none. */
-  names(list: 'wifi' | 'rooms' | 'kits'): readonly (string | null)[];
-  readonly country: string | undefined;
+  /** Names as written, also in parts that are wrong otherwise; null where there is none. */
+  names(list: 'wifi' | 'rooms' | 'kits', key?: 'name' | 'room'): readonly (string | null)[];
+  readonly hasCountry: boolean;
   readonly hasRelay: boolean;
   readonly defaults: DefaultFields;
   readonly wifi: readonly { readonly index: number; readonly profile: WifiProfile }[];
@@ -49,12 +49,13 @@ function nameProblems(known: KnownParts): CrossProblem[] {
 
 function roomProblems(known: KnownParts): CrossProblem[] {
   const rooms = new Set(known.names('rooms'));
-  const problems: CrossProblem[] = known.kits
-    .filter(({ kit }) => !rooms.has(kit.room))
-    .map(({ index, kit }) => ({
-      path: ['kits', index, 'room'],
-      message: `there is no room "${kit.room}" in this file`,
-    }));
+  const problems: CrossProblem[] = known
+    .names('kits', 'room')
+    .flatMap((room, index) =>
+      room === null || rooms.has(room)
+        ? []
+        : [{ path: ['kits', index, 'room'], message: `there is no room "${room}" in this file` }],
+    );
   const sources = known.kits.filter(({ kit }) => kit.kind !== 'display');
   for (const { first, again } of repeated(sources, ({ kit }) => kit.room))
     problems.push({
@@ -127,7 +128,7 @@ function networkProblems({ kits, defaults, names }: KnownParts): CrossProblem[] 
   return problems;
 }
 
-function wifiProblems({ wifi, country, kits }: KnownParts): CrossProblem[] {
+function wifiProblems({ wifi, hasCountry, kits }: KnownParts): CrossProblem[] {
   const problems: CrossProblem[] = [];
   for (const { index, profile } of wifi)
     if (profile.security === 'open' && profile.passphraseEnv !== undefined)
@@ -136,7 +137,7 @@ function wifiProblems({ wifi, country, kits }: KnownParts): CrossProblem[] {
         message: 'goes with wpa2 or wpa3, not with an open network',
       });
   const wireless = kits.find(({ kit }) => kit.network.wifi.length > 0);
-  if (wireless && country === undefined)
+  if (wireless && !hasCountry)
     problems.push({
       path: ['wifi-country'],
       message: `is missing: ${wireless.kit.name} uses Wi-Fi, which stays off until it is told its country`,

@@ -215,7 +215,7 @@ export const wifiFields = z.strictObject({
 
 const gigabytes = (fallback: number) => z.number().min(1).max(100_000).default(fallback);
 
-/** All but the lists, whose members are read one by one. */
+/** All but what kits share and the lists, whose members are read one by one: one wrong part hides no other. */
 export const topFields = z.strictObject({
   event: printable(100),
   timezone,
@@ -253,7 +253,7 @@ export const topFields = z.strictObject({
       'any-size': z.array(printable(200)).max(50).default([]),
     })
     .prefault({}),
-  defaults: defaultFields.prefault({}),
+  defaults: z.unknown().optional(),
   wifi: z.array(z.unknown()).max(64).default([]),
   rooms: z.array(z.unknown()).max(500).min(1),
   kits: z.array(z.unknown()).max(1000).min(1),

@@ -196,14 +196,17 @@ function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
   return [];
 }
 
+const memberOf = (data: unknown, key: string): unknown =>
+  typeof data === 'object' && data !== null ? Reflect.get(data, key) : undefined;
+
 const listOf = (data: unknown, key: string): readonly unknown[] => {
-  const value = typeof data === 'object' && data !== null ? Reflect.get(data, key) : undefined;
+  const value = memberOf(data, key);
   return Array.isArray(value) ? value : [];
 };
 
-const nameOf = (value: unknown): string | null => {
-  const name: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, 'name') : undefined;
-  // A name that is none may be anything; it is not repeated.
+/** A name that is none may be anything, also a secret; it is not repeated. */
+const nameOf = (value: unknown, key = 'name'): string | null => {
+  const name = memberOf(value, key);
   return typeof name === 'string' && /^[\w.-]{1,64}$/.test(name) ? name : null;
 };
 
@@ -279,7 +282,7 @@ export function readInventory(file: string): Inventory {
   const rooms = members(roomFields, 'rooms');
   const keyfiles = new Map<string, string>();
   const surroundings = {
-    defaults: top?.defaults ?? defaultFields.parse({}),
+    defaults: problems.read(defaultFields, memberOf(text.data, 'defaults') ?? {}, ['defaults']) ?? {},
     wifi: new Map(wifi.map(({ fields }) => [fields.name, profileOf(fields)])),
     country: top?.['wifi-country'],
   };
@@ -296,9 +299,10 @@ export function readInventory(file: string): Inventory {
     return { index, fields, kit: kitOf(fields, { ...surroundings, keyfile }) };
   });
   const known = {
-    names: (list: 'wifi' | 'rooms' | 'kits') => listOf(text.data, list).map(nameOf),
-    country: surroundings.country,
-    hasRelay: top === null || top.relay !== undefined,
+    names: (list: 'wifi' | 'rooms' | 'kits', key = 'name') => listOf(text.data, list).map((each) => nameOf(each, key)),
+    // What is there and wrong is not missing as well.
+    hasCountry: memberOf(text.data, 'wifi-country') !== undefined,
+    hasRelay: memberOf(text.data, 'relay') !== undefined,
     defaults: surroundings.defaults,
     wifi: wifi.map(({ index, fields }) => ({ index, profile: profileOf(fields) })),
     kits,
