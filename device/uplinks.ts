@@ -4,12 +4,13 @@ import { Uplink, type UplinkHealth, type UplinkOptions } from './uplink.ts';
 export interface UplinksOptions extends Omit<UplinkOptions, 'room' | 'audio' | 'delivers'> {
   readonly room: string;
   readonly buffer: HeldAudio & { readonly formerRooms: readonly string[]; formerly(room: string): HeldAudio };
+  /** How often it is looked whether something of former rooms is left. */
+  readonly lookEveryMs?: number;
 }
 
 /** A room whose relay does not take what was captured for it (it was deleted, the kit's right to it ended) waits so long. */
 const refusedRetryMs = 600_000;
-/** How often it is looked whether something of former rooms is left. */
-const lookEveryMs = 1000;
+const defaultLookEveryMs = 1000;
 
 /**
  * The line of the room that is served, and beside it, one former room after the other, a second one that brings home what
@@ -40,7 +41,8 @@ export class Uplinks implements BufferListener {
   start(): void {
     this.#live.start();
     // Without a key of its own a device has no right to any other room.
-    if (this.#options.isKit) this.#timer = setInterval(() => this.#look(), lookEveryMs);
+    const { isKit = false, lookEveryMs = defaultLookEveryMs } = this.#options;
+    if (isKit) this.#timer = setInterval(() => this.#look(), lookEveryMs);
   }
 
   /** Serves another room from now on; the buffer does so already. */

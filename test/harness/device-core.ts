@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { AudioBuffer, type BufferLimits, type Clocks } from '../../device/buffer.ts';
 import { WorkerDisk } from '../../device/disk.ts';
-import { Uplink, type UplinkWaits } from '../../device/uplink.ts';
+import type { UplinkWaits } from '../../device/uplink.ts';
+import { Uplinks } from '../../device/uplinks.ts';
 import { size } from '../../relay/protocol.js';
 import { createLog } from '../../systemd/log.ts';
 import { blockSamples, NumberedSignalDecoder, numberedBlocks } from './numbered-signal.ts';
@@ -37,12 +38,14 @@ export interface CoreOptions {
   readonly waits?: Partial<UplinkWaits>;
   /** The kit's wall clock; the true one where left out. */
   readonly wallMs?: () => number;
+  /** It has a kit's key, which opens former rooms, too. */
+  readonly isKit?: boolean;
 }
 
 /** Everything of a device from captured frames on, with frames given by hand and a clock that can be pushed forward. */
 export class DeviceCore {
   readonly buffer: AudioBuffer;
-  readonly uplink: Uplink;
+  readonly uplink: Uplinks;
   readonly clocks: Clocks;
   /** Added to the buffer's clock, so that no test waits for what only takes time. */
   aheadMs = 0;
@@ -57,6 +60,7 @@ export class DeviceCore {
     token = 'secret',
     waits = {},
     wallMs = Date.now,
+    isKit = false,
   }: CoreOptions) {
     this.clocks = {
       now: () => performance.now() + this.aheadMs,
@@ -67,11 +71,13 @@ export class DeviceCore {
     };
     const disk = new WorkerDisk({ file: join(dataDir, 'buffer.db'), log });
     this.buffer = new AudioBuffer({ room, channels: 1, disk, clocks: this.clocks, log, limits });
-    this.uplink = new Uplink({
+    this.uplink = new Uplinks({
       relay,
       room,
       token: () => token,
-      audio: this.buffer,
+      buffer: this.buffer,
+      isKit,
+      lookEveryMs: 50,
       device: { id: 'kit', version: '0', bootId, sinceBootMs: 0 },
       health: () => ({ state: 'ok', message: '' }),
       now: () => performance.now(),
@@ -98,6 +104,12 @@ export class DeviceCore {
 
   onDiskSamples(): number {
     return this.buffer.offered().reduce((sum, { disk }) => sum + size(disk), 0);
+  }
+
+  /** From here on the sound is another room's. */
+  serve(room: string): void {
+    this.buffer.serve(room);
+    this.uplink.serve(room);
   }
 
   /** Captures the next `count` blocks at once. */

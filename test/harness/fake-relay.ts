@@ -43,6 +43,8 @@ export class FakeRelay {
   /** Answers the upgrade with this status; null to take the connection. */
   refuseStatus: number | null = null;
   refuseHeaders: Record<string, string> = {};
+  /** The same for the doors whose path has this in it alone. */
+  refusePath: string | null = null;
   /** Closes with this code instead of a welcome; null to welcome. */
   refuseHello: { code: number; retryAfterMs?: number; reason?: string } | null = null;
   /** Whether it confirms and stores what it gets. */
@@ -155,7 +157,8 @@ export class FakeRelay {
     const { authorization = '' } = request.headers;
     this.upgrades.push({ atMs: performance.now(), authorization, path: request.url ?? '' });
     socket.on('error', () => socket.destroy());
-    if (this.refuseStatus !== null) {
+    const isRefused = this.refusePath === null || request.url?.includes(this.refusePath);
+    if (this.refuseStatus !== null && isRefused) {
       const headers = Object.entries(this.refuseHeaders).map(([name, value]) => `${name}: ${value}\r\n`);
       socket.end(`HTTP/1.1 ${this.refuseStatus} Refused\r\n${headers.join('')}content-length: 0\r\n\r\n`);
       this.#events.emit('event');
