@@ -12,12 +12,19 @@ const kitView = z.object({
   enrolled: z.number().nullable(),
   enrolment: z.object({ expires: z.number() }).nullable(),
 });
+const kitState = kitView.extend({
+  state: z.string(),
+  seen: z.number().nullable(),
+  version: z.string().nullable(),
+  health: z.unknown(),
+});
 const kitList = z.object({ kits: z.array(kitView) });
 const madeKit = z.object({ token: z.string(), expiresMs: z.number() });
 const madeToken = z.object({ token: z.string() });
 
 export type RelayRoom = z.infer<typeof roomList>['rooms'][number];
 export type RelayKit = z.infer<typeof kitView>;
+export type RelayKitState = z.infer<typeof kitState>;
 export type MadeEnrolment = z.infer<typeof madeKit>;
 
 export interface EventRelayOptions {
@@ -56,6 +63,11 @@ export class EventRelay {
 
   async kits(): Promise<RelayKit[]> {
     return (await this.#ask(kitList, 'GET', '/api/kits')).kits;
+  }
+
+  /** How one kit is, as the relay knows it. */
+  async kit(name: string): Promise<RelayKitState> {
+    return this.#ask(kitState, 'GET', `/api/kits/${name}`);
   }
 
   async makeKit(kit: { readonly name: string; readonly kind: string; readonly room: string }): Promise<MadeEnrolment> {

@@ -74,7 +74,7 @@ function kitsOf({ kits }: Inventory, names: readonly string[], isSome: boolean):
 }
 
 /** Never an argument: those are seen by every user of the machine, and kept by the shell. */
-function adminToken(values: Values, env: NodeJS.ProcessEnv): string {
+export function adminToken(values: Values, env: NodeJS.ProcessEnv): string {
   const file = values['admin-token-file'];
   const token = typeof file === 'string' ? textIn(file) : (env.SALA_ADMIN_TOKEN ?? '');
   if (/^[\x21-\x7e]{1,512}$/.test(token.trim())) return token.trim();

@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import { codeOf, messageOf, SalaError } from '../../../systemd/errors.ts';
 import { deviceNumber, type ReadMachine } from './evidence.ts';
@@ -102,6 +102,17 @@ export async function openConfirmed(
   } catch (error) {
     closeSync(descriptor);
     throw error;
+  }
+}
+
+/** Opens a disk for reading alone, past the kernel's cache. @throws SalaError `disk-closed` */
+export function openForReading(path: string): { descriptor: number; sizeBytes: number } {
+  try {
+    const descriptor = openSync(path, constants.O_RDONLY | constants.O_DIRECT);
+    const number = deviceNumber(fstatSync(descriptor).rdev);
+    return { descriptor, sizeBytes: Number(readFileSync(`/sys/dev/block/${number}/size`, 'utf8')) * 512 };
+  } catch (error) {
+    throw notOpened(path, error);
   }
 }
 
