@@ -49,7 +49,9 @@ function operandCount(operands: string): { least: number; most: number } {
 }
 
 function readCall(command: Command, args: readonly string[]): CommandCall | 'help' {
-  const options: ReturnType<typeof parsedOptions> = { ...parsedOptions(command.options), help: { type: 'boolean' } };
+  const end = args.indexOf('--');
+  if (args.slice(0, end < 0 ? args.length : end).some((each) => each === '--help' || each === '-h')) return 'help';
+  const options = parsedOptions(command.options);
   const { tokens, values, positionals } = parseArgs({
     args: [...args],
     options,
@@ -57,7 +59,6 @@ function readCall(command: Command, args: readonly string[]): CommandCall | 'hel
     allowPositionals: true,
     tokens: true,
   });
-  if (values.help === true) return 'help';
   const fault = (message: string) => new UsageError(`${command.name}: ${message}`, command.name);
   for (const token of tokens) {
     if (token.kind !== 'option') continue;

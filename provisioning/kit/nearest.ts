@@ -1,13 +1,22 @@
-/** Levenshtein's distance of two short names. */
+/** How many letters were left out, put in, taken for another or swapped with their neighbour. */
 function distance(one: string, other: string): number {
-  let row = Array.from({ length: other.length + 1 }, (_, column) => column);
-  for (const [index, letter] of [...one].entries()) {
+  const [rows, columns] = [[...one], [...other]];
+  let before: number[] = [];
+  let row = Array.from({ length: columns.length + 1 }, (_, column) => column);
+  for (const [index, letter] of rows.entries()) {
     const next = [index + 1];
-    for (const [column, each] of [...other].entries())
+    for (const [column, each] of columns.entries()) {
+      const isSwapped = letter === columns[column - 1] && each === rows[index - 1];
       next.push(
-        Math.min((next[column] ?? 0) + 1, (row[column + 1] ?? 0) + 1, (row[column] ?? 0) + (each === letter ? 0 : 1)),
+        Math.min(
+          (next[column] ?? 0) + 1,
+          (row[column + 1] ?? 0) + 1,
+          (row[column] ?? 0) + (each === letter ? 0 : 1),
+          isSwapped ? (before[column - 1] ?? 0) + 1 : Number.POSITIVE_INFINITY,
+        ),
       );
-    row = next;
+    }
+    [before, row] = [row, next];
   }
   return row.at(-1) ?? 0;
 }
