@@ -139,11 +139,7 @@ export class Agent {
         assigned: (assignment) => this.#assign(assignment),
         release: (release) => this.#updater.offer(release),
         idle: (isIdle) => this.#updater.idle(isIdle),
-        identify: () => {
-          this.#identifyUntilMs = performance.now() + kitLimits.identifyMs;
-          parts.lamp.identify(kitLimits.identifyMs);
-          this.#beat();
-        },
+        identify: () => this.identify(),
         changed: () => {
           // Whether a talk goes on is not known without the relay.
           if (!this.#link.connected) this.#updater.idle(false);
@@ -190,6 +186,13 @@ export class Agent {
     await Promise.all([this.#enrolment.stop(), this.#link.stop(), this.#updater.stop(), machine.stop(), lamp.stop()]);
     await this.#scrubbing;
     await this.#writing;
+  }
+
+  /** Makes itself known among other kits, for half a minute. */
+  identify(): void {
+    this.#identifyUntilMs = performance.now() + kitLimits.identifyMs;
+    this.#parts.lamp.identify(kitLimits.identifyMs);
+    this.#beat();
   }
 
   /** How long ago the agent last looked at all it looks after, in ms. */

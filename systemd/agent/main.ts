@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { systemClocks } from '../../device/clocks.ts';
 import { createLog } from '../log.ts';
@@ -7,6 +8,8 @@ import { SystemdNotifier } from '../notify.ts';
 import { type Program, type Running, run } from '../program.ts';
 import { Agent } from './agent.ts';
 import { builtAtMs } from './clock-floor.ts';
+import { Diagnostics } from './diagnostics.ts';
+import { AgentDoor } from './door.ts';
 import { machineFiles } from './files.ts';
 import { KitMachine } from './health/machine.ts';
 import { ActivityLed } from './led.ts';
@@ -58,7 +61,15 @@ async function start(settings: AgentSettings, env: NodeJS.ProcessEnv): Promise<R
     hasNetwork: () => isLoopback(settings.relay) || hasAddress(),
     onStatus: (message) => void notifier.status(message),
   });
+  const diagnostics = new Diagnostics({ dataDir: settings.dataDir, health: () => agent.health() });
+  const door = new AgentDoor({
+    ...{ socket: join(settings.runDir, 'agent.sock'), user: 'sala-device', log: log('door') },
+    identify: () => agent.identify(),
+    diagnostics: () => diagnostics.make(),
+  });
   await agent.start();
+  // A screen has no page on the network.
+  if (settings.kind !== 'display') await door.start();
   notifier.watch(async () => {
     if (agent.beatAgeMs > maxBeatAgeMs) throw new Error('the agent does not look after its kit');
   });
@@ -66,7 +77,7 @@ async function start(settings: AgentSettings, env: NodeJS.ProcessEnv): Promise<R
   return {
     stop: async () => {
       await notifier.stopping();
-      await agent.stop();
+      await Promise.all([door.stop(), agent.stop()]);
     },
   };
 }
