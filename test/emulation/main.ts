@@ -1,0 +1,112 @@
+/**
+ * Boots a kit as far as a computer without one can: see README.md. `node test/emulation/main.ts COMMAND [options]`.
+ */
+import { existsSync } from 'node:fs';
+import { appendFile, mkdir, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { seeded } from '../harness/random.ts';
+import { makeCard } from './card.ts';
+import { makeSystem } from './debian-system.ts';
+import { type Kind, KitTrial, kitName, relayAddress, roomName } from './kit-trial.ts';
+import { makeImage } from './pi-image.ts';
+import { say } from './shell.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    folder: { type: 'string', default: '.cache/emulation' },
+    base: { type: 'string' },
+    releases: { type: 'string', default: 'releases' },
+    packages: { type: 'string', default: 'packages' },
+    kind: { type: 'string', default: 'device' },
+    cuts: { type: 'string', default: '10' },
+    'per-card': { type: 'string', default: '1' },
+    'within-seconds': { type: 'string', default: '400' },
+    seed: { type: 'string', default: '1' },
+  },
+});
+const [command] = positionals;
+const folder = resolve(values.folder);
+const [system, image] = [join(folder, 'root'), join(folder, 'lite.img')];
+const kind: Kind = values.kind === 'display' || values.kind === 'solo' ? values.kind : 'device';
+const results = join(folder, `${command}-${kind}.jsonl`);
+
+async function record(result: object): Promise<void> {
+  const line = JSON.stringify({ at: new Date().toISOString(), ...result });
+  say(line);
+  await appendFile(results, `${line}\n`);
+}
+
+async function prepare(): Promise<{ trial: KitTrial; pristine: string }> {
+  await mkdir(folder, { recursive: true });
+  await makeSystem(system, values.base);
+  await makeImage(system, image);
+  const trial = await KitTrial.start(folder, system, kind);
+  const pristine = join(folder, `card-${kind}.img`);
+  if (!existsSync(pristine))
+    await makeCard(pristine, {
+      ...{ folder, image, kind, kit: kitName, room: roomName, enrolment: await trial.token() },
+      releases: resolve(values.releases),
+      packages: resolve(values.packages),
+      relay: `http://${relayAddress.host}:${relayAddress.port}`,
+    });
+  return { trial, pristine };
+}
+
+/** First boot, then one more, as it is every day after. */
+async function boot(): Promise<void> {
+  const { trial, pristine } = await prepare();
+  const card = await trial.newCard(pristine, `boot-${kind}`);
+  for (const isFirst of [true, false]) {
+    const pi = await trial.powerOn(card, `boot-${kind}-${isFirst ? 'first' : 'later'}`);
+    const outcome = await trial.outcome(pi, isFirst);
+    await pi.cutPower();
+    await record({ boot: isFirst ? 'first' : 'later', ...outcome });
+  }
+  await record({ card: await trial.inspect(card), breadcrumb: await trial.breadcrumb(card) });
+  await trial.stop();
+}
+
+/** Power cuts at random moments of the first boot; after them the next boot has to end in a working kit. */
+async function cuts(): Promise<void> {
+  const { trial, pristine } = await prepare();
+  const random = seeded(Number(values.seed));
+  const [total, perCard, within] = [Number(values.cuts), Number(values['per-card']), Number(values['within-seconds'])];
+  let failed = 0;
+  for (let done = 0; done < total; ) {
+    const card = await trial.newCard(pristine, `cuts-${kind}`);
+    const moments: { seconds: number; during: string }[] = [];
+    for (let each = 0; each < perCard && done < total; each++, done++) {
+      const pi = await trial.powerOn(card, `cuts-${kind}-${done + 1}`);
+      const seconds = 5 + random() * (within - 5);
+      await delay(seconds * 1000);
+      await pi.cutPower();
+      moments.push({ seconds: Math.round(seconds), during: pi.lines.at(-1)?.text.slice(0, 120) ?? '' });
+    }
+    const pi = await trial.powerOn(card, `cuts-${kind}-${done}-after`);
+    // A first boot that was over before the cut says nothing of it any more.
+    const wasDone = (await trial.breadcrumb(card)).endsWith('done');
+    const outcome = await trial.outcome(pi, !wasDone);
+    await pi.cutPower();
+    const faults = [...outcome.faults, ...(await trial.inspect(card))];
+    if (faults.length > 0) failed++;
+    await record({ moments, wasDone, ...outcome, faults });
+    if (faults.length === 0) await rm(card);
+  }
+  say(`${total} power cuts, ${failed} cards that did not work after them`);
+  await trial.stop();
+  if (failed > 0) process.exitCode = 1;
+}
+
+if (command === 'system') {
+  await mkdir(folder, { recursive: true });
+  await makeSystem(system, values.base);
+  await makeImage(system, image);
+} else if (command === 'boot') await boot();
+else if (command === 'cuts') await cuts();
+else {
+  say('node test/emulation/main.ts system|boot|cuts: see test/emulation/README.md');
+  process.exitCode = 2;
+}
