@@ -8,6 +8,7 @@ const refusals: Readonly<Record<number, string>> = {
   403: 'The token is for another room or another right, or the page is not one of ours',
   404: 'No such room, or nothing of that name in it',
   409: 'What is asked for does not go together with what is there',
+  413: 'The body is too long',
   503: 'Too much is asked for at this moment; the answer says when to come back',
 };
 

@@ -13,6 +13,7 @@ import { addCostCalls } from './api-costs.ts';
 import { addDescription } from './api-description.ts';
 import { addKitCalls, type KitCallParts } from './api-kits.ts';
 import { addNowCalls } from './api-now.ts';
+import { addReleaseCalls } from './api-releases.ts';
 import { addRoomCalls } from './api-rooms.ts';
 import { addScheduleCalls } from './api-schedule.ts';
 import { addSessionCalls } from './api-sessions.ts';
@@ -34,6 +35,7 @@ import type { LiveRooms } from './live.ts';
 import { addPages } from './pages.ts';
 import type { RateLimit } from './rate.ts';
 import { badRequest, type Refusal, tooManyRequests, unavailable } from './refusal.ts';
+import { defaultReleaseLimits, type ReleaseStore } from './releases.ts';
 import type { Rights } from './rights.ts';
 import { RoomViews } from './room-views.ts';
 import type { Schedule } from './schedule/schedule.ts';
@@ -73,6 +75,7 @@ export interface ApiParts {
   /** Who may read transcripts at once. */
   readonly turns?: TranscriptTurns;
   readonly kits: KitCallParts;
+  readonly releases: ReleaseStore;
 }
 
 /** Of what the parts of the relay refuse by themselves. */
@@ -90,6 +93,14 @@ const statuses: Readonly<Record<string, Refusal['status']>> = {
   'kit-exists': 409,
   'kit-offline': 409,
   'kits-full': 409,
+  'release-unknown': 404,
+  'release-manifest': 400,
+  'release-signature': 400,
+  'release-exists': 409,
+  'release-piece': 409,
+  'release-damaged': 409,
+  'release-offered': 409,
+  'releases-full': 409,
   'enrolment-unknown': 401,
   'enrolment-expired': 401,
   'enrolment-revoked': 401,
@@ -103,6 +114,9 @@ const strangers = new Set(['/api/session', '/api/enrolment']);
 /** Rules and phrases, in the greatest number and length that their schemas allow. */
 const maxListBytes = 512 * 1024;
 const lists = /^\/api\/(rooms\/[^/]+\/)?(text-rules|text-rules\/preview|vocabulary)$/;
+
+/** A piece of a release. */
+const pieces = /^\/api\/releases\/[^/]+\/archive$/;
 
 const limited = (maxSize: number) =>
   bodyLimit({ maxSize, onError: (context) => answerRefusal(context, tooLarge(maxSize)) });
@@ -145,10 +159,11 @@ export function createApi(parts: ApiParts): OpenAPIHono {
       onMethodNotAllowed: (context, methods) => answerRefusal(context, wrongMethod(context.req.method, methods)),
     }),
   );
-  const [usual, long, file] = [
+  const [usual, long, file, piece] = [
     limited(parts.maxBodyBytes ?? defaultHttpLimits.maxBodyBytes),
     limited(maxListBytes),
     limited(scheduleLimits.maxBytes),
+    limited(defaultReleaseLimits.maxPieceBytes),
   ];
   const login = limited(maxLoginBytes);
   app.use((context, next) => {
@@ -158,6 +173,7 @@ export function createApi(parts: ApiParts): OpenAPIHono {
     // A body without a length is kept while it comes: nobody but organizers may fill the memory with it.
     const admission = access.decide(credentialsOf(context, access), 'admin', null);
     if ('status' in admission) throw new Refused(admission);
+    if (pieces.test(path)) return piece(context, next);
     return (path === '/api/schedule/file' ? file : lists.test(path) ? long : usual)(context, next);
   });
 
@@ -177,6 +193,7 @@ export function createApi(parts: ApiParts): OpenAPIHono {
   addVocabularyCalls(app, rooms, parts.vocabularies, access);
   addSourceCalls(app, rooms, access);
   addKitCalls(app, rooms, parts.kits, access);
+  addReleaseCalls(app, rooms, parts.releases, access);
   addCostCalls(app, parts.costs, rooms, access);
   addStateCalls(app, rooms, access, health, metrics);
   addSockets(app, rooms, access, parts.readersFull ?? (() => null));

@@ -39,6 +39,10 @@ const acts: Readonly<Record<string, string>> = {
   'PUT /api/kits/:kit/room': 'assigned a kit to a room',
   'POST /api/kits/:kit/enrolment': 'made an enrolment token',
   'POST /api/kits/:kit/identify': 'had a kit make itself known',
+  'PUT /api/releases/offered': 'offered a release to the kits',
+  'PUT /api/releases/:version': 'began to upload a release',
+  'PUT /api/releases/:version/archive': 'uploaded a piece of a release',
+  'DELETE /api/releases/:version': 'deleted a release',
   'PUT /api/schedule': 'set the schedule',
   'PUT /api/schedule/file': 'gave a schedule',
   'POST /api/schedule/fetch': 'fetched the schedule',
@@ -52,7 +56,7 @@ const secrets = new Set(['POST /api/session']);
 
 /** Of a body, what may stand in the log as it is. All else is only named: it may be a secret, or what was said. */
 const plain = new Set(
-  'name room language engine public source restAfter paused right label expires overlapHours act minutes start end kind'.split(
+  'name room language engine public source restAfter paused right label expires overlapHours act minutes start end kind version downgrade'.split(
     ' ',
   ),
 );
@@ -73,7 +77,8 @@ export function auditedCalls(audit: Pick<Audit, 'note'>, { addresses }: Pick<Acc
     audit.note({
       actor: admission.actor,
       address: addresses.ofCall(context).address,
-      act: acts[call] ?? call,
+      // A path with nothing but words may also look like one with a name in it.
+      act: acts[`${req.method} ${req.path}`] ?? acts[call] ?? call,
       room: room ?? null,
       detail,
     });

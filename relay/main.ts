@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { getRequestListener } from '@hono/node-server';
 import { checkPages } from '../display/page-files.ts';
@@ -46,6 +47,7 @@ import { Origins } from './origins.ts';
 import { Readers } from './publish.ts';
 import { EngineQuota } from './quota.ts';
 import { RateLimit } from './rate.ts';
+import { ReleaseStore } from './releases.ts';
 import { Retention } from './retention.ts';
 import { Rights } from './rights.ts';
 import type { Room } from './room.ts';
@@ -79,7 +81,7 @@ function version(): string {
 async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Running> {
   if (options.check) return startCheck(options, env);
   if (options.backup !== undefined || options.restore !== undefined) return startBackup(options);
-  const { adminToken } = checkOptions(options);
+  const { adminToken, releaseKeyPem } = checkOptions(options);
   const logs = createLog(options.logLevel);
   const log = logs('relay');
   await checkPages({ pagesDir, protocolFile });
@@ -204,7 +206,12 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
 
   const { audit, kits } = rights;
   const idleAfterMs = options.kitIdleAfter * 1000;
-  const kitDoor = new KitDoor({ kits, rooms: running, idleAfterMs, log: logs('kits') });
+  const releases = new ReleaseStore({
+    folder: join(options.dataDir, 'releases'),
+    publicKeyPem: releaseKeyPem,
+  });
+  await releases.load();
+  const kitDoor = new KitDoor({ kits, rooms: running, releases, idleAfterMs, log: logs('kits') });
   const enrolment = new KitEnrolment({ ...{ kits, audit }, rooms: running, access: rights.access, log: logs('kits') });
   const schedule = new Schedule({ db, rooms, talks, audit, log: logs('schedule') });
   const conduct = new Conduct({
@@ -293,6 +300,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     version: version(),
     turns,
     kits: { kits, door: kitDoor, enrolment },
+    releases,
   });
 
   rooms.start();

@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { readReleaseKey } from '../systemd/agent/updates/manifest.ts';
 import { address, toggle } from '../systemd/configuration.ts';
 import { ConfigurationError, messageOf, SalaError } from '../systemd/errors.ts';
 import { ClientAddresses } from './addresses.ts';
@@ -117,6 +119,10 @@ export const relayOptions = z.object({
     .min(0)
     .default(defaultIdleAfterMs / 1000)
     .meta(text('kits take an update after so long without a talk and without sound in their room', 'SECONDS')),
+  releaseKey: z
+    .string()
+    .optional()
+    .meta(text('releases for kits must be signed by this key, PEM; kits check them in any case', 'FILE')),
   maxReaders: count(defaultPlaceLimits.maxReaders).meta(text('readers of all rooms together', 'COUNT')),
   maxReadersPerRoom: count(defaultPlaceLimits.maxReadersPerRoom).meta(text('readers of one room', 'COUNT')),
   maxReadersPerAddress: count(defaultPlaceLimits.maxReadersPerAddress).meta(
@@ -222,10 +228,10 @@ export const backupOptions = relayOptions.extend({ adminTokenFile: file.optional
 export type BackupOptions = z.output<typeof backupOptions>;
 
 /**
- * What reading alone can show to be wrong beyond each setting's own form; reads the admin token.
+ * What reading alone can show to be wrong beyond each setting's own form; reads the admin token and the releases' key.
  * @throws {ConfigurationError} with every mistake
  */
-export function checkOptions(options: RelayOptions): { adminToken: AdminToken } {
+export function checkOptions(options: RelayOptions): { adminToken: AdminToken; releaseKeyPem: string | null } {
   const problems: string[] = [];
   const { listen, metricsListen } = options;
   if (metricsListen && listen.port !== 0 && metricsListen.port === listen.port && metricsListen.host === listen.host)
@@ -233,6 +239,7 @@ export function checkOptions(options: RelayOptions): { adminToken: AdminToken } 
   if (options.engine === 'sherpa' && options.sherpaModel === undefined)
     problems.push('--sherpa-model: is needed by --engine sherpa');
   let adminToken: AdminToken | null = null;
+  let releaseKeyPem: string | null = null;
   let hint: string | undefined;
   try {
     adminToken = readAdminToken(options.adminTokenFile);
@@ -240,7 +247,14 @@ export function checkOptions(options: RelayOptions): { adminToken: AdminToken } 
     problems.push(`--admin-token-file: ${messageOf(error)}`);
     if (error instanceof SalaError) hint = error.hint;
   }
+  try {
+    releaseKeyPem = options.releaseKey === undefined ? null : readFileSync(options.releaseKey, 'utf8');
+    if (releaseKeyPem !== null) readReleaseKey(releaseKeyPem);
+  } catch (error) {
+    problems.push(`--release-key: ${messageOf(error)}`);
+    if (error instanceof SalaError) hint = error.hint;
+  }
   if (problems.length > 0 || !adminToken)
     throw new ConfigurationError(problems, problems.length > 1 ? undefined : hint);
-  return { adminToken };
+  return { adminToken, releaseKeyPem };
 }

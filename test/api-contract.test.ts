@@ -232,12 +232,18 @@ describe('each operation', { timeout: 120_000 }, () => {
       const types = Object.keys(operation.requestBody?.content ?? {});
       if (types.length === 0 || types.includes('application/json')) return [];
       const sent = example(operation);
+      // Any bytes are bytes: they are refused by what they are a piece of.
+      const refusals = operation.path.endsWith('/archive') ? [404, 409] : [400, 415];
       const nonsense = ['', '\u0000', '[]', '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'];
       return [
         ...types.flatMap((type) =>
-          nonsense.map((body): [string, Sent, number[]] => [`${type} ${body}`, { ...sent, type, body }, [400]]),
+          nonsense.map((body): [string, Sent, number[]] => [
+            `${type} ${body}`,
+            { ...sent, type, body },
+            refusals.filter((status) => status !== 415),
+          ]),
         ),
-        ['no body', { ...sent, body: undefined }, [400, 415]],
+        ['no body', { ...sent, body: undefined }, refusals],
         ['too long', { ...sent, body: 'x'.repeat(5_300_000) }, [413]],
       ];
     });

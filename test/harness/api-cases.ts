@@ -1,5 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import type { TestRelay } from './programs.ts';
+import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { signRelease } from '../../systemd/agent/updates/manifest.ts';
+import { remember, type TestRelay } from './programs.ts';
 
 /** What is there before the first call. */
 export interface World {
@@ -42,6 +43,50 @@ const hasKit = async ({ relay }: World) => {
   const kit = `kit-${randomBytes(4).toString('hex')}`;
   await relay.call('POST', '/api/kits', { name: kit, kind: 'display', room: 'hall' });
   return { kit };
+};
+const text = 'a release';
+const newRelease = {
+  params: { version: '0.2.0' },
+  archive: text,
+  kitKey: remember(`kit_${randomBytes(6).toString('hex')}_${randomBytes(32).toString('base64url')}`),
+  manifest: signRelease(
+    {
+      ...{
+        format: 1,
+        version: '0.2.0',
+        platform: 'linux-arm64',
+        commit: 'a'.repeat(40),
+        created: '2026-11-21T12:00:00Z',
+      },
+      ...{ sha256: createHash('sha256').update(text).digest('hex'), bytes: text.length, unpackedBytes: 10 },
+    },
+    generateKeyPairSync('ed25519').privateKey,
+  ),
+};
+/** A release of which nothing but its manifest is there. */
+const hasUpload = async ({ relay }: World) => {
+  const { params, manifest } = newRelease;
+  await relay.call('DELETE', `/api/releases/${params.version}`).catch(() => {});
+  await relay.call('PUT', `/api/releases/${params.version}`, { manifest });
+  return params;
+};
+/** A whole release, and a kit that may fetch it. */
+const hasRelease = async ({ relay }: World) => {
+  const { params, manifest, archive, kitKey } = newRelease;
+  const { received } = await relay.call<{ received: number }>('PUT', `/api/releases/${params.version}`, { manifest });
+  const authorization = `Bearer ${relay.adminToken}`;
+  const options = {
+    method: 'PUT',
+    headers: { authorization, 'content-type': 'application/octet-stream' },
+    body: archive,
+  };
+  if (received === 0) await fetch(`${relay.url}/api/releases/${params.version}/archive`, options);
+  const kit = `kit-${randomBytes(4).toString('hex')}`;
+  const made = await relay.call<{ token: string }>('POST', '/api/kits', { name: kit, kind: 'display', room: 'hall' });
+  const headers = { authorization: `Bearer ${made.token}`, 'content-type': 'application/json' };
+  const body = JSON.stringify({ key: kitKey, version: '0.1.0' });
+  await fetch(`${relay.url}/api/enrolment`, { method: 'POST', headers, body });
+  return params;
 };
 const roomToken = made('/api/rooms/hall/tokens', { right: 'read' });
 const relayToken = made('/api/tokens', { right: 'read' });
@@ -208,6 +253,28 @@ export const cases: Readonly<Record<string, readonly Case[]>> = {
   'DELETE /api/kits/{kit}': [
     { prepare: hasKit, status: 204 },
     { params: { kit: 'none' }, status: 404 },
+  ],
+  'GET /api/releases': [{ status: 200 }, { prepare: hasRelease, status: 200 }],
+  'PUT /api/releases/{version}': [
+    { params: newRelease.params, body: { manifest: newRelease.manifest }, status: 200 },
+    { params: { version: '9.9.9' }, body: { manifest: newRelease.manifest }, status: 400 },
+  ],
+  'PUT /api/releases/{version}/archive': [
+    { prepare: hasUpload, type: 'application/octet-stream', body: newRelease.archive, status: 200 },
+    { prepare: hasUpload, query: 'from=1', type: 'application/octet-stream', body: newRelease.archive, status: 409 },
+    { params: { version: '9.9.9' }, type: 'application/octet-stream', body: 'x', status: 404 },
+  ],
+  'GET /api/releases/{version}': [{ prepare: hasRelease, status: 200 }],
+  'PUT /api/releases/offered': [
+    { body: { version: newRelease.params.version, downgrade: true }, prepare: hasRelease, status: 200 },
+    { body: { version: '9.9.9' }, status: 404 },
+    { body: { version: null }, status: 200 },
+  ],
+  'GET /api/kit/release/{version}': [{ prepare: hasRelease, token: newRelease.kitKey, status: 200 }],
+  'GET /api/kit/release/{version}/manifest': [{ prepare: hasRelease, token: newRelease.kitKey, status: 200 }],
+  'DELETE /api/releases/{version}': [
+    { prepare: hasRelease, status: 204 },
+    { params: { version: '9.9.9' }, status: 404 },
   ],
   'GET /api/costs': [{ status: 200 }],
   'GET /healthz': [{ status: 200 }],

@@ -10,6 +10,7 @@ import type { Kits } from '../../relay/kits.ts';
 import { Metrics } from '../../relay/metrics.ts';
 import { Origins } from '../../relay/origins.ts';
 import { Readers } from '../../relay/publish.ts';
+import { ReleaseStore } from '../../relay/releases.ts';
 import { Rights } from '../../relay/rights.ts';
 import { RoomViews } from '../../relay/room-views.ts';
 import { Schedule, type ScheduleParts } from '../../relay/schedule/schedule.ts';
@@ -31,6 +32,7 @@ export interface TestApiOptions {
   readonly rooms?: FakeRooms;
   readonly rights?: Rights;
   readonly now?: () => number;
+  readonly releases?: ReleaseStore;
   /** The admin token of the file. */
   readonly secret?: string;
   /** How schedules are fetched and read. */
@@ -69,6 +71,7 @@ export class TestApi {
     now = Date.now,
     secret = adminSecret,
     schedule = {},
+    releases = new ReleaseStore({ folder: '/nowhere', publicKeyPem: null }),
   }: TestApiOptions = {}) {
     this.rooms = rooms;
     const { lines, log } = captureLog();
@@ -95,6 +98,7 @@ export class TestApi {
     this.enrolment = new KitEnrolment({ kits: this.kits, rooms, access, audit, log, roomTime: now });
     this.app = createApi({
       kits: { kits: this.kits, door: this.kitDoor, enrolment: this.enrolment },
+      releases,
       ...{ rooms, rights: this.rights, health, costs, talks, log, turns, metrics: this.metrics },
       ...{ schedule: this.schedule, conduct: this.conduct, views: new RoomViews({ conduct: this.conduct }) },
       textRules: new TextRuleBook(rooms.db, log),
