@@ -42,9 +42,9 @@ ${audiencePage(inventory, room, first, secrets.readTokenOf(room.name))}`;
 <title>Kits of ${inventory.event}</title>
 <style>${style}</style>
 </head>
-<body>
+<body><main>
 ${pages}
-</body>
+</main></body>
 </html>
 `.text;
 }

@@ -1,7 +1,6 @@
 import { stringsFor } from '../../../display/strings.js';
 import { ledPatterns } from '../../../systemd/agent/led.ts';
 import type { Inventory, Kit, Room } from '../inventory.ts';
-import { networkText } from '../plan.ts';
 import { adminAddress, statusAddress } from './addresses.ts';
 import { lightCode, qrCode } from './drawings.ts';
 import { html, type Markup, none } from './markup.ts';
@@ -32,8 +31,8 @@ const powerStep = html`<li>Plug in <b>power</b>. There is no switch and nothing 
 /** MAC addresses that the makers of the Raspberry Pi were given. */
 const makers = 'b8:27:eb, dc:a6:32, e4:5f:01, 28:cd:c1, d8:3a:dd, 2c:cf:67 or 88:a2:9e';
 
-const factsPart = ({ name, mac, network }: Kit) =>
-  html`<p class="facts"><span class="mono">${name}</span> MAC ${mac === undefined ? html`<span class="blank"></span>` : html`<b class="mono">${mac}</b>`} · ${networkText(network)}</p>`;
+const macPart = ({ name, mac }: Kit) =>
+  html`<p><span class="mono">${name}</span> MAC ${mac === undefined ? html`<span class="blank"></span>` : html`<b class="mono">${mac}</b>`}</p>`;
 
 function statusPart(kit: Kit, pin: string): Markup {
   const address = statusAddress(kit);
@@ -52,8 +51,8 @@ function kitsPart(kits: readonly Kit[], pinOf: (kit: Kit) => string): Markup {
   const [first] = kits;
   if (!first) return none;
   const title = kits.length > 1 ? `${titles[first.kind]}s` : titles[first.kind];
-  return html`<section class="kit"><h2>${title} <span class="name">${kits.map(({ name }) => name).join(', ')}</span></h2><ol>${stepsOf(first)}</ol>${kits.map(
-    (kit) => html`${factsPart(kit)}${statusPart(kit, pinOf(kit))}`,
+  return html`<section class="kit"><h2>${title}</h2><ol>${stepsOf(first)}</ol>${kits.map(
+    (kit) => html`${macPart(kit)}${statusPart(kit, pinOf(kit))}`,
   )}</section>`;
 }
 
