@@ -73,8 +73,9 @@ export class KitProcesses {
     return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
   }
 
-  startDevice(): RunningProgram {
-    const { relay, room, source = 'tone', deviceArgs = [] } = this.#options;
+  /** @param source what it listens to, where that is another one than the kit's */
+  startDevice(source = this.#options.source ?? 'tone'): RunningProgram {
+    const { relay, room, deviceArgs = [] } = this.#options;
     const key = this.path('data/kit/key');
     const file = existsSync(key) ? key : this.path('no-key');
     if (file !== key) writeFileSync(file, 'not-enrolled');
