@@ -77,7 +77,7 @@ describe('A right inventory', () => {
       defaults,
       kits: [
         { ...device, channels: '3', network: { wired: 'off' } },
-        { name: 'b', kind: 'display', room: 'verdi', screen: { connector: 'HDMI-A-2' }, status: false },
+        { name: 'b', kind: 'display', room: 'verdi', screen: { connector: 'HDMI-A-2' } },
         { name: 'c', kind: 'solo', room: 'puccini', network: { wifi: [] }, mac: 'D8:3A:DD:01:02:03' },
       ],
     });
@@ -230,6 +230,11 @@ describe('Mistakes', () => {
       'a screen at a mixer',
       oneKit({ screen: { mode: '1920x1080@60' } }),
       'kit a, screen is of no use for a device kit',
+    ],
+    [
+      'a status page at a screen',
+      oneKit({ kind: 'display', status: true }),
+      'kit a, status is of no use for a display kit',
     ],
     ['a channel twice', oneKit({ channels: '1,1' }), 'kit a, channels names a channel twice'],
     [

@@ -16,7 +16,7 @@ const planned = (changes: Written = {}, args: string[] = [], env?: NodeJS.Proces
   planOf(writeInventory(changes), args, env);
 
 test('it says of each kit what it is for and what would be written where, and writes nothing', async () => {
-  const file = writeInventory({ kits: plainInventory.kits.map((kit) => ({ ...kit, status: true })) });
+  const file = writeInventory({ defaults: { status: true } });
   const before = readdirSync(dirname(file));
   const { status, out, err } = await planOf(file);
   expect({ status, err }).toEqual({ status: 0, err: '' });
@@ -29,6 +29,7 @@ test('it says of each kit what it is for and what would be written where, and wr
     /cmdline.txt +keeps its own words, with ds=nocloud;i=verdi-screen-NEW video=HDMI-A-1:1920x1080M@60D /,
   );
   expect(out).toMatch(/0600 \/etc\/NetworkManager\/system-connections\/sala-wifi-venue.nmconnection \(secret\)/);
+  expect(out.match(/^ {2}status /gm)).toHaveLength(2); // of the device and the solo kit
   expect(out).toMatch(/Nothing was written\.\n$/);
   expect(readdirSync(dirname(file))).toEqual(before);
 });

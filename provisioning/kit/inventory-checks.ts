@@ -80,11 +80,11 @@ function roomProblems(known: KnownParts): CrossProblem[] {
 }
 
 const uses = {
-  device: ['mixer', 'channels'],
+  device: ['mixer', 'channels', 'status'],
   display: ['screen'],
-  solo: ['mixer', 'channels', 'screen', 'engine'],
+  solo: ['mixer', 'channels', 'screen', 'engine', 'status'],
 } as const;
-const byKind = ['mixer', 'channels', 'screen', 'engine'] as const;
+const byKind = uses.solo;
 
 /** Settings a kit of this kind has no use for: said of itself they are a mistake, among the defaults they are not. */
 function kindProblems({ kits }: KnownParts): CrossProblem[] {

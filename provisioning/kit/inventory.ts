@@ -83,7 +83,7 @@ export interface Kit {
   readonly screen?: KitScreen;
   /** Solo: the engine of its relay. */
   readonly engine?: string;
-  /** Whether it has a status page on the venue's network. */
+  /** Whether it has a status page on the venue's network; false for a display kit, whose screen says it. */
   readonly status: boolean;
   /** Of its network socket, where the inventory says so. */
   readonly mac?: string;
@@ -247,7 +247,7 @@ function kitOf(fields: KitFields, { defaults, wifi, country, keyfile }: Surround
     }),
     ...(kind !== 'device' && { screen }),
     ...(kind === 'solo' && { engine: fields.engine ?? defaults.engine ?? 'pocketsphinx' }),
-    status: fields.status ?? defaults.status ?? false,
+    status: kind !== 'display' && (fields.status ?? defaults.status ?? false),
     ...(mac !== undefined && { mac }),
   };
 }

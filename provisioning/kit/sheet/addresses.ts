@@ -5,8 +5,8 @@ import { pagesOf } from '../seed/kit-files.ts';
 export const statusPort = 8081;
 
 /** The kit's own status page on the venue's network; null where it has none. */
-export function statusAddress({ name, kind, status, network: { wired } }: Kit): string | null {
-  if (!status || kind === 'display') return null;
+export function statusAddress({ name, status, network: { wired } }: Kit): string | null {
+  if (!status) return null;
   const host = typeof wired === 'object' ? wired.address.split('/')[0] : `${name}.local`;
   return `http://${host}:${statusPort}/`;
 }
