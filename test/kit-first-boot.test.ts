@@ -63,7 +63,7 @@ describe('the first boot of a kit', () => {
     const kit = newKit();
     kit.write(
       'bin/apt-get',
-      `#!/bin/sh\ncase "$*" in *update*) cp "$APT_CONFIG" '${kit.path('apt.conf')}'; cat '${kit.path('run/sala-first-boot/sources')}' >'${kit.path('sources')}' ;; esac\n`,
+      `#!/bin/sh\ncase "$*" in *update*) cp "$APT_CONFIG" '${kit.path('apt.conf')}'; cat '${kit.path('var/lib/sala/kit/first-boot/sources')}' >'${kit.path('sources')}' ;; esac\n`,
       0o755,
     );
     kit.run('first-boot.sh');
@@ -74,7 +74,7 @@ describe('the first boot of a kit', () => {
       env: { ...process.env, APT_CONFIG: kit.path('apt.conf') },
       encoding: 'utf8',
     });
-    expect(settings).toContain(`Dir::Etc::sourcelist "${kit.root}/run/sala-first-boot/sources"`);
+    expect(settings).toContain(`Dir::Etc::sourcelist "${kit.root}/var/lib/sala/kit/first-boot/sources"`);
     expect(settings).not.toMatch(/Dir::Etc::sourceparts "(sources\.list\.d)?"/);
     expect(settings).toContain('Acquire::Check-Valid-Until "false"');
   });

@@ -12,7 +12,8 @@ data=$root/var/lib/sala
 release=$data/software/current
 packages=$data/packages
 boot=$root/boot/firmware
-work=$root/run/sala-first-boot
+# On the card: apt's lists and caches are larger than what a small board has of memory to spare.
+work=$data/kit/first-boot
 step='beginning'
 
 say() { printf 'Sala, first start: %s\n' "$*"; }
@@ -106,8 +107,8 @@ make_room() {
 
 # apt that knows nothing but the card's own repository, and Debian's keys.
 configure_apt() {
+  rm -rf "$work"
   mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/empty"
-  : >"$work/sources"
   for each in "$packages"/*/dists/*/InRelease; do
     [ -e "$each" ] || continue
     suite=$(basename "$(dirname "$each")")
@@ -159,7 +160,6 @@ install_packages() {
   # Unquoted: a list of package names.
   apt-get -qq --fix-broken install $wanted
   unset APT_CONFIG
-  rm -rf "$work/lists" "$work/cache"
 }
 
 make_users() {
@@ -208,14 +208,13 @@ protect_root() {
 
 finish() {
   begin 'finishing'
+  rm -rf "$work/lists" "$work/cache"
   for each in sala-boot.service sala-seed.service; do
     link "/etc/systemd/system/$each" "$root/etc/systemd/system/multi-user.target.wants/$each"
   done
   # All of it is on the card before anything says so.
   sync
   if [ "$kind" = display ]; then protect_root; fi
-  mkdir -p "$data/kit"
-  chmod 0700 "$data/kit"
   printf '%s\n' "$seed" | put "$root/etc/sala/seed-id" 0644
   : | put "$root/etc/cloud/cloud-init.disabled" 0644
   sync
@@ -223,6 +222,8 @@ finish() {
   sync
 }
 
+mkdir -p "$data/kit"
+chmod 0700 "$data/kit"
 mkdir -p "$work"
 trap failed EXIT
 kind=$(setting kind)
@@ -249,9 +250,9 @@ place_software
 settle_system
 finish
 breadcrumb "$name ($kind): done"
+rm -rf "$work"
 say "$name is ready"
 systemctl daemon-reload
 systemctl daemon-reexec
 systemctl --no-block start sala-boot.service
 trap - EXIT
-rm -rf "$work"
