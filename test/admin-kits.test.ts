@@ -6,6 +6,7 @@ import { AdminPanels, desktop, eventually, obstacles, phone } from './harness/ad
 import { bearer } from './harness/doors.ts';
 import { healthy, kitHello, newKey } from './harness/kits.ts';
 import { remember } from './harness/programs.ts';
+import { makeRelease } from './harness/release-maker.ts';
 import { keepScreenshot } from './harness/screenshots.ts';
 
 const admin = new AdminPanels();
@@ -45,7 +46,7 @@ async function connected(name: string, kind: string, room: string, health: objec
   link.on('message', (data) => told.push(JSON.parse(String(data)).type));
   await once(link, 'open');
   link.send(JSON.stringify({ ...kitHello, health }));
-  await expect.poll(() => told).toContain('welcome');
+  await expect.poll(() => told, { timeout: 10_000 }).toContain('welcome');
   return { link, told };
 }
 
@@ -104,12 +105,12 @@ test('kits are moved, found and revoked by a press, and whoever looks reads how 
   expect((await kits()).find(({ name }) => name === 'verdi-screen')).toMatchObject({ room: 'verdi' });
   await assign.click();
   await panel.getByText('verdi-screen serves Sala <b>Rossini</b> now.').waitFor();
-  await expect.poll(() => screen.told).toContain('assignment');
+  await expect.poll(() => screen.told, { timeout: 10_000 }).toContain('assignment');
   expect((await kits()).find(({ name }) => name === 'verdi-screen')).toMatchObject({ room: 'rossini' });
   expect(await assign.isVisible()).toBe(false);
 
   await item('verdi-screen').getByRole('button', { name: 'Identify verdi-screen' }).click();
-  await expect.poll(() => screen.told).toContain('identify');
+  await expect.poll(() => screen.told, { timeout: 10_000 }).toContain('identify');
   expect(
     await item('rossini-sound')
       .getByRole('button', { name: /Identify/ })
@@ -163,4 +164,33 @@ test('a kit whose room was deleted says so, and gets another', async () => {
   await choice.selectOption('verdi');
   await item.getByRole('button', { name: 'Assign' }).click();
   await panel.getByText('doomed-screen serves Sala Verdi now.').waitFor();
+});
+
+test('a release that was uploaded is offered to all kits by a second press, and taken back', async () => {
+  const { release, manifest, archive } = makeRelease('1.1.0', 3);
+  await admin.relay.call('PUT', '/api/releases/1.1.0', { manifest });
+  const { panel } = await open();
+  await panel.getByRole('heading', { name: 'A new one' }).waitFor();
+  const choice = panel.getByLabel('Release for all kits');
+  expect(await choice.isVisible()).toBe(false); // its archive is not here yet
+  await fetch(`${admin.relay.url}/api/releases/1.1.0/archive`, {
+    method: 'PUT',
+    headers: { authorization: `Bearer ${admin.relay.adminToken}`, 'content-type': 'application/octet-stream' },
+    body: new Uint8Array(archive),
+  });
+  const kit = await connected('verdi-sound', 'device', 'verdi');
+  await panel.page().getByRole('tab', { name: 'Kits', exact: true }).click();
+  await choice.selectOption(release.version);
+  const offer = panel.getByRole('button', { name: 'Offer to all kits' });
+  await offer.click();
+  expect(kit.told).not.toContain('release');
+  await offer.click();
+  await panel.getByText('All kits are offered 1.1.0.').waitFor();
+  await expect.poll(() => kit.told, { timeout: 10_000 }).toContain('release');
+  expect(await offer.isVisible()).toBe(false);
+  await choice.selectOption('');
+  await offer.click();
+  await offer.click();
+  await panel.getByText('No release is offered any more.').waitFor();
+  await expect.poll(() => kit.told, { timeout: 10_000 }).toContain('withdrawn');
 });

@@ -5,6 +5,7 @@ import { wordsOf } from './call.js';
 import { choiceField, textField } from './fields.js';
 import { Form } from './form.js';
 import { KitItem } from './kit-item.js';
+import { KitRelease } from './kit-release.js';
 import { place } from './place.js';
 import { secret } from './secret.js';
 
@@ -21,6 +22,7 @@ export class KitsPanel {
   #none = make('p', { hidden: '' }, 'There are none yet.');
   #said = make('p', { class: 'said', role: 'status' });
   #shown = make('div');
+  #release;
   #room;
   /** @type {{ room: string, name: string }[]} */
   #rooms = [];
@@ -32,6 +34,7 @@ export class KitsPanel {
   constructor({ call, now = Date.now }) {
     this.#call = call;
     this.#now = now;
+    this.#release = new KitRelease({ call });
     const name = textField({
       name: 'name',
       label: 'Name',
@@ -80,6 +83,7 @@ export class KitsPanel {
       this.#said,
       this.#list,
       this.#none,
+      this.#release.element,
       make('h3', {}, 'A new one'),
       make('p', { class: 'hint' }, 'Many at once are made from an inventory, with “sala-kit enrol”.'),
       form.element,
@@ -102,7 +106,7 @@ export class KitsPanel {
       const chosen = control.value;
       control.replaceChildren(...this.#rooms.map(({ room, name }) => make('option', { value: room }, name)));
       if (this.#rooms.some(({ room }) => room === chosen)) control.value = chosen;
-      await this.#ask();
+      await Promise.all([this.#ask(), this.#release.refresh()]);
     } catch (error) {
       this.#tell(error);
     }
