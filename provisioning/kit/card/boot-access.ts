@@ -12,7 +12,9 @@ import { type CardTarget, diskTarget, openImageFile } from './target.ts';
 /** A card's boot partition, open for a short while: of a mounted folder, an image file or a disk. */
 export interface BootAccess {
   readonly name: string;
+  /** Its files; of an image or a disk those of a copy, which `commit` brings there. */
   readonly files: BootFiles;
+  readonly isCopy: boolean;
   /** Where the data partition is; null where only the boot partition can be seen. */
   readonly data: { readonly path: string; readonly offset: number } | null;
   /** What was removed is erased. */
@@ -45,7 +47,15 @@ export function openFolder(path: string): BootAccess {
       hint: "Give the card's own boot partition, as it is mounted when the card is put into a reader.",
     });
   const nothing = async () => {};
-  return { name: path, files: new MountedFiles(path), data: null, wipe: nothing, commit: nothing, close: nothing };
+  return {
+    name: path,
+    files: new MountedFiles(path),
+    isCopy: false,
+    data: null,
+    wipe: nothing,
+    commit: nothing,
+    close: nothing,
+  };
 }
 
 async function openTarget(target: CardTarget, path: string, folder: string): Promise<BootAccess> {
@@ -61,6 +71,7 @@ async function openTarget(target: CardTarget, path: string, folder: string): Pro
   return {
     name: target.name,
     files: front.files,
+    isCopy: true,
     data: data === undefined ? null : { path, offset: data.startBytes },
     wipe: () => front.wipe(),
     async commit(signal) {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { codeOf, SalaError } from '../../../systemd/errors.ts';
+import { codeOf, messageOf, SalaError } from '../../../systemd/errors.ts';
 import { runTool } from './tools.ts';
 
 /** What is written to a boot partition. */
@@ -75,7 +75,14 @@ export class FatFiles implements BootFiles {
         await writeFile(join(folder, path), content);
       }
       const names = topsOf(files.map(({ path }) => path)).map((name) => join(folder, name));
-      await runTool('mcopy', ['-i', this.#image, '-s', '-o', ...names, '::/']);
+      await runTool('mcopy', ['-i', this.#image, '-s', '-o', ...names, '::/']).catch((error: unknown) => {
+        if (!/disk full|no space/i.test(messageOf(error))) throw error;
+        throw new SalaError('There is no room on the boot partition.', {
+          code: 'boot-full',
+          hint: 'Is there something on it that does not belong there? Flash the card again.',
+          cause: error,
+        });
+      });
     });
   }
 

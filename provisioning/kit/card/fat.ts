@@ -52,6 +52,8 @@ export async function usedBytes(read: ReadBytes): Promise<number> {
   return dataOffset + (used.lastIndexOf(true) + 1) * clusterBytes;
 }
 
+const wipeBytes = 1024 * 1024;
+
 /** Puts zeros into every free cluster of the FAT at `offset` of a file, up to `endBytes` of the file: what was deleted is gone. */
 export async function wipeFree(file: string, offset: number, endBytes: number): Promise<void> {
   const handle = openSync(file, 'r+');
@@ -61,13 +63,21 @@ export async function wipeFree(file: string, offset: number, endBytes: number): 
       readSync(handle, buffer, 0, length, offset + from);
       return buffer;
     });
-    const [zeros, found] = [Buffer.alloc(clusterBytes), Buffer.alloc(clusterBytes)];
-    for (const [index, isUsed] of used.entries()) {
-      const at = offset + dataOffset + index * clusterBytes;
-      if (at + clusterBytes > endBytes) break;
-      if (isUsed) continue;
-      readSync(handle, found, 0, clusterBytes, at);
-      if (!found.equals(zeros)) writeSync(handle, zeros, 0, clusterBytes, at); // holes stay holes
+    const zeros = Buffer.alloc(clusterBytes);
+    const perBlock = Math.max(1, Math.floor(wipeBytes / clusterBytes));
+    for (let first = 0; first < used.length; first += perBlock) {
+      const at = offset + dataOffset + first * clusterBytes;
+      const block = Buffer.alloc(Math.max(0, Math.min(perBlock * clusterBytes, endBytes - at)));
+      readSync(handle, block, 0, block.length, at);
+      let isDirty = false;
+      for (let from = 0; from < block.length; from += clusterBytes) {
+        if (used[first + from / clusterBytes] !== false) continue;
+        const cluster = block.subarray(from, from + clusterBytes);
+        if (cluster.equals(zeros)) continue; // holes stay holes
+        cluster.fill(0);
+        isDirty = true;
+      }
+      if (isDirty) writeSync(handle, block, 0, block.length, at);
     }
   } finally {
     closeSync(handle);

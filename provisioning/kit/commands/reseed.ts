@@ -37,10 +37,9 @@ export const reseedCommand = (readDisks: ReadMachine): Command => ({
         const seed = makeSeed(inventory, kit, secrets.of(kit), context.now());
         secrets.setInstanceId(kit.name, seed.instanceId);
         const startMs = context.now();
-        await written(access.name, async () => {
-          await writeSeed(access.files, seed, { wipe: access.wipe });
-          await access.commit(context.signal);
-        });
+        const work = () => writeSeed(access.files, seed, { wipe: access.wipe });
+        await (access.isCopy ? work() : told(access.name, work));
+        await told(access.name, () => access.commit(context.signal));
         const records = new CardRecords(inventory.file);
         const diskId = /root=PARTUUID=([0-9a-f]{8})-/i.exec(await readCmdline(access.files))?.[1] ?? '';
         const earlier = records.byDiskId(diskId);
@@ -95,8 +94,8 @@ async function kitFor(inventory: Inventory, access: BootAccess, name: string | u
   return kit;
 }
 
-/** What goes wrong from the first byte on, with what it means for the card. */
-async function written(name: string, work: () => Promise<void>): Promise<void> {
+/** What goes wrong while the card itself is written, with what that means for it. */
+async function told(name: string, work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
