@@ -1,8 +1,8 @@
+import { kitsNamed } from '../card/preparation.ts';
 import type { Command } from '../command.ts';
 import { readInventory } from '../inventory.ts';
 import { eventWarnings, planKit, planText } from '../plan.ts';
 import { KitSecrets, secretsFileOf } from '../secrets.ts';
-import { selectKits } from '../selection.ts';
 
 const counted = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
@@ -16,7 +16,7 @@ export const plan: Command = {
   async run({ values, positionals: [file = '', ...names] }, { stdout, env, now, signal }) {
     const inventory = readInventory(file);
     const secrets = new KitSecrets(secretsFileOf(file), env);
-    const kits = selectKits(inventory, names);
+    const kits = kitsNamed(inventory, names);
     const { event, relay, timezone, rooms } = inventory;
     stdout.write(
       `${event}: ${counted(inventory.kits.length, 'kit')} for ${counted(rooms.length, 'room')}, ${relay === null ? 'no relay' : `relay ${relay.url}`}, ${timezone}\n`,
