@@ -1,7 +1,7 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { type Access, type Admission, bearerToken, type Credentials, type Right } from './access.ts';
 import type { LiveRoom, LiveRooms } from './live.ts';
-import { errorBody, type Refusal } from './refusal.ts';
+import { errorBody, kitElsewhere, type Refusal } from './refusal.ts';
 
 /** A refusal on its way to the one place that answers it. */
 export class Refused extends Error {
@@ -45,6 +45,8 @@ export function needs(right: Right, access: Access, rooms: LiveRooms): Middlewar
     const asked = name === undefined ? null : { name, public: room?.record.settings.public === true };
     const admission = access.decide(credentialsOf(context, access), right, asked);
     if ('status' in admission) throw new Refused(admission);
+    // Of a room that it served a kit hands in what it heard, by the audio socket; it asks nothing of it.
+    if (admission.kit?.isFormer) throw new Refused(kitElsewhere);
     context.set('admission', admission);
     await next();
   };

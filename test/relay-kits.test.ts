@@ -193,6 +193,18 @@ describe('the key of a kit', () => {
     expect(opens(key, 'publish', 'rossini')).toBe('former');
   });
 
+  test('asks nothing of a room that the kit served, and all that its kind may of the one it serves', async () => {
+    const { kit, key } = enrolled('solo');
+    const answers = async () => {
+      const asked = ['verdi', 'rossini'].flatMap((name) => [`${name}/source`, `${name}/transcript.json`]);
+      const all = await Promise.all(asked.map((path) => code(api.ask('GET', `/api/rooms/${path}`, undefined, key))));
+      return all.map((answer) => answer.slice(0, 3));
+    };
+    expect(await answers()).toEqual(['200', '200', '403', '403']);
+    api.kits.assign(kit, 'rossini');
+    expect(await answers()).toEqual(['403', '403', '200', '200']);
+  });
+
   test('hands in what was heard while the kit served a room, and nothing of before, between or after', () => {
     const { kit } = enrolled('device');
     const start = now;
