@@ -5,7 +5,7 @@ import { temporaryFolder } from '../harness/programs.ts';
 import { PulseRig } from '../harness/pulse.ts';
 import { writeWav } from '../harness/wav.ts';
 import type { Bench, BenchSettings } from './bench.ts';
-import { spread } from './figures.ts';
+import { median, spread } from './figures.ts';
 import { MeasuredProgram } from './program.ts';
 import { build, type Form, programFile } from './targets.ts';
 import { type Stretch, watchUsage } from './usage.ts';
@@ -111,6 +111,7 @@ async function run({ seconds, rounds, tell }: BenchSettings) {
   }
   const installed = [...runs].filter(([name]) => name.includes('installed')).flatMap(([, each]) => each);
   const most = (pick: (run: Run) => number) => Math.max(...installed.map(pick));
+  const cards = runs.get('mixer, installed form') ?? runs.get('wav, installed form') ?? [];
   return {
     tables: [
       {
@@ -135,6 +136,18 @@ async function run({ seconds, rounds, tell }: BenchSettings) {
         figure: most(({ rssMib }) => rssMib),
         below: 90,
         unit: 'MiB',
+      },
+      {
+        what: 'device, start to the first frame at the relay, installed form',
+        figure: most(({ firstFrameMs }) => firstFrameMs),
+        below: 1500,
+        unit: 'ms',
+      },
+      {
+        what: 'device CPU of one core, sound card, installed form',
+        figure: median(cards.map(({ cpuPercent }) => cpuPercent)),
+        below: 3,
+        unit: '%',
       },
       { what: 'device PSS, whole tree, installed form', figure: most(({ pssMib }) => pssMib), below: 130, unit: 'MiB' },
     ],
