@@ -7,7 +7,7 @@ import { MemoryCard } from './harness/memory-card.ts';
 import { until } from './harness/until.ts';
 
 // The whole agent, its card in memory, its relay on a loopback port: the stand-in does nothing that the real one does not.
-// About 4 s.
+// About 6 s.
 
 const cleanup: (() => Promise<unknown> | unknown)[] = [];
 afterEach(async () => {
@@ -124,6 +124,38 @@ describe.each([
     await again.state('ok');
     expect(again.card.text(kitPaths.key)).not.toBe(before);
     expect(again.card.files.has(kitPaths.candidate)).toBe(false);
+  });
+});
+
+describe('a kit that is everything in one', () => {
+  test('makes its room and itself at its own relay, and does so again where that was replaced', async () => {
+    const restarted: (readonly string[])[] = [];
+    const card = new MemoryCard();
+    const units = { restart: async (names: readonly string[]) => void restarted.push(names) };
+    const settings = { title: 'Sala Rossini', language: 'it-IT', room: 'rossini' };
+    const begin = async (relay: RealKitRelay, url: string) => {
+      card.put('/etc/sala/admin-token', `${relay.adminToken}\n`);
+      return startKit(url, { card, kind: 'solo', settings, units });
+    };
+    const relay = new RealKitRelay();
+    await relay.start();
+    const kit = await begin(relay, relay.url);
+    await until(() => kit.status().connected === true || undefined, { what: 'the line' });
+    expect(restarted).toEqual([['sala-device.service', 'sala-display.service']]);
+    expect(await relay.roomSettings('rossini')).toMatchObject({ name: 'Sala Rossini', language: 'it-IT' });
+    const key = card.text(kitPaths.key);
+    await kit.agent.stop();
+    await relay.stop();
+    card.files.delete(kitPaths.status); // which lies in memory
+
+    const another = new RealKitRelay();
+    await another.start();
+    cleanup.push(() => another.stop());
+    await another.room('rossini', 'As people call it now');
+    const again = await begin(another, another.url);
+    await until(() => again.status().connected === true || undefined, { what: 'the line', timeoutMs: 30_000 });
+    expect(card.text(kitPaths.key)).not.toBe(key);
+    expect((await another.roomSettings('rossini')).name).toBe('As people call it now');
   });
 });
 

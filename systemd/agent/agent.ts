@@ -13,7 +13,7 @@ import { LampJudge } from './lamp-judge.ts';
 import { KitLink, type LinkLimits } from './link.ts';
 import type { AgentSettings } from './options.ts';
 import type { Lamp, Machine, Units, Updater, UpdaterParts, WallClock } from './parts.ts';
-import { diskFailed } from './problems.ts';
+import { diskFailed, keyRefused } from './problems.ts';
 import { ProgramsWatch } from './programs-watch.ts';
 import { enrolmentTokenFile, Scrub } from './scrub.ts';
 import { SoloRelay } from './solo.ts';
@@ -143,6 +143,7 @@ export class Agent {
         changed: () => {
           // Whether a talk goes on is not known without the relay.
           if (!this.#link.connected) this.#updater.idle(false);
+          if (this.#link.problem?.code === keyRefused.code) this.#enrolment.look();
           this.#beat();
         },
       },
@@ -240,7 +241,7 @@ export class Agent {
     const adminToken = async () => (await files.read(adminTokenFile))?.toString('utf8').trim() ?? '';
     const own = new SoloRelay({ relay, adminToken, kit: name, room, title, language, fetch });
     return async () => {
-      if (this.#identity.key !== null && this.#link.problem?.code !== 'key-refused') return null;
+      if (this.#identity.key !== null && this.#link.problem?.code !== keyRefused.code) return null;
       return own.token();
     };
   }

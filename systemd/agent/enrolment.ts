@@ -55,6 +55,11 @@ export class Enrolment {
     this.#next(0);
   }
 
+  /** Looks at once whether there is a token of use. */
+  look(): void {
+    if (this.#asking === null) this.#next(0);
+  }
+
   /** What is on its way is waited for: what the relay answers must not be lost where it can be kept. */
   async stop(): Promise<void> {
     this.#stopped = true;

@@ -48,6 +48,15 @@ export class RealKitRelay implements KitRelay {
     return this.#there.url.replace('http', 'ws');
   }
 
+  get adminToken(): string {
+    return this.#there.adminToken;
+  }
+
+  /** A room as organizers see it. */
+  roomSettings(name: string): Promise<{ name: string; language: string }> {
+    return this.#there.call('GET', `/api/rooms/${name}`);
+  }
+
   get #there(): TestRelay {
     if (!this.#relay) throw new Error('not started');
     return this.#relay;
