@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'v
 import { AdminToken } from '../relay/admin-token.ts';
 import { openDatabase } from '../relay/database.ts';
 import { kitKinds } from '../relay/kit-protocol.ts';
+import { Kits } from '../relay/kits.ts';
 import { Origins } from '../relay/origins.ts';
 import { Rights } from '../relay/rights.ts';
 import { Rooms } from '../relay/rooms.ts';
@@ -252,16 +253,18 @@ describe('the key of a kit', () => {
 
   test('remembers a bounded number of changes, the newest of them', () => {
     const { kit } = enrolled('device');
+    const kits = new Kits(api.rooms.db, api.tokens, () => now, { maxRooms: 4 });
     const start = now;
-    for (let i = 0; i < 300; i++) {
+    for (let i = 0; i < 6; i++) {
       now += minuteMs;
-      api.kits.assign(kit, i % 2 === 0 ? 'rossini' : 'verdi');
+      kits.assign(kit, i % 2 === 0 ? 'rossini' : 'verdi');
     }
-    expect(api.rooms.db.prepare('SELECT count(*) FROM kit_rooms').pluck().get()).toBe(200);
-    expect(api.kits.mayDeliver(kit, 'verdi', start, start)).toBe(false);
-    expect(api.kits.mayDeliver(kit, 'verdi', now, now)).toBe(true);
-    api.kits.assign(kit, api.kits.roomOf(kit) ?? '');
-    expect(api.kits.roomOf(kit)).toBe('verdi');
+    expect(api.rooms.db.prepare('SELECT count(*) FROM kit_rooms').pluck().get()).toBe(4);
+    expect(kits.mayDeliver(kit, 'verdi', start, start)).toBe(false);
+    expect(kits.mayDeliver(kit, 'verdi', now, now)).toBe(true);
+    kits.assign(kit, 'verdi'); // as it was
+    expect(api.rooms.db.prepare('SELECT count(*) FROM kit_rooms').pluck().get()).toBe(4);
+    expect(kits.roomOf(kit)).toBe('verdi');
   });
 });
 
@@ -362,7 +365,8 @@ describe('organizers', () => {
     expect(JSON.stringify(entries)).not.toContain(token);
   });
 
-  test.each(['', 'Verdi', '-verdi', 'verdi-', 'a.b', 'x'.repeat(64)])('name no kit %j', async (name) => {
-    expect((await api.ask('POST', '/api/kits', { name, kind: 'display', room: 'verdi' })).status).toBe(400);
+  test('give a kit a name that a host can have', async () => {
+    for (const name of ['', 'Verdi', '-verdi', 'verdi-', 'a.b', 'x'.repeat(64)])
+      expect((await api.ask('POST', '/api/kits', { name, kind: 'display', room: 'verdi' })).status, name).toBe(400);
   });
 });
