@@ -125,37 +125,23 @@ describe.each([
     expect(again.card.text(kitPaths.key)).not.toBe(before);
     expect(again.card.files.has(kitPaths.candidate)).toBe(false);
   });
-});
 
-describe('a kit that is everything in one', () => {
-  test('makes its room and itself at its own relay, and does so again where that was replaced', async () => {
+  test('that is everything in one makes its room and itself, and does so again where it is not known any more', async () => {
+    if (!(relay instanceof RealKitRelay)) return;
     const restarted: (readonly string[])[] = [];
-    const card = new MemoryCard();
+    const card = new MemoryCard().put('/etc/sala/admin-token', `${relay.adminToken}\n`);
     const units = { restart: async (names: readonly string[]) => void restarted.push(names) };
-    const settings = { title: 'Sala Rossini', language: 'it-IT', room: 'rossini' };
-    const begin = async (relay: RealKitRelay, url: string) => {
-      card.put('/etc/sala/admin-token', `${relay.adminToken}\n`);
-      return startKit(url, { card, kind: 'solo', settings, units });
-    };
-    const relay = new RealKitRelay();
-    await relay.start();
-    const kit = await begin(relay, relay.url);
+    const settings = { name: 'solo', title: 'Sala Rossini', language: 'it-IT', room: 'rossini' };
+    const kit = await startKit(relay.url, { card, kind: 'solo', settings, units });
     await until(() => kit.status().connected === true || undefined, { what: 'the line' });
     expect(restarted).toEqual([['sala-device.service', 'sala-display.service']]);
     expect(await relay.roomSettings('rossini')).toMatchObject({ name: 'Sala Rossini', language: 'it-IT' });
     const key = card.text(kitPaths.key);
-    await kit.agent.stop();
-    await relay.stop();
-    card.files.delete(kitPaths.status); // which lies in memory
-
-    const another = new RealKitRelay();
-    await another.start();
-    cleanup.push(() => another.stop());
-    await another.room('rossini', 'As people call it now');
-    const again = await begin(another, another.url);
-    await until(() => again.status().connected === true || undefined, { what: 'the line', timeoutMs: 30_000 });
-    expect(card.text(kitPaths.key)).not.toBe(key);
-    expect((await another.roomSettings('rossini')).name).toBe('As people call it now');
+    await relay.room('rossini', 'As people call it now');
+    await relay.revoke('solo');
+    await until(() => card.text(kitPaths.key) !== key || undefined, { what: 'another key' });
+    await until(() => kit.status().connected === true || undefined, { what: 'the line' });
+    expect((await relay.roomSettings('rossini')).name).toBe('As people call it now');
   });
 });
 
@@ -235,6 +221,51 @@ describe('a kit says in plain words', () => {
     const kit = await startKit(relay.url, { card, token: await relay.make('kit', 'display', 'aula') });
     await kit.state('disk-failed');
     expect(relay.calls).toBe(0);
+  });
+});
+
+describe('what the card holds of the seed', () => {
+  const put = (card: MemoryCard) =>
+    card.put('/boot/user-data', 'the pin').put('/cloud/instances/a/user-data.txt', 'the pin');
+  const left = ({ card }: Started) =>
+    ['/boot/user-data', '/cloud/instances/a/user-data.txt'].filter((path) => card.files.has(path));
+
+  test('stays until the first boot with this very seed is done, and then goes; the token goes at once', async () => {
+    const relay = new StandInKitRelay();
+    await relay.start();
+    cleanup.push(() => relay.stop());
+    const card = put(new MemoryCard()).put('/data/kit/first-boot.done', 'an-earlier-seed');
+    const seedId = async () => 'this-seed';
+    const kit = await startKit(relay.url, { card, seedId, token: await relay.make('kit', 'display', 'aula') });
+    await kit.state('ok');
+    await until(() => !card.files.has(kitPaths.token) || undefined, { what: 'the end of the token' });
+    expect(left(kit)).toHaveLength(2);
+    await kit.agent.stop();
+    card.put('/data/kit/first-boot.done', 'this-seed');
+    const again = await startKit(relay.url, { card, seedId });
+    await until(() => left(again).length === 0 || undefined, { what: 'the end of the seed' });
+  });
+
+  test('goes also where the system is read-only, and is told where it cannot', async () => {
+    const relay = new StandInKitRelay();
+    await relay.start();
+    cleanup.push(() => relay.stop());
+    const card = put(new MemoryCard()).put('/data/kit/first-boot.done', '');
+    card.failing.set('/cloud', 'EROFS');
+    const withWritableRoot = async (work: () => Promise<void>) => {
+      card.failing.delete('/cloud');
+      await work();
+    };
+    const kit = await startKit(relay.url, {
+      card,
+      withWritableRoot,
+      token: await relay.make('kit', 'display', 'aula'),
+    });
+    await until(() => left(kit).length === 0 || undefined, { what: 'the end of the seed' });
+    await kit.agent.stop();
+
+    put(card).failing.set('/boot', 'EIO');
+    await (await startKit(relay.url, { card })).state('scrub-failed');
   });
 });
 

@@ -151,3 +151,12 @@ test('that is given the room it had before sends the rest on its own line', asyn
   expect(delivering()).toEqual([]);
   expect(device.buffer.formerRooms).toEqual([]);
 });
+
+test('a relay that gives a kit another room is told so in words, and asked again soon', async () => {
+  const device = kit('aula');
+  device.start();
+  await connected(device);
+  relay.close(4403);
+  await eventually(() => device.uplink.health().problem?.code === 'room-moves', 'the state');
+  await eventually(() => relay.hellos.length === 2, 'another attempt', 10_000);
+});
