@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { Probe } from '../provisioning/kit/disks/evidence.ts';
 import { candidates } from '../provisioning/kit/disks/gate.ts';
 import { defaultPolicy, type Ground, groundNames, refusals } from '../provisioning/kit/disks/grounds.ts';
 import { card, systemDisk, type Written, type WrittenMachine, writtenMachine } from './harness/disk-machines.ts';
@@ -29,8 +30,12 @@ describe('A card in a USB reader, and nothing against it', () => {
     const slot = card({ name: 'mmcblk0', tran: 'mmc', serial: '0x1c3f5b2a', children: [] });
     expect(groundsOf({ disks: [systemDisk(), slot] }, 'mmcblk0')).toEqual([]);
     expect(groundsOf({ ...withCard(), lsblk: 'old' })).toEqual([]);
+    // Wiped since udev looked.
+    expect(groundsOf(withCard({ children: [], fstype: 'linux_raid_member', probe: read({}) }))).toEqual([]);
   });
 });
+
+const read = (values: Record<string, string>): Probe => ({ state: 'read', values: new Map(Object.entries(values)) });
 
 /** For each ground what refuses by it alone. The same disk without that one thing is the card above. */
 const alone: readonly (readonly [Ground, string, WrittenMachine, string?])[] = [
@@ -144,13 +149,28 @@ const alone: readonly (readonly [Ground, string, WrittenMachine, string?])[] = [
   ['unclear', 'a partition that lsblk does not know', withCard(part({ missing: 'lsblk' }))],
   ['unclear', 'something on it that /sys does not know', withCard(part({ missing: 'sysfs' }))],
   ['unclear', 'an lsblk that does not tell what is on a disk', { ...withCard(), lsblk: 'without-content' }],
+  ['unclear', 'a disk that cannot be read, where no udev runs', withCard({ probe: { state: 'unread', udev: false } })],
+  [
+    'unclear',
+    'a partition that cannot be read, where no udev runs',
+    withCard(part({ probe: { state: 'unread', udev: false } })),
+  ],
+  ['unclear', 'several signatures at once', withCard(part({ probe: { state: 'ambivalent' } }))],
+  ['member', 'RAID that udev has not noted', withCard({ children: [], probe: read({ TYPE: 'linux_raid_member' }) })],
+  [
+    'member',
+    'a type of partition that udev has not noted',
+    withCard(part({ probe: read({ PART_ENTRY_TYPE: '0x8E' }) })),
+  ],
+  ['protected', 'a label that udev has not noted', withCard(part({ probe: read({ LABEL: 'backup' }) }))],
   ['unclear', 'two sizes', withCard({ sysfs: { sizeBytes: 31_914_983_425 } })],
 ];
 
 describe('Each ground refuses alone', () => {
-  test.each(alone)('%s: %s', (ground, _, machine, kname) => {
-    expect(groundsOf(machine, kname)).toEqual([ground]);
-  });
+  for (const [ground, what, machine, kname] of alone)
+    test(`${ground}: ${what}`, () => {
+      expect(groundsOf(machine, kname)).toEqual([ground]);
+    });
 
   test('an empty reader is told as such', () => {
     expect(groundsOf(withCard({ size: 0, children: [] }))).toEqual(['empty']);

@@ -1,4 +1,4 @@
-import { type Evidence, machineOf, type ReadMachine } from '../../provisioning/kit/disks/evidence.ts';
+import { type Evidence, machineOf, type Probe, type ReadMachine } from '../../provisioning/kit/disks/evidence.ts';
 import type { Machine, SysfsDevice } from '../../provisioning/kit/disks/machine.ts';
 
 /** One device of a machine that is only written down: lsblk's columns and what /sys would say. */
@@ -23,6 +23,8 @@ export interface Written {
   readonly hiddenMount?: string;
   /** What /sys says otherwise than what follows from the rest. */
   readonly sysfs?: Partial<SysfsDevice>;
+  /** What reading it gives; without it, this user may not, and udev has noted what lsblk says. */
+  readonly probe?: Probe;
   /** Not in /sys, or not in lsblk. */
   readonly missing?: 'sysfs' | 'lsblk';
   readonly children?: readonly Written[];
@@ -96,6 +98,7 @@ const oldColumns = ['name', 'kname', 'type', 'size', 'ro', 'tran', 'serial', 'mo
 export function writtenEvidence({ disks, ...rest }: WrittenMachine): Evidence {
   const sysfs = new Map<string, SysfsDevice>();
   const mountinfo: string[] = [...(rest.mounts ?? [])];
+  const probes = new Map<string, Probe>();
   let minor = 0;
 
   const describe = (node: Written, disk: Written, above: Written | null): Record<string, unknown> | null => {
@@ -103,6 +106,7 @@ export function writtenEvidence({ disks, ...rest }: WrittenMachine): Evidence {
     const known = sysfs.get(name);
     const number = known?.number ?? `8:${minor++}`;
     const isPart = type === 'part';
+    probes.set(name, node.probe ?? { state: 'unread', udev: true });
     for (const point of known ? [] : [...mount, ...(hiddenMount === undefined ? [] : [hiddenMount])])
       if (point.startsWith('/'))
         mountinfo.push(`36 25 ${number} / ${point} rw shared:1 - ${node.fstype ?? 'ext4'} /dev/${name} rw`);
@@ -165,6 +169,7 @@ export function writtenEvidence({ disks, ...rest }: WrittenMachine): Evidence {
     crypttab: rest.crypttab ?? '',
     cmdline: rest.cmdline ?? '',
     pools: rest.pools ?? [],
+    probes,
     resolve(path) {
       const name = links[path] ?? path.replace(/^\/dev\/(mapper\/)?/, '');
       return sysfs.has(name) ? name : null;

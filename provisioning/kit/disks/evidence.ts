@@ -1,8 +1,18 @@
 import { execFile } from 'node:child_process';
-import { readdirSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  statSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { codeOf, messageOf, SalaError } from '../../../systemd/errors.ts';
+import { toolPath } from '../card/tools.ts';
 import { type LsblkRow, parseLsblk } from './lsblk.ts';
 import type { BlockDevice, Machine, SysfsDevice } from './machine.ts';
 import { namedDevices, parseMountinfo, parseSwaps } from './mounts.ts';
@@ -21,7 +31,35 @@ export interface Evidence {
   readonly crypttab: string;
   readonly cmdline: string;
   readonly pools: readonly (readonly string[])[];
+  /** What was read from the devices themselves, by kernel name. */
+  readonly probes: ReadonlyMap<string, Probe>;
   resolve(path: string): string | null;
+}
+
+/**
+ * What blkid found on a device by reading it. lsblk alone only repeats what udev noted, which may be old; where no
+ * udev runs it says of a RAID member what it says of an empty disk.
+ */
+export type Probe =
+  | { readonly state: 'read'; readonly values: ReadonlyMap<string, string> }
+  | { readonly state: 'ambivalent' }
+  /** It may not be read by this user, or not at all; whether udev has noted something of it. */
+  | { readonly state: 'unread'; readonly udev: boolean };
+
+function deviceOf(row: LsblkRow, sysfs: SysfsDevice, probe: Probe = { state: 'unread', udev: false }): BlockDevice {
+  if (probe.state === 'ambivalent') return { row, sysfs, content: 'ambivalent' };
+  if (probe.state === 'unread') return { row, sysfs, content: row.tellsContent && probe.udev ? 'known' : 'unknown' };
+  const value = (name: string) => probe.values.get(name) ?? null;
+  const read = {
+    filesystem: value('TYPE'),
+    label: value('LABEL'),
+    uuid: value('UUID'),
+    tableUuid: value('PTUUID'),
+    partitionType: value('PART_ENTRY_TYPE')?.toLowerCase() ?? row.partitionType,
+    partitionLabel: value('PART_ENTRY_NAME') ?? row.partitionLabel,
+    partitionUuid: value('PART_ENTRY_UUID') ?? row.partitionUuid,
+  };
+  return { row: { ...row, ...read }, sysfs, content: 'known' };
 }
 
 /** Puts the evidence together; what only one side knows is kept as unclear. */
@@ -33,7 +71,7 @@ export function machineOf(evidence: Evidence): Machine {
   for (const kname of new Set([...rows.keys(), ...sysfs.keys()])) {
     const row: LsblkRow | undefined = rows.get(kname);
     const own = sysfs.get(kname);
-    if (row && own) devices.set(kname, { row, sysfs: own });
+    if (row && own) devices.set(kname, deviceOf(row, own, evidence.probes.get(kname)));
     else unclear.set(kname, { parents: row ? row.parents : own?.parent ? [own.parent] : [] });
   }
   return {
@@ -53,7 +91,10 @@ const optional = <T>(read: () => T, fallback: T): T => {
   try {
     return read();
   } catch (error) {
-    if (['ENOENT', 'ENODEV', 'EINVAL', 'ENOTDIR', 'ENXIO', 'EACCES'].includes(codeOf(error))) return fallback;
+    if (
+      ['ENOENT', 'ENODEV', 'EINVAL', 'ENOTDIR', 'ENXIO', 'EACCES', 'EPERM', 'ENOMEDIUM', 'EIO'].includes(codeOf(error))
+    )
+      return fallback;
     throw error;
   }
 };
@@ -117,6 +158,45 @@ async function lsblk(): Promise<unknown> {
   }
 }
 
+const nothingFound = 2;
+const severalFound = 8;
+
+/** Reads what is on a device, without udev and without a cache. */
+async function probe(path: string, number: string): Promise<Probe> {
+  try {
+    const args = ['--probe', '--output', 'export', path];
+    const env = { ...process.env, PATH: toolPath(), LC_ALL: 'C' };
+    const { stdout } = await promisify(execFile)('blkid', args, { timeout: lsblkTimeoutMs, env });
+    const lines = stdout.split('\n').map((line) => /^([A-Z_]+)=(.*)$/.exec(line));
+    const values = lines.flatMap((line) => (line ? [[line[1] ?? '', unescapedValue(line[2] ?? '')] as const] : []));
+    return { state: 'read', values: new Map(values) };
+  } catch (error) {
+    const status = error instanceof Error && 'code' in error ? error.code : null;
+    if (status === severalFound) return { state: 'ambivalent' };
+    // It says the same where it may not read: only who could open it knows that there is nothing.
+    if (status === nothingFound && isReadable(path)) return { state: 'read', values: new Map() };
+    return { state: 'unread', udev: existsSync(`/run/udev/data/b${number}`) };
+  }
+}
+
+const unescapedValue = (text: string) => text.replace(/\\(.)/g, '$1');
+
+function isReadable(path: string): boolean {
+  return optional(() => {
+    closeSync(openSync(path, 'r'));
+    return true;
+  }, false);
+}
+
+async function probesOf(sysfs: readonly SysfsDevice[]): Promise<ReadonlyMap<string, Probe>> {
+  const probes = new Map<string, Probe>();
+  // One after the other: a machine with fifty disks is not asked for all of them at once.
+  for (const { kname, number, sizeBytes } of sysfs)
+    if (sizeBytes > 0) probes.set(kname, await probe(`/dev/${kname.replaceAll('!', '/')}`, number));
+    else probes.set(kname, { state: 'read', values: new Map() });
+  return probes;
+}
+
 /** What this machine itself says. */
 export async function readMachine(): Promise<Machine> {
   const sys = '/sys';
@@ -124,9 +204,11 @@ export async function readMachine(): Promise<Machine> {
   const pools = namesIn(join(sys, 'fs/btrfs'))
     .map((each) => namesIn(join(sys, 'fs/btrfs', each, 'devices')))
     .filter((members) => members.length > 0);
+  const sysfs = namesIn(join(sys, 'class/block')).flatMap((kname) => sysfsDevice(sys, kname) ?? []);
   return machineOf({
     lsblk: report,
-    sysfs: namesIn(join(sys, 'class/block')).flatMap((kname) => sysfsDevice(sys, kname) ?? []),
+    sysfs,
+    probes: await probesOf(sysfs),
     mountinfo: readFileSync('/proc/self/mountinfo', 'utf8'),
     swaps: textOf('/proc/swaps'),
     fstab: textOf('/etc/fstab'),

@@ -107,11 +107,12 @@ export const grounds = {
       ? `It is not a whole disk (${sysfs.parent === null ? row.type : `a partition of ${sysfs.parent}`}).`
       : null,
 
-  unclear: ({ device: { row, sysfs }, unknownMembers }) => {
+  unclear: ({ device: { row, sysfs }, members, unknownMembers }) => {
     if (unknownMembers.length > 0) return `It is unclear what ${listed(unknownMembers)} on it is.`;
-    if (!row.tellsContent) return 'This lsblk does not tell what is on a disk: update util-linux.';
     if (row.sizeBytes !== sysfs.sizeBytes) return 'lsblk and the kernel disagree about its size.';
-    return null;
+    const odd = members.find(({ content }) => content !== 'known');
+    if (odd?.content === 'ambivalent') return `Several things at once are on ${odd.row.kname} (wipefs shows them).`;
+    return odd ? `What is on ${odd.row.kname} cannot be found out: run this as root.` : null;
   },
 
   system: (judged) => {

@@ -24,6 +24,8 @@ export interface SysfsDevice {
 export interface BlockDevice {
   readonly row: LsblkRow;
   readonly sysfs: SysfsDevice;
+  /** Whether what is on it is known; ambivalent: several things at once. */
+  readonly content: 'known' | 'ambivalent' | 'unknown';
 }
 
 /** All that the gate judges by, taken at one moment. */
