@@ -77,6 +77,7 @@ export class UpdatedKit {
   readonly folder = temporaryFolder(existsSync('/dev/shm') ? '/dev/shm' : undefined);
   readonly desk = new ReleaseDesk();
   readonly reports: KitUpdate[] = [];
+  readonly #deskRelay = { relay: 'https://relay.example.org', key: () => 'the-key', fetch: this.desk.fetch };
   health = { isWell: true, connected: true, device: 'ok' as string | null };
   /** How often the programs went over to what is in charge. */
   switches = 0;
@@ -109,18 +110,22 @@ export class UpdatedKit {
     return existsSync(this.path(name)) ? readFileSync(this.path(name), 'utf8') : null;
   }
 
-  /** Starts the agent's updater anew, as after a restart. */
-  start(disk: UpdateDisk = machineDisk, limits: Partial<UpdateLimits> = {}): Updater {
+  /** Starts the agent's updater anew, as after a restart. @param relay instead of the desk */
+  start(
+    disk: UpdateDisk = machineDisk,
+    limits: Partial<UpdateLimits> = {},
+    relay: { relay: string; key: () => string; fetch: typeof globalThis.fetch } = this.#deskRelay,
+  ): Updater {
     const parts = {
       ...{ dataDir: this.path('var/lib/sala'), releaseKey: this.path('etc/sala/release-key.pub') },
-      ...{ relay: 'https://relay.example.org', key: () => 'the-key' },
+      ...{ relay: relay.relay, key: relay.key },
       reported: () => {
         const { report } = this.updater;
         if (report) this.reports.push(report);
       },
     };
     this.updater = new KitUpdater(parts, {
-      ...{ disk, fetch: this.desk.fetch, random: () => 0.5, log: createLog('silent')('updates') },
+      ...{ disk, fetch: relay.fetch, random: () => 0.5, log: createLog('silent')('updates') },
       limits: { ...quick, ...limits },
       switchOver: async () => {
         this.switches++;
