@@ -31,20 +31,18 @@ test('an enrolment that breaks off anywhere leaves all as it was', () => {
   const enrol = () => kits.enrol(token, second, { version: '1' });
   const keys = () => [first, second].map((key) => tokens.identify(key)?.kit ?? null);
   // Each statement in turn is the one that the disk does not take.
-  const steps: string[] = [];
-  for (const write of [
+  const writes = [
     'INSERT ON tokens',
     'UPDATE OF successor ON tokens',
-    'UPDATE OF revoked ON tokens',
+    "UPDATE OF revoked ON tokens WHEN old.access = 'kit'",
     'UPDATE ON kits',
-  ]) {
+  ];
+  for (const write of writes) {
     rooms.db.prepare(`CREATE TRIGGER cut BEFORE ${write} BEGIN SELECT RAISE(ABORT, 'cut'); END`).run();
     expect(enrol, write).toThrow('cut');
     rooms.db.prepare('DROP TRIGGER cut').run();
     expect(keys(), write).toEqual(['verdi-1', null]);
-    steps.push(write);
   }
-  expect(steps).toHaveLength(4);
   expect(enrol()).toMatchObject({ isRepeated: false });
   expect(keys()).toEqual([null, 'verdi-1']);
 });
