@@ -6,14 +6,18 @@ import { ConfigurationError, codeOf } from '../systemd/errors.ts';
 import { createLog } from '../systemd/log.ts';
 import { SystemdNotifier } from '../systemd/notify.ts';
 import { type Program, type Running, run } from '../systemd/program.ts';
+import { agentLine } from './agent-line.ts';
 import { AssignmentWatch } from './assignment-watch.ts';
 import { AudioBuffer } from './buffer.ts';
 import { systemClocks } from './clocks.ts';
 import { WorkerDisk } from './disk.ts';
 import { Framer } from './framer.ts';
 import { HealthMonitor } from './health.ts';
+import { type KitFile, readKitFile } from './kit-file.ts';
+import { LastProblem } from './last-problem.ts';
 import { MachineWatch } from './machine.ts';
-import { type DeviceSettings, deviceSettings, isWorldReadable, listSettings, readToken } from './options.ts';
+import { type DeviceSettings, deviceSettings, isWorldReadable, listSettings, readPin, readToken } from './options.ts';
+import { PinDoor } from './pin-door.ts';
 import { SourceJournal } from './source-journal.ts';
 import { createSource, listSources } from './sources/index.ts';
 import { StatusPage } from './status.ts';
@@ -136,16 +140,35 @@ async function start(settings: DeviceSettings, env: NodeJS.ProcessEnv): Promise<
     ...(settings.sourceRate !== undefined && { rateHz: settings.sourceRate }),
     ...(settings.sourceChannels !== undefined && { channels: settings.sourceChannels }),
   });
+  const lastProblem = new LastProblem(now);
+  const { statusPinFile, kitFile, agentSocket } = settings;
+  let kit: KitFile | null = null;
+  let restart = () => {};
+  const restarted = new Promise<void>((resolve) => {
+    restart = resolve;
+  });
+  const pin = statusPinFile ? readPin(statusPinFile) : null;
+  const buttons = pin !== null && {
+    door: new PinDoor(pin, now),
+    agent: agentSocket ? agentLine(agentSocket) : null,
+    // The unit starts it again.
+    restart: env.NOTIFY_SOCKET ? restart : null,
+  };
   const page = settings.statusListen
     ? new StatusPage({
         ...settings.statusListen,
         pages: new URL('../display/', import.meta.url),
+        hostNames: [hostname()],
+        log: log('page'),
+        ...(buttons && { buttons }),
         status: () => ({
           room: uplinks.room,
           relay: settings.relay,
           health: health.current(),
           language: uplinks.health().settings.language ?? null,
           uptimeMs: Math.round(now() - startedAtMs),
+          lastProblem: lastProblem.last,
+          kit,
         }),
       })
     : null;
@@ -158,6 +181,11 @@ async function start(settings: DeviceSettings, env: NodeJS.ProcessEnv): Promise<
   assignment?.start();
   const beat = setInterval(() => {
     health.measure();
+    lastProblem.see(health.problem());
+    if (kitFile)
+      void readKitFile(kitFile).then((read) => {
+        kit = read;
+      });
     void machine.look();
     journal.look();
     tell();
@@ -186,7 +214,7 @@ async function start(settings: DeviceSettings, env: NodeJS.ProcessEnv): Promise<
       stopping ??= stop();
       return stopping;
     },
-    done: played.then(() => buffer.settled({ withFormerRooms: assignment !== null })),
+    done: Promise.race([restarted, played.then(() => buffer.settled({ withFormerRooms: assignment !== null }))]),
   };
 }
 

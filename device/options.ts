@@ -46,6 +46,23 @@ function tokenProblem(path: string): string | null {
   }
 }
 
+/** The PIN of the status page's buttons; null where the kit's unit has none to give. @throws where it is none */
+export function readPin(path: string): string | null {
+  const pin = readFileSync(path, 'utf8').trim();
+  if (pin === 'none') return null;
+  if (!/^\d{6}$/.test(pin)) throw new Error('a PIN has six digits');
+  return pin;
+}
+
+function pinProblem(path: string): string | null {
+  try {
+    readPin(path);
+    return null;
+  } catch (error) {
+    return `the PIN cannot be read: ${messageOf(error)}`;
+  }
+}
+
 /** Whether every account of this machine can read `path`. */
 export function isWorldReadable(path: string): boolean {
   return (statSync(path).mode & 0o004) !== 0;
@@ -97,6 +114,11 @@ export const deviceSettings = z.object({
   statusListen: address
     .optional()
     .meta({ description: 'serve the kit’s own status page there', placeholder: 'HOST:PORT' }),
+  statusPinFile: checked(pinProblem)
+    .optional()
+    .meta({ description: 'holds the six digits that open the buttons of that page', placeholder: 'FILE' }),
+  kitFile: path.optional().meta({ description: 'a kit’s: where its agent tells how it is', placeholder: 'FILE' }),
+  agentSocket: path.optional().meta({ description: 'a kit’s: where its agent listens', placeholder: 'FILE' }),
   channels: channels
     .prefault('mix')
     .meta({ description: 'the mixer’s channels to take: mix (all), 1, or 1,2 [mix]', placeholder: 'LIST' }),

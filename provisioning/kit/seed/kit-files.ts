@@ -18,6 +18,9 @@ const settings = (path: string, values: Readonly<Record<string, unknown>>) => op
 
 const soloPort = 8080;
 
+/** Where the agent writes which room the kit serves, in place of the one it was seeded for. */
+const assignmentFile = '/var/lib/sala/assignment/assignment.json';
+
 /** Where a kit's programs find the relay: a solo kit's is its own. */
 function relayOf({ inventory, kit }: SeedInput): string {
   if (kit.kind === 'solo') return `ws://127.0.0.1:${soloPort}`;
@@ -52,12 +55,20 @@ function deviceFile(input: SeedInput): KitFile {
   return settings('/etc/sala/device.toml', {
     relay: relayOf(input),
     room: kit.room,
+    'assignment-file': assignmentFile,
     'device-id': kit.name,
     // systemd/85-sala-mixer.rules calls the one USB sound card so.
     source: `mixer:${kit.mixer ?? 'sala'}`,
     channels: kit.channels ?? 'mix',
-    'status-listen': '127.0.0.1:8081',
+    // Its agent asks on loopback in either case.
+    'status-listen': kit.status ? '0.0.0.0:8081' : '127.0.0.1:8081',
   });
+}
+
+/** Opens the buttons of the status page on the venue's network; the device's unit hands it on as a credential. */
+function statusPinFile({ kit, secrets }: SeedInput): KitFile[] {
+  if (!kit.status) return [];
+  return [{ path: '/etc/sala/status-pin', mode: '0600', content: `${secrets.pin}\n`, secret: true }];
 }
 
 function displayFile(input: SeedInput): KitFile {
@@ -65,6 +76,7 @@ function displayFile(input: SeedInput): KitFile {
   return settings('/etc/sala/display.toml', {
     relay: relayOf(input),
     room: kit.room,
+    'assignment-file': assignmentFile,
     ...(kit.screen?.page !== undefined && { parameters: kit.screen.page }),
   });
 }
@@ -79,6 +91,8 @@ function relayFiles(input: SeedInput): KitFile[] {
       engine: kit.engine ?? 'pocketsphinx',
       ...(language !== undefined && { language }),
     }),
+    // The unit is the same as in the cloud, where the relay has its settings as variables.
+    open('/etc/sala/relay.env', 'SALA_CONFIG=/etc/sala/relay.toml\n'),
     { path: '/etc/sala/admin-token', mode: '0600', content: `${secrets.adminToken}\n`, secret: true },
   ];
 }
@@ -119,7 +133,7 @@ export function kitFiles(input: SeedInput): KitFile[] {
   const isScreen = kit.kind !== 'device';
   return [
     agentFile(input),
-    ...(isSource ? [deviceFile(input)] : []),
+    ...(isSource ? [deviceFile(input), ...statusPinFile(input)] : []),
     ...(isScreen ? [displayFile(input)] : []),
     ...(kit.kind === 'solo' ? relayFiles(input) : []),
     ...systemFiles(input),

@@ -1,0 +1,465 @@
+/** The kit's status page as a server: who may see what, who may press what, and attacks on the PIN. Costs about a second. */
+
+import { utimesSync, writeFileSync } from 'node:fs';
+import { createServer, request as httpRequest, type Server } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { agentLine } from '../device/agent-line.ts';
+import { readKitFile } from '../device/kit-file.ts';
+import { LastProblem } from '../device/last-problem.ts';
+import { deviceSettings, readPin } from '../device/options.ts';
+import { addressKey, PinDoor, pinLimits } from '../device/pin-door.ts';
+import { type KitStatus, type StatusButtons, StatusPage, type StatusPageOptions } from '../device/status.ts';
+import { temporaryFolder } from './harness/programs.ts';
+
+const pin = '408316';
+const status: KitStatus = {
+  ...{
+    room: 'verdi',
+    relay: 'wss://captions.example.org',
+    language: null,
+    uptimeMs: 1000,
+    lastProblem: null,
+    kit: null,
+  },
+  health: { state: 'ok', message: 'All is well' },
+};
+const pages = new URL('../display/', import.meta.url);
+
+let nowMs = 0;
+let page: StatusPage | undefined;
+let port = 0;
+let done: string[] = [];
+const sockets: Socket[] = [];
+
+beforeEach(() => {
+  nowMs = 0;
+  done = [];
+});
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  await page?.stop();
+  page = undefined;
+});
+
+const buttonsOf = (): StatusButtons => ({
+  door: new PinDoor(pin, () => nowMs),
+  agent: {
+    identify: async () => void done.push('identify'),
+    diagnostics: async () => {
+      done.push('diagnostics');
+      return 'how it is';
+    },
+  },
+  restart: () => void done.push('restart'),
+});
+
+async function serve(options: Partial<StatusPageOptions> = {}) {
+  const host = options.host ?? '127.0.0.1';
+  page = new StatusPage({
+    port: 0,
+    pages,
+    status: () => status,
+    buttons: buttonsOf(),
+    hostNames: ['verdi-sound'],
+    ...options,
+    host,
+  });
+  port = await page.start();
+}
+
+interface Ask {
+  readonly method?: string;
+  readonly body?: string;
+  readonly headers?: Record<string, string>;
+  readonly from?: string;
+}
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+  readonly headers: NodeJS.Dict<string | string[]>;
+}
+
+function ask(path: string, { method = 'GET', body, headers = {}, from = '127.0.0.1' }: Ask = {}): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const call = httpRequest(
+      { host: '127.0.0.1', port, path, method, headers, localAddress: from, agent: false },
+      (answer) => {
+        let text = '';
+        answer.on('data', (piece) => {
+          text += String(piece);
+        });
+        answer.on('end', () => resolve({ status: answer.statusCode ?? 0, text, headers: answer.headers }));
+      },
+    );
+    call.on('error', reject);
+    call.end(body);
+  });
+}
+
+const json = { 'content-type': 'application/json' };
+const open = (each: string, options: Ask = {}) =>
+  ask('/session', {
+    method: 'POST',
+    body: JSON.stringify({ pin: each }),
+    ...options,
+    headers: { ...json, 'content-length': String(JSON.stringify({ pin: each }).length), ...options.headers },
+  });
+const cookieOf = ({ headers }: Answer) => String(headers['set-cookie']).split(';')[0] ?? '';
+
+describe('the status page', () => {
+  test('shows everyone how the kit is, and nobody the buttons without the PIN', async () => {
+    await serve();
+    expect(JSON.parse((await ask('/status.json')).text)).toMatchObject({ room: 'verdi', health: { state: 'ok' } });
+    expect((await ask('/')).text).toContain('<h1 id="room">');
+    expect(JSON.parse((await ask('/session')).text)).toEqual({
+      buttons: ['identify', 'diagnostics', 'restart'],
+      open: false,
+    });
+    for (const [method, path] of [
+      ['POST', '/identify'],
+      ['POST', '/restart'],
+      ['GET', '/diagnostics.txt'],
+    ] as const)
+      expect((await ask(path, { method, headers: json })).status).toBe(401);
+    expect(
+      (await ask('/restart', { method: 'POST', headers: { ...json, cookie: 'sala-status=guessed' } })).status,
+    ).toBe(401);
+    expect(done).toEqual([]);
+  });
+
+  test('opens to the PIN, for one browser, until that closes them', async () => {
+    await serve();
+    const answer = await open(pin);
+    expect(answer.status).toBe(204);
+    expect(String(answer.headers['set-cookie'])).toMatch(/^sala-status=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict$/);
+    const cookie = cookieOf(answer);
+    expect((await ask('/identify', { method: 'POST', headers: { ...json, cookie } })).status).toBe(204);
+    const bundle = await ask('/diagnostics.txt', { headers: { cookie } });
+    expect([bundle.status, bundle.text]).toEqual([200, 'how it is']);
+    expect(bundle.headers['content-disposition']).toBe('attachment; filename="sala-kit.txt"');
+    expect((await ask('/restart', { method: 'POST', headers: { ...json, cookie: `a=b; ${cookie}` } })).status).toBe(
+      202,
+    );
+    expect(done).toEqual(['identify', 'diagnostics', 'restart']);
+    expect((await ask('/session', { method: 'DELETE', headers: { cookie } })).status).toBe(204);
+    expect((await ask('/identify', { method: 'POST', headers: { ...json, cookie } })).status).toBe(401);
+  });
+
+  test('without a PIN has no buttons; without an agent, or without somebody who starts it again, not all of them', async () => {
+    await serve({ buttons: null });
+    expect(JSON.parse((await ask('/session')).text)).toEqual({ buttons: [], open: false });
+    expect((await open(pin)).status).toBe(404);
+    await page?.stop();
+    await serve({ buttons: { ...buttonsOf(), agent: null, restart: null } });
+    expect(JSON.parse((await ask('/session')).text).buttons).toEqual([]);
+    const cookie = cookieOf(await open(pin));
+    for (const path of ['/identify', '/restart'])
+      expect((await ask(path, { method: 'POST', headers: { ...json, cookie } })).status).toBe(503);
+    expect(done).toEqual([]);
+  });
+
+  test('tells in words when the agent does not do it', async () => {
+    await serve({ buttons: { ...buttonsOf(), agent: agentLine('/nowhere/agent.sock') } });
+    const cookie = cookieOf(await open(pin));
+    const answer = await ask('/diagnostics.txt', { headers: { cookie } });
+    expect([answer.status, JSON.parse(answer.text).error.code]).toEqual([503, 'agent']);
+  });
+
+  test('has no script or style of its own in the page, and lets none in', async () => {
+    await serve();
+    const { headers, text } = await ask('/');
+    expect(String(headers['content-security-policy'])).not.toContain('unsafe');
+    expect(String(headers['content-security-policy'])).toMatch(
+      /^default-src 'none'; script-src 'self'; style-src 'self'/,
+    );
+    expect(text).not.toMatch(/<style|style=|<script(?! type="module" src=)/);
+    for (const path of ['/kit.css', '/kit.js', '/kit-buttons.js']) expect((await ask(path)).status).toBe(200);
+    for (const path of ['/options.ts', '/../device/main.ts', '/%2e%2e/package.json', '/kit.html'])
+      expect((await ask(path)).status).toBe(404);
+  });
+
+  test('changes nothing for other methods, and answers what it does not know', async () => {
+    await serve();
+    for (const method of ['PUT', 'DELETE', 'PATCH', 'POST'])
+      expect((await ask('/status.json', { method })).status).toBe(405);
+    expect((await ask('/identify')).status).toBe(404);
+    expect((await ask('/status.json', { method: 'HEAD' })).text).toBe('');
+  });
+});
+
+describe('a page of elsewhere', () => {
+  test.each(['evil.example', 'evil.example:8081', '127.0.0.1.evil.example', 'verdi-sound.evil.example', '.'])(
+    'whose name %j turns to this address sees nothing',
+    async (host) => {
+      await serve();
+      for (const path of ['/', '/status.json', '/session'])
+        expect((await ask(path, { headers: { host } })).status).toBe(421);
+      expect((await open(pin, { headers: { host } })).status).toBe(421);
+    },
+  );
+
+  test.each(['10.0.3.11:8081', 'verdi-sound.local:8081', 'Verdi-Sound', 'localhost:1', '[fe80::1]:8081'])(
+    'is not one that is called %s',
+    async (host) => {
+      await serve();
+      expect((await ask('/status.json', { headers: { host } })).status).toBe(200);
+    },
+  );
+
+  test('cannot press a button, nor try a PIN, although the browser is logged in', async () => {
+    await serve();
+    const cookie = cookieOf(await open(pin));
+    const foreign: Record<string, string>[] = [
+      { ...json, origin: 'http://evil.example' },
+      { ...json, origin: 'null' },
+      { ...json, origin: `https://127.0.0.1:${port}` },
+      { ...json, 'sec-fetch-site': 'cross-site' },
+      { ...json, 'sec-fetch-site': 'same-site' },
+      { 'content-type': 'text/plain' },
+      { 'content-type': 'application/x-www-form-urlencoded' },
+      {},
+    ];
+    for (const headers of foreign) {
+      for (const path of ['/identify', '/restart'])
+        expect([headers, (await ask(path, { method: 'POST', headers: { ...headers, cookie } })).status]).toEqual([
+          headers,
+          403,
+        ]);
+      expect(
+        (await ask('/session', { method: 'POST', body: `{"pin":"${pin}"}`, headers: { ...headers } })).status,
+      ).toBe(403);
+    }
+    expect(
+      (await ask('/session', { method: 'DELETE', headers: { cookie, origin: 'http://evil.example' } })).status,
+    ).toBe(403);
+    expect(done).toEqual([]);
+    const own = { ...json, cookie, origin: `http://127.0.0.1:${port}`, 'sec-fetch-site': 'same-origin' };
+    expect((await ask('/identify', { method: 'POST', headers: own })).status).toBe(204);
+  });
+});
+
+describe('the PIN', () => {
+  test('tried five times may be tried again after half a minute, then after twice as long each time', async () => {
+    await serve();
+    for (let attempt = 0; attempt < 4; attempt++) expect((await open('000000')).status).toBe(401);
+    const fifth = await open('000000');
+    expect([fifth.status, fifth.headers['retry-after']]).toEqual([429, '30']);
+    // Not even the right one is looked at, and asking does not lengthen the wait.
+    nowMs = 29_000;
+    expect((await open(pin)).status).toBe(429);
+    nowMs = 30_000;
+    const sixth = await open('000001');
+    expect([sixth.status, sixth.headers['retry-after']]).toEqual([429, '60']);
+    nowMs = 90_000;
+    expect((await open(pin)).status).toBe(204);
+    expect((await open('000002')).status).toBe(401);
+  });
+
+  test('is read with spaces, and only as text of a bounded length', async () => {
+    await serve();
+    expect((await open('408 316')).status).toBe(204);
+    for (const body of ['{"pin":408316}', 'null', '[]', 'pin', ''])
+      expect([
+        body,
+        (await ask('/session', { method: 'POST', body, headers: { ...json, 'content-length': String(body.length) } }))
+          .status,
+      ]).toEqual([body, 400]);
+    const long = `{"pin":"${'0'.repeat(300)}"}`;
+    expect(
+      (
+        await ask('/session', {
+          method: 'POST',
+          body: long,
+          headers: { ...json, 'content-length': String(long.length) },
+        })
+      ).status,
+    ).toBe(413);
+    expect(
+      (await ask('/session', { method: 'POST', body: '{}', headers: { ...json, 'transfer-encoding': 'chunked' } }))
+        .status,
+    ).toBe(413);
+  });
+
+  test('is guessed by one address in no time that matters', () => {
+    const door = new PinDoor('999999', () => nowMs);
+    let tried = 0;
+    for (let guess = 0; nowMs < 86_400_000; guess++) {
+      const answer = door.open('10.0.0.9', String(guess).padStart(6, '0'));
+      tried = door.counters.wrong;
+      if ('waitMs' in answer) nowMs += answer.waitMs;
+    }
+    // One in fifteen minutes, once it has waited longer and longer.
+    expect(tried).toBeGreaterThan(90);
+    expect(tried).toBeLessThan(120);
+  });
+
+  test('is guessed by ten thousand addresses no faster than once a minute, and little of them is remembered', () => {
+    const door = new PinDoor('999999', () => nowMs);
+    for (let guess = 0; nowMs < 86_400_000; guess++) {
+      const answer = door.open(
+        `10.${guess % 100}.${Math.floor(guess / 100) % 100}.1`,
+        String(guess % 900_000).padStart(6, '0'),
+      );
+      if ('waitMs' in answer) nowMs += answer.waitMs;
+      expect('session' in answer).toBe(false);
+    }
+    expect(door.counters.wrong).toBeLessThan(1500);
+  });
+
+  test('mistakes are forgotten after an hour without another', () => {
+    const door = new PinDoor(pin, () => nowMs);
+    for (let attempt = 0; attempt < 4; attempt++) door.open('10.0.0.9', '0');
+    nowMs = pinLimits.forgetMs;
+    expect(door.open('10.0.0.9', '0')).toEqual({ waitMs: 0 });
+    for (let attempt = 0; attempt < 3; attempt++) door.open('10.0.0.9', '0');
+    expect(door.open('10.0.0.9', '0')).toEqual({ waitMs: 30_000 });
+  });
+
+  test('mistakes of one address keep no other waiting', () => {
+    const door = new PinDoor(pin, () => nowMs);
+    for (let attempt = 0; attempt < 6; attempt++) door.open('10.0.0.9', '0');
+    expect(door.open('10.0.0.9', pin)).toMatchObject({ waitMs: 30_000 });
+    expect(door.open('10.0.0.10', pin)).toHaveProperty('session');
+  });
+
+  test('of IPv6, the network counts, and an address of IPv4 is one in either form', () => {
+    expect(addressKey('2001:db8:1:2:3:4:5:6')).toBe(addressKey('2001:db8:1:2:ffff::1'));
+    expect(addressKey('2001:db8:1:3::1')).not.toBe(addressKey('2001:db8:1:2::1'));
+    expect(addressKey('::ffff:10.0.0.9')).toBe('10.0.0.9');
+  });
+
+  test('opens for half an hour without use and half a day in all, to ten browsers', () => {
+    const door = new PinDoor(pin, () => nowMs);
+    const session = () => {
+      const answer = door.open('10.0.0.9', pin);
+      return 'session' in answer ? answer.session : '';
+    };
+    const first = session();
+    expect(first).not.toBe('');
+    nowMs = pinLimits.idleMs - 1;
+    expect(door.isOpen(first)).toBe(true);
+    nowMs += pinLimits.idleMs;
+    expect(door.isOpen(first)).toBe(false);
+    const second = session();
+    const startMs = nowMs;
+    while (nowMs - startMs < pinLimits.lifeMs - 60_000) {
+      nowMs += 60_000;
+      expect(door.isOpen(second)).toBe(true);
+    }
+    nowMs += 60_000;
+    expect(door.isOpen(second)).toBe(false);
+    const many = Array.from({ length: 11 }, session);
+    expect(many.map((each) => door.isOpen(each))).toEqual([false, ...Array(10).fill(true)]);
+    expect(door.isOpen('')).toBe(false);
+  });
+
+  test('is six digits in a file, or none; anything else stops the device before it starts', () => {
+    const folder = temporaryFolder();
+    const file = (text: string) => {
+      const path = join(folder.path, 'pin');
+      writeFileSync(path, text);
+      return path;
+    };
+    expect(readPin(file('408316\n'))).toBe('408316');
+    expect(readPin(file('none'))).toBeNull();
+    const { statusPinFile } = deviceSettings.shape;
+    expect(statusPinFile.safeParse(file('408316')).success).toBe(true);
+    for (const text of ['', '40831', '4083161', 'abcdef']) {
+      const { error } = statusPinFile.safeParse(file(text));
+      expect(error?.issues[0]?.message).toContain('six digits');
+    }
+    folder.remove();
+  });
+});
+
+describe('guests on the network', () => {
+  const guests = async (count: number, address: string) => {
+    const opened = await Promise.all(
+      Array.from(
+        { length: count },
+        () =>
+          new Promise<boolean>((resolve) => {
+            const socket = connect({ host: '127.0.0.1', port, localAddress: address });
+            sockets.push(socket);
+            // One that is not let in is closed at once; one that is, says nothing.
+            socket.once('close', () => resolve(false));
+            socket.once('error', () => resolve(false));
+            socket.once('connect', () => setTimeout(() => resolve(!socket.destroyed), 100));
+          }),
+      ),
+    );
+    return opened.filter(Boolean).length;
+  };
+
+  test('who hold every connection do not keep this machine’s own agent out', async () => {
+    // Every address of this machine's loopback is its own: here they play guests.
+    await serve({
+      isOwn: (address) => address === '127.0.0.1',
+      limits: { maxConnections: 12, maxConnectionsOfAddress: 5 },
+    });
+    expect(await guests(8, '127.0.0.2')).toBe(5);
+    expect(await guests(5, '127.0.0.3')).toBe(5);
+    expect(await guests(5, '127.0.0.4')).toBe(2);
+    for (let call = 0; call < 5; call++) expect((await ask('/status.json')).status).toBe(200);
+    for (const socket of sockets.splice(0)) socket.destroy();
+    await expect.poll(() => guests(1, '127.0.0.5')).toBe(1);
+  });
+});
+
+describe('what the agent wrote of the kit', () => {
+  const folder = temporaryFolder();
+  const path = join(folder.path, 'kit.json');
+  const text = {
+    name: 'verdi-sound',
+    state: 'ok',
+    message: 'All is well',
+    relay: 'x',
+    device: null,
+    machine: { temperatureC: 50 },
+  };
+
+  test('is shown while it is written, and not when it is old, broken, or too long', async () => {
+    expect(await readKitFile(path)).toBeNull();
+    writeFileSync(path, JSON.stringify(text));
+    expect(await readKitFile(path)).toEqual({
+      name: 'verdi-sound',
+      state: 'ok',
+      message: 'All is well',
+      machine: { temperatureC: 50 },
+    });
+    utimesSync(path, new Date(), new Date(Date.now() - 46_000));
+    expect(await readKitFile(path)).toBeNull();
+    writeFileSync(path, '{"name":');
+    expect(await readKitFile(path)).toBeNull();
+    writeFileSync(path, JSON.stringify({ ...text, more: 'x'.repeat(70_000) }));
+    expect(await readKitFile(path)).toBeNull();
+    folder.remove();
+  });
+
+  test('is asked of an agent that answers, and bounded', async () => {
+    const place = temporaryFolder();
+    const socket = join(place.path, 'a.sock');
+    const server: Server = createServer((request, response) => {
+      response.end(request.method === 'GET' ? 'x'.repeat(request.url === '/diagnostics' ? 6_000_000 : 1) : '');
+    });
+    await new Promise<void>((resolve) => server.listen(socket, resolve));
+    await agentLine(socket).identify();
+    await expect(agentLine(socket).diagnostics()).rejects.toThrow('too much');
+    server.close();
+    server.closeAllConnections();
+    place.remove();
+  });
+});
+
+test('the last problem is there until the program ends, with its age', () => {
+  const last = new LastProblem(() => nowMs);
+  expect(last.last).toBeNull();
+  last.see({ code: 'a', message: 'No mixer', hint: 'Plug it in.' });
+  nowMs = 5000;
+  expect(last.last).toEqual({ message: 'No mixer', hint: 'Plug it in.', agoMs: 0 });
+  last.see(null);
+  nowMs = 65_000;
+  expect(last.last?.agoMs).toBe(65_000);
+});
