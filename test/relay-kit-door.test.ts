@@ -290,5 +290,13 @@ describe('a release', () => {
       { type: 'release', ...release('1.2.0'), idle: true },
     ]);
     await told(late, 'release', 2);
+    // Told once, and only to those who knew of one.
+    offer(null);
+    await told(late, 'withdrawn', 2);
+    const newcomer = kitLink(house, enrolledKit(house, 'verdi-2', 'device', 'verdi'));
+    await told(newcomer, 'welcome');
+    offer(release('1.3.0'));
+    await told(newcomer, 'release');
+    expect([late.of('withdrawn').length, newcomer.of('withdrawn').length]).toEqual([2, 0]);
   });
 });
