@@ -303,6 +303,10 @@ describe('What the programs are told is what they understand', () => {
       language: 'it-IT',
     });
     expect(device.parse(toml(written('/etc/sala/device.toml'))).relay).toBe('ws://127.0.0.1:8080');
+    // Its unit has no file of settings of its own, but takes variables.
+    expect(written('/etc/sala/relay.env')).toBe('SALA_CONFIG=/etc/sala/relay.toml\n');
+    const unit = readFileSync(new URL('../systemd/sala-relay.service', import.meta.url), 'utf8');
+    expect(unit).toMatch(/^EnvironmentFile=-\/etc\/sala\/relay\.env$/m);
     expect(display.parse(toml(written('/etc/sala/display.toml'))).relay).toBe('ws://127.0.0.1:8080');
     expect(relay.parse(toml(written('/etc/sala/relay.toml')))).toMatchObject({
       listen: { host: '0.0.0.0', port: 8080 },
@@ -310,6 +314,13 @@ describe('What the programs are told is what they understand', () => {
       engine: 'pocketsphinx',
       language: 'it-IT',
     });
+  });
+
+  test('who serves a room looks for another one where the agent writes it', () => {
+    const assignmentFile = '/var/lib/sala/assignment/assignment.json';
+    const { written } = seedOf({ kind: 'solo' });
+    expect(device.parse(toml(written('/etc/sala/device.toml')))).toMatchObject({ assignmentFile });
+    expect(display.parse(toml(written('/etc/sala/display.toml')))).toMatchObject({ assignmentFile });
   });
 
   test('time, journal and the kit’s own name', () => {
