@@ -61,8 +61,15 @@ function deviceFile(input: SeedInput): KitFile {
     // systemd/85-sala-mixer.rules calls the one USB sound card so.
     source: `mixer:${kit.mixer ?? 'sala'}`,
     channels: kit.channels ?? 'mix',
-    'status-listen': '127.0.0.1:8081',
+    // Its agent asks on loopback in either case.
+    'status-listen': kit.status ? '0.0.0.0:8081' : '127.0.0.1:8081',
   });
+}
+
+/** Opens the buttons of the status page on the venue's network; the device's unit hands it on as a credential. */
+function statusPinFile({ kit, secrets }: SeedInput): KitFile[] {
+  if (!kit.status) return [];
+  return [{ path: '/etc/sala/status-pin', mode: '0600', content: `${secrets.pin}\n`, secret: true }];
 }
 
 function displayFile(input: SeedInput): KitFile {
@@ -127,7 +134,7 @@ export function kitFiles(input: SeedInput): KitFile[] {
   const isScreen = kit.kind !== 'device';
   return [
     agentFile(input),
-    ...(isSource ? [deviceFile(input)] : []),
+    ...(isSource ? [deviceFile(input), ...statusPinFile(input)] : []),
     ...(isScreen ? [displayFile(input)] : []),
     ...(kit.kind === 'solo' ? relayFiles(input) : []),
     ...systemFiles(input),
