@@ -7,6 +7,7 @@ import { deviceSettings } from '../device/options.ts';
 import { kioskSettings } from '../display/kiosk/options.ts';
 import type { KitSecret } from '../provisioning/kit/secrets.ts';
 import { newInstanceId, reconcileCmdline, renderSeed, seedWarnings } from '../provisioning/kit/seed/index.ts';
+import { statusAddress } from '../provisioning/kit/sheet/addresses.ts';
 import { relayOptions } from '../relay/options.ts';
 import { agentSettings } from '../systemd/agent/options.ts';
 import { inventoryOf, kitOf, kitSecret, publicKeyPem, sshKey, type Written } from './harness/kit-inventory.ts';
@@ -218,6 +219,18 @@ describe('Secrets', () => {
 
   test('the PIN of a status page is on no partition that every computer reads in plain, where nothing asks for it', () => {
     expect(seedOf().files.some(({ content }) => content.includes(kitSecret.pin))).toBe(false);
+  });
+
+  test('a status page for the venue has its PIN with it, and listens where the sheet says; without one only the kit itself asks', () => {
+    const open = seedOf({ status: true });
+    expect(open.written('/etc/sala/status-pin')).toBe(`${kitSecret.pin}\n`);
+    expect(open.modeOf('/etc/sala/status-pin')).toBe('0600');
+    expect(open.written('/etc/sala/device.toml')).toContain('status-listen = "0.0.0.0:8081"');
+    expect(statusAddress(open.kit)).toBe('http://kit.local:8081/');
+    const closed = seedOf();
+    expect(closed.written('/etc/sala/device.toml')).toContain('status-listen = "127.0.0.1:8081"');
+    expect(closed.written('/etc/sala/status-pin')).toBeUndefined();
+    expect(statusAddress(closed.kit)).toBeNull();
   });
 
   test('whatever holds one says so, and only root reads it on the kit', () => {
