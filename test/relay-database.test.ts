@@ -220,7 +220,7 @@ test.each(steps)('a database of schema %i comes up to date, and its tokens open 
     const tokens = new Tokens(now);
     for (const [access, secret] of Object.entries(secrets))
       expect(tokens.identify(secret)).toEqual({
-        ...{ id: secret.slice(4, 16), room: 'hall', access, label: 'old', expiresMs: null },
+        ...{ id: secret.slice(4, 16), room: 'hall', access, kit: null, label: 'old', expiresMs: null },
       });
     expect(tokens.list('hall')).toMatchObject([
       { access: 'publish', createdMs: 5, expiresMs: null, successor: null },
