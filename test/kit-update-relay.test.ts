@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { uploadRelease } from '../provisioning/release/upload.ts';
 import { ReleaseStore } from '../relay/releases.ts';
 import { machineDisk } from '../systemd/agent/updates/disk.ts';
 import { TestApi } from './harness/api.ts';
@@ -58,12 +59,24 @@ afterEach(async () => {
 
 test('what an organizer uploads and offers comes to the kit, also over a line that breaks', async () => {
   const made = makeRelease('1.1.0', 2, { more: [{ name: 'big', content: randomBytes(400_000) }] });
-  const headers = { authorization: `Bearer ${adminSecret}` };
-  const call = (path: string, body: BodyInit, type: string) =>
-    fetch(`${url}${path}`, { method: 'PUT', headers: { ...headers, 'content-type': type }, body });
-  await call('/api/releases/1.1.0', JSON.stringify({ manifest: made.manifest }), 'application/json');
-  await call('/api/releases/1.1.0/archive', new Uint8Array(made.archive), 'application/octet-stream');
-  await call('/api/releases/offered', JSON.stringify({ version: '1.1.0' }), 'application/json');
+  const file = kit.path('archive.tar.gz');
+  kit.write('archive.tar.gz', made.archive);
+  const lines: string[] = [];
+  const order = {
+    ...{ relay: url, adminToken: adminSecret, version: '1.1.0', manifest: made.manifest, file, fetch },
+    ...{ signal: new AbortController().signal, say: (line: string) => lines.push(line) },
+  };
+  await expect(uploadRelease({ ...order, adminToken: 'x' })).rejects.toMatchObject({ code: 'release-upload' });
+  kit.write('archive.tar.gz', made.archive.subarray(0, 1000));
+  await expect(uploadRelease(order)).rejects.toThrow('shorter than its manifest');
+  kit.write('archive.tar.gz', made.archive);
+  await uploadRelease(order);
+  expect(lines.slice(-2)).toEqual(['uploaded 100 %', expect.stringContaining('offer it')]);
+  const offer = {
+    method: 'PUT',
+    headers: { authorization: `Bearer ${adminSecret}`, 'content-type': 'application/json' },
+  };
+  await fetch(`${url}/api/releases/offered`, { ...offer, body: JSON.stringify({ version: '1.1.0' }) });
 
   await kit.updater.stop();
   breakAfter = 100_000;
