@@ -48,7 +48,7 @@ const serves = (kit: Started, name: string) => until(() => room(kit) === name ||
 describe.each([
   ['the stand-in', () => new StandInKitRelay()],
   ['the real relay', () => new RealKitRelay()],
-] as [string, () => KitRelay][])('with %s, a kit', (_, make) => {
+] as [string, () => KitRelay][])('with %s, a kit', (label, make) => {
   let relay: KitRelay;
   let number = 0;
   let name = '';
@@ -103,6 +103,23 @@ describe.each([
     expect(second.card.text(kitPaths.key)).toBe(key);
   });
 
+  test('whose programs could not be told of its key tells them at its next start, and once', async () => {
+    const failing = { restart: () => Promise.reject(new Error('no systemd')) };
+    const kit = await startKit(relay.url, { token: await newToken(), units: failing });
+    await kit.state('disk-failed');
+    await kit.agent.stop();
+    const restarted: (readonly string[])[] = [];
+    const units = { restart: async (names: readonly string[]) => void restarted.push(names) };
+    for (let start = 0; start < 2; start++) {
+      kit.card.files.delete(kitPaths.status);
+      const again = await startKit(relay.url, { card: kit.card, units });
+      await again.state('ok');
+      await until(() => restarted[0], { what: 'the restart' });
+      await again.agent.stop();
+    }
+    expect(restarted).toEqual([['sala-display.service']]);
+  });
+
   test('with a token that another kit has used says so, and keeps asking', async () => {
     const token = await newToken();
     await (await startKit(relay.url, { token })).state('ok');
@@ -126,23 +143,26 @@ describe.each([
     expect(again.card.files.has(kitPaths.candidate)).toBe(false);
   });
 
-  test('that is everything in one makes its room and itself, and does so again where it is not known any more', async () => {
-    if (!(relay instanceof RealKitRelay)) return;
-    const restarted: (readonly string[])[] = [];
-    const card = new MemoryCard().put('/etc/sala/admin-token', `${relay.adminToken}\n`);
-    const units = { restart: async (names: readonly string[]) => void restarted.push(names) };
-    const settings = { name: 'solo', title: 'Sala Rossini', language: 'it-IT', room: 'rossini' };
-    const kit = await startKit(relay.url, { card, kind: 'solo', settings, units });
-    await until(() => kit.status().connected === true || undefined, { what: 'the line' });
-    expect(restarted).toEqual([['sala-device.service', 'sala-display.service']]);
-    expect(await relay.roomSettings('rossini')).toMatchObject({ name: 'Sala Rossini', language: 'it-IT' });
-    const key = card.text(kitPaths.key);
-    await relay.room('rossini', 'As people call it now');
-    await relay.revoke('solo');
-    await until(() => card.text(kitPaths.key) !== key || undefined, { what: 'another key' });
-    await until(() => kit.status().connected === true || undefined, { what: 'the line' });
-    expect((await relay.roomSettings('rossini')).name).toBe('As people call it now');
-  });
+  test.runIf(label === 'the real relay')(
+    'that is everything in one makes its room and itself, and does so again where it is not known any more',
+    async () => {
+      if (!(relay instanceof RealKitRelay)) throw new Error('another relay');
+      const restarted: (readonly string[])[] = [];
+      const card = new MemoryCard().put('/etc/sala/admin-token', `${relay.adminToken}\n`);
+      const units = { restart: async (names: readonly string[]) => void restarted.push(names) };
+      const settings = { name: 'solo', title: 'Sala Rossini', language: 'it-IT', room: 'rossini' };
+      const kit = await startKit(relay.url, { card, kind: 'solo', settings, units });
+      await until(() => kit.status().connected === true || undefined, { what: 'the line' });
+      expect(restarted).toEqual([['sala-device.service', 'sala-display.service']]);
+      expect(await relay.roomSettings('rossini')).toMatchObject({ name: 'Sala Rossini', language: 'it-IT' });
+      const key = card.text(kitPaths.key);
+      await relay.room('rossini', 'As people call it now');
+      await relay.revoke('solo');
+      await until(() => card.text(kitPaths.key) !== key || undefined, { what: 'another key' });
+      await until(() => kit.status().connected === true || undefined, { what: 'the line' });
+      expect((await relay.roomSettings('rossini')).name).toBe('As people call it now');
+    },
+  );
 });
 
 describe('a kit says in plain words', () => {
