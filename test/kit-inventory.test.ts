@@ -199,6 +199,8 @@ describe('Mistakes', () => {
       oneKit({ name: 'Verdi' }),
       'kit Verdi, name must be a host name: small letters, digits and dashes, at most 63',
     ],
+    ['a host name of digits', oneKit({ name: '12' }), 'kit 12, name must not be localhost, nor digits alone'],
+    ['localhost', oneKit({ name: 'localhost' }), 'kit localhost, name must not be localhost, nor digits alone'],
     [
       'a host name that ends in a dash',
       oneKit({ name: 'a-' }),

@@ -256,6 +256,18 @@ describe('Secrets', () => {
     const none = { ...kitSecret, enrolment: null, wifi: {} };
     expect(seedWarnings(inventory, kit, none, nowMs).join('\n')).toMatch(/no enrolment token[\s\S]*pass phrase/);
     expect(seedWarnings(inventory, kit, kitSecret, 2_000_000_000_000).join()).toMatch(/expired/);
+    const warned = (wired: Written, changes: Written = {}, fields: Written = {}) => {
+      const fixed = kitOf({ network: { wired, ...fields } }, changes);
+      return seedWarnings(fixed.inventory, fixed.kit, kitSecret, nowMs).join('; ');
+    };
+    const lost =
+      'reaches captions.example.org only in the net of 10.0.0.2/24: it has no gateway; does not find captions.example.org: its network has no dns';
+    expect(warned({ address: '10.0.0.2/24' })).toBe(lost);
+    expect(warned({ address: '10.0.0.2/24', gateway: '10.0.0.1', dns: ['10.0.0.1'] })).toBe('');
+    expect(warned({ address: '10.0.0.2/24', gateway: '10.0.0.1' }, { relay: { url: 'http://10.0.0.9:8080' } })).toBe(
+      '',
+    );
+    expect(warned({ address: '10.0.0.2/24' }, {}, { wifi: ['venue'] })).toBe('');
     const keyless = { ...inventory, release: { ...inventory.release, publicKeyPem: null } };
     expect(seedWarnings(keyless, kit, kitSecret, nowMs).join()).toMatch(/takes no updates/);
   });

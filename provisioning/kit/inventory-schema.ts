@@ -37,7 +37,9 @@ const printable = (most: number) =>
 const path = printable(4096);
 const hostName = z
   .string()
-  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be a host name: small letters, digits and dashes, at most 63');
+  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be a host name: small letters, digits and dashes, at most 63')
+  // Digits alone would be read as an address, and localhost is every machine.
+  .refine((name) => !/^(\d+|localhost)$/.test(name), 'must not be localhost, nor digits alone');
 const roomName = z.string().regex(roomPattern, 'must be a room name: small letters, digits and dashes, at most 64');
 const profileName = z
   .string()
