@@ -33,6 +33,8 @@ datasource:
     seedfrom: file:///boot/firmware
 `;
 
+const slow = '[Service]\nTimeoutStartSec=900\nWatchdogSec=900\n';
+
 /**
  * A Debian Trixie for arm64 in `folder`, in the shape of Raspberry Pi OS Lite. Needs root, debootstrap and
  * qemu-user-static with binfmt. Made once; takes some twenty minutes on two cores.
@@ -74,6 +76,11 @@ export async function makeSystem(folder: string, base?: string): Promise<void> {
     await inside('apt-get', 'clean');
   } finally {
     await run('umount', [join(root, 'proc')]);
+  }
+  // The emulated board may be a hundred times slower than a Raspberry Pi: what a kit has to be in time for, it is not here.
+  for (const name of ['agent', 'device', 'display', 'relay']) {
+    await mkdir(join(root, `etc/systemd/system/sala-${name}.service.d`), { recursive: true });
+    await writeFile(join(root, `etc/systemd/system/sala-${name}.service.d/emulation.conf`), slow);
   }
   await rm(join(root, 'usr/sbin/policy-rc.d'));
   await writeFile(join(root, 'etc/cloud/cloud.cfg.d/99_raspberry-pi.cfg'), dataSource);
