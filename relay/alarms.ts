@@ -1,5 +1,5 @@
 import type { FailureKind } from './engines/engine.ts';
-import { atWorkMs, displayTroubles, isAtWork, type KitFacts, named } from './kit-alarms.ts';
+import { atWorkMs, displayTroubles, isAtWork, type KitFacts, machineTroubles, named } from './kit-alarms.ts';
 import type { RoomLive } from './live.ts';
 import type { Alarm, Health, Talk } from './protocol.js';
 
@@ -49,6 +49,9 @@ export type AlarmCode =
   | 'display-frozen'
   | 'display-power'
   | 'display-fault'
+  | 'kit-storage'
+  | 'kit-hot'
+  | 'kit-clock'
   | 'engine-waiting'
   | 'engine-fault'
   | 'no-words'
@@ -113,6 +116,7 @@ export function roomTroubles(facts: RoomFacts): Trouble[] {
     talkLanguage(facts),
     standInMicrophone(facts),
     ...displayTroubles(facts.kits ?? [], { ...facts, isTalk: facts.talk !== null }),
+    ...machineTroubles(facts.kits ?? []),
   ].filter((each) => each !== null);
   return found.sort((a, b) => Number(b.severity === 'fault') - Number(a.severity === 'fault'));
 }

@@ -88,6 +88,45 @@ export function displayTroubles(kits: readonly KitFacts[], around: KitSurroundin
 
 const isFrozen = (health: KitHealth | null) =>
   health?.page !== undefined && (health.page.beatAgeMs === null || health.page.beatAgeMs > maxBeatAgeMs);
-const isFaulty = (health: KitHealth | null) => health !== null && health.state !== 'ok' && health.state !== 'starting';
+/** What an alarm of its own tells. */
+const toldElsewhere = /^(ok|starting|weak-power|too-hot|storage-.*)$/;
+const isFaulty = (health: KitHealth | null) => health !== null && !toldElsewhere.test(health.state);
+
+/** From here on a Raspberry Pi slows itself down. */
+const hotC = 80;
+/** Nothing is said of less: captions do not need a kit's clock, but a certificate does. */
+const clockOffMs = 60_000;
+/** A clock is set soon after the network is there. */
+const clockAfterMs = 120_000;
+
+/** What is wrong with the machines of a room's kits, whatever they are for: their cards, their heat, their clocks. */
+export function machineTroubles(kits: readonly KitFacts[]): Trouble[] {
+  const there = kits.filter(({ isConnected, health }) => isConnected && health?.machine);
+  // That the card of a kit with sound is full is told by its source.
+  const worn = there.filter(
+    ({ kind, health }) =>
+      !['ok', ...(kind === 'display' ? [] : ['low'])].includes(health?.machine?.storage?.state ?? 'ok'),
+  );
+  const hot = there.filter(({ health }) => (health?.machine?.temperatureC ?? 0) >= hotC);
+  const [off] = there.filter(({ health }) => Math.abs(health?.machine?.clock?.offsetMs ?? 0) > clockOffMs);
+  const found: (Trouble | false)[] = [
+    worn.length > 0 && {
+      ...{ code: 'kit-storage', severity: 'warning' },
+      message: `${named(worn)}: ${sentence(worn[0]?.health?.machine?.storage?.message ?? 'The card is failing')}`,
+      hint: 'Captions go on. Replace the SD card at the next break: flash another one for this kit.',
+    },
+    hot.length > 0 && {
+      ...{ code: 'kit-hot', severity: 'warning', afterMs: returnMs },
+      message: `${named(hot)}: ${hot.length === 1 ? 'it is too hot and slows' : 'they are too hot and slow'} down (${Math.round(hot[0]?.health?.machine?.temperatureC ?? 0)} °C).`,
+      hint: 'Give it air: take it out of closed boxes, off the amplifier, out of the sun.',
+    },
+    off !== undefined && {
+      ...{ code: 'kit-clock', severity: 'warning', afterMs: clockAfterMs },
+      message: `${off.name}: its clock is ${(off.health?.machine?.clock?.offsetMs ?? 0) > 0 ? 'ahead' : 'behind'} by more than a minute.`,
+      hint: 'Captions do not need it. Let the kit through to its time servers (UDP port 123), or the relay’s certificate may look invalid to it.',
+    },
+  ];
+  return found.filter((each) => each !== false);
+}
 
 const sentence = (words: string) => (/[.!?…]$/.test(words) ? words : `${words}.`);

@@ -84,6 +84,59 @@ describe('the screens of a room', () => {
   });
 });
 
+describe('the machines of a room’s kits', () => {
+  const withMachine = (kit: KitFacts, machine: NonNullable<KitFacts['health']>['machine'], state = 'ok') => ({
+    ...kit,
+    health: { ...healthy, state, message: 'The kit’s own words', machine },
+  });
+  const worn = { storage: { state: 'errors', message: 'This kit’s card has errors', freeBytes: 1e9 } };
+
+  test('are well with what every machine has', () => {
+    const fine = {
+      storage: { state: 'ok', freeBytes: 1e9 },
+      temperatureC: 79.9,
+      clock: { synced: false, offsetMs: -60_000 },
+    };
+    expect(of([withMachine(sound(), fine), withMachine(screen(), fine), withMachine(screen(), {})])).toEqual([]);
+  });
+
+  test('with a card that wears out are told once, by their names, whatever they are for', () => {
+    expect(of([withMachine(sound(), worn), withMachine(screen(), worn, 'storage-errors')])).toMatchObject([
+      {
+        ...{ code: 'kit-storage', severity: 'warning' },
+        message: 'verdi-sound and verdi-screen: This kit’s card has errors.',
+        hint: expect.stringContaining('Replace the SD card'),
+      },
+    ]);
+    expect(codes([{ ...withMachine(sound(), worn), isConnected: false }])).toEqual([]);
+  });
+
+  test('with a full card are told of a screen here, of a kit with sound by its source', () => {
+    const full = { storage: { state: 'low', message: 'Nearly full', freeBytes: 1 } };
+    expect(codes([withMachine(sound(), full, 'storage-low')])).toEqual([]);
+    expect(codes([withMachine(screen({ kind: 'solo' }), full, 'storage-low')])).toEqual([]);
+    expect(codes([withMachine(screen(), full, 'storage-low')])).toEqual(['kit-storage warning']);
+  });
+
+  test('that are too hot for a while are told', () => {
+    expect(of([withMachine(sound(), { temperatureC: 80.2 }, 'too-hot')])).toMatchObject([
+      { code: 'kit-hot', afterMs: 15_000, message: 'verdi-sound: it is too hot and slows down (80 °C).' },
+    ]);
+  });
+
+  test('whose clocks are far off for longer are told', () => {
+    const clock = (offsetMs: number) => withMachine(sound(), { clock: { synced: false, offsetMs } });
+    expect(of([clock(-60_001)])).toMatchObject([
+      { code: 'kit-clock', afterMs: 120_000, message: 'verdi-sound: its clock is behind by more than a minute.' },
+    ]);
+    expect(of([clock(1e12)])[0]?.message).toContain('ahead');
+  });
+
+  test('that were short of power a while ago are not told in other words once more', () => {
+    expect(codes([withMachine(screen(), { power: { low: false, lowCount: 1 } }, 'weak-power')])).toEqual([]);
+  });
+});
+
 describe('the sound of a room', () => {
   const silent: Partial<RoomLive> = { source: null, lastAudioMs: null };
   const live = { ...well, ...silent };
