@@ -241,6 +241,24 @@ describe('a release with which the kit does not get well is taken back by itself
     expect([kit.inCharge, kit.switches]).toEqual(['1.0.0', 2]);
   });
 
+  test('its programs are not even started: what the kit sees is still the one before', async () => {
+    kit.updater.offer(kit.put(makeRelease('1.1.0', 2)));
+    kit.updater.idle(true);
+    await kit.told('switched');
+    expect((await kit.told('rolled-back')).message).toContain('its programs were not started');
+    expect([kit.inCharge, kit.reports.some(({ state }) => state === 'confirmed')]).toEqual(['1.0.0', false]);
+  });
+
+  test('systemd cannot be asked', async () => {
+    await kit.updater.stop();
+    kit.switchOver = () => Promise.reject(new Error('no bus'));
+    kit.start();
+    kit.updater.offer(kit.put(makeRelease('1.1.0', 2)));
+    kit.updater.idle(true);
+    expect((await kit.told('rolled-back')).message).toContain('no bus');
+    expect(kit.inCharge).toBe('1.0.0');
+  });
+
   test('but what it lacked before it may lack now', async () => {
     kit.health = { ...kit.health, device: 'no-mixer' };
     await switched(makeRelease('1.1.0', 2));

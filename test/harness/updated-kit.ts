@@ -79,6 +79,9 @@ export class UpdatedKit {
   readonly reports: KitUpdate[] = [];
   readonly #deskRelay = { relay: 'https://relay.example.org', key: () => 'the-key', fetch: this.desk.fetch };
   health = { isWell: true, connected: true, device: 'ok' as string | null };
+  switchOver = async () => {
+    this.switches++;
+  };
   /** How often the programs went over to what is in charge. */
   switches = 0;
   updater: Updater;
@@ -127,9 +130,7 @@ export class UpdatedKit {
     this.updater = new KitUpdater(parts, {
       ...{ disk, fetch: relay.fetch, random: () => 0.5, log: createLog('silent')('updates') },
       limits: { ...quick, ...limits },
-      switchOver: async () => {
-        this.switches++;
-      },
+      switchOver: () => this.switchOver(),
     });
     this.updater.start();
     return this.updater;

@@ -62,6 +62,8 @@ export class KitUpdater implements Updater {
   #trial: Trial | null = null;
   #trialSinceMs = 0;
   #wellSinceMs: number | null = null;
+  /** This program was started with the release on trial: what it sees are the programs of that. */
+  #isOfTrial = false;
   /** Whole under its name, waiting for the room to be idle. */
   #staged: string | null = null;
   #working: Promise<void> | null = null;
@@ -157,6 +159,7 @@ export class KitUpdater implements Updater {
       this.#trialSinceMs = performance.now();
       this.#tell(trial.version, 'switched', 'It is in charge, and the kit is looked at for some minutes.');
       this.#trial = trial;
+      this.#isOfTrial = true;
     } else if (rolledBack) {
       this.#tell(rolledBack.version, 'rolled-back', `The version before it is in charge again: ${rolledBack.reason}`);
     }
@@ -292,20 +295,22 @@ export class KitUpdater implements Updater {
 
   #watchTrial(trial: Trial): void {
     const { isWell, connected, device } = this.#health;
-    const isAsBefore = isWell && (connected || !trial.connected) && (device === 'ok' || trial.device !== 'ok');
+    const isAsBefore =
+      this.#isOfTrial && isWell && (connected || !trial.connected) && (device === 'ok' || trial.device !== 'ok');
     const now = performance.now();
     this.#wellSinceMs = isAsBefore ? (this.#wellSinceMs ?? now) : null;
     if (this.#wellSinceMs !== null && now - this.#wellSinceMs >= this.#limits.wellForMs)
       this.#do(() => this.#confirm(trial));
     else if (now - this.#trialSinceMs >= this.#limits.trialMs)
       this.#do(async () => {
-        const reason = !isWell
-          ? 'the programs of the kit did not work with it'
-          : connected || !trial.connected
-            ? `the device did not get well with it (${device ?? 'no word of it'})`
-            : 'the relay was not reached with it';
+        const reason = !this.#isOfTrial
+          ? 'its programs were not started'
+          : !isWell
+            ? 'the programs of the kit did not work with it'
+            : connected || !trial.connected
+              ? `the device did not get well with it (${device ?? 'no word of it'})`
+              : 'the relay was not reached with it';
         await this.#takeBack(trial, reason);
-        await this.#machine.switchOver();
       });
   }
 
@@ -321,5 +326,10 @@ export class KitUpdater implements Updater {
     this.#staged = null;
     this.#settled = this.#offered;
     this.#tell(trial.version, 'rolled-back', `The version before it is in charge again: ${reason}`);
+    try {
+      await this.#machine.switchOver();
+    } catch (error) {
+      this.#machine.log.error({ error: messageOf(error) }, 'the version before goes on only with the next start');
+    }
   }
 }
