@@ -117,6 +117,16 @@ export class EmulatedPi {
     });
   }
 
+  /** What the card would hold if the power failed now: `work` runs while the machine stands still. */
+  async frozen(work: () => Promise<void>): Promise<void> {
+    this.#child?.kill('SIGSTOP');
+    try {
+      await work();
+    } finally {
+      this.#child?.kill('SIGCONT');
+    }
+  }
+
   /** The plug is pulled: what the guest's memory held is gone. */
   async cutPower(): Promise<void> {
     this.#child?.kill('SIGKILL');

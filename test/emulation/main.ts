@@ -7,11 +7,11 @@ import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { seeded } from '../harness/random.ts';
-import { makeCard } from './card.ts';
+import { makeCard, putToken } from './card.ts';
 import { makeSystem } from './debian-system.ts';
 import { type Kind, KitTrial, kitName, relayAddress, roomName } from './kit-trial.ts';
 import { makeImage } from './pi-image.ts';
-import { say } from './shell.ts';
+import { run, say } from './shell.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -22,7 +22,6 @@ const { values, positionals } = parseArgs({
     packages: { type: 'string', default: 'packages' },
     kind: { type: 'string', default: 'device' },
     cuts: { type: 'string', default: '10' },
-    'per-card': { type: 'string', default: '1' },
     'within-seconds': { type: 'string', default: '400' },
     seed: { type: 'string', default: '1' },
   },
@@ -69,33 +68,52 @@ async function boot(): Promise<void> {
   await trial.stop();
 }
 
-/** Power cuts at random moments of the first boot; after them the next boot has to end in a working kit. */
+interface Cut {
+  readonly card: string;
+  readonly seconds: number;
+  /** The last that the console said. */
+  readonly during: string;
+}
+
+/** The moments of one first boot: a copy of the card at each is what a power failure then would have left. */
+async function collectCuts(trial: KitTrial, pristine: string, count: number): Promise<Cut[]> {
+  const random = seeded(Number(values.seed));
+  const within = Number(values['within-seconds']);
+  const moments = Array.from({ length: count }, () => 5 + random() * (within - 5)).sort((a, b) => a - b);
+  const card = await trial.newCard(pristine, `cuts-${kind}`);
+  const pi = await trial.powerOn(card, `cuts-${kind}`);
+  const cuts: Cut[] = [];
+  for (const [index, moment] of moments.entries()) {
+    await delay(Math.max(0, moment - pi.seconds) * 1000);
+    const cut = join(folder, `cut-${kind}-${index + 1}.img`);
+    const seconds = Math.round(pi.seconds);
+    await pi.frozen(async () => void (await run('cp', ['--sparse=always', card, cut])));
+    cuts.push({ card: cut, seconds, during: pi.lines.at(-1)?.text.slice(0, 120) ?? '' });
+    say(`cut ${index + 1} after ${seconds} s: ${cuts.at(-1)?.during}`);
+  }
+  await pi.cutPower();
+  await rm(card);
+  return cuts;
+}
+
+/** After each of them the next boot has to end in a working kit. */
 async function cuts(): Promise<void> {
   const { trial, pristine } = await prepare();
-  const random = seeded(Number(values.seed));
-  const [total, perCard, within] = [Number(values.cuts), Number(values['per-card']), Number(values['within-seconds'])];
   let failed = 0;
-  for (let done = 0; done < total; ) {
-    const card = await trial.newCard(pristine, `cuts-${kind}`);
-    const moments: { seconds: number; during: string }[] = [];
-    for (let each = 0; each < perCard && done < total; each++, done++) {
-      const pi = await trial.powerOn(card, `cuts-${kind}-${done + 1}`);
-      const seconds = 5 + random() * (within - 5);
-      await delay(seconds * 1000);
-      await pi.cutPower();
-      moments.push({ seconds: Math.round(seconds), during: pi.lines.at(-1)?.text.slice(0, 120) ?? '' });
-    }
-    const pi = await trial.powerOn(card, `cuts-${kind}-${done}-after`);
+  const all = await collectCuts(trial, pristine, Number(values.cuts));
+  for (const [index, { card, seconds, during }] of all.entries()) {
+    await putToken(card, (await trial.token()).token);
+    const pi = await trial.powerOn(card, `cuts-${kind}-after-${index + 1}`);
     // A first boot that was over before the cut says nothing of it any more.
     const wasDone = (await trial.breadcrumb(card)).endsWith('done');
     const outcome = await trial.outcome(pi, !wasDone);
     await pi.cutPower();
     const faults = [...outcome.faults, ...(await trial.inspect(card))];
     if (faults.length > 0) failed++;
-    await record({ moments, wasDone, ...outcome, faults });
+    await record({ cut: index + 1, seconds, during, wasDone, ...outcome, faults });
     if (faults.length === 0) await rm(card);
   }
-  say(`${total} power cuts, ${failed} cards that did not work after them`);
+  say(`${all.length} power cuts, ${failed} cards that did not work after them`);
   await trial.stop();
   if (failed > 0) process.exitCode = 1;
 }
