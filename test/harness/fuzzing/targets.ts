@@ -39,6 +39,10 @@ const stream = {
   ...{ index: 0, id: uuid, edge: 3200, ended: false, ranges: [[0, 1600]], holes: [hole], anchors: [anchor] },
   format: { encoding: 'pcm_s16le', rate: 16000, channels: 1 },
 };
+const kitHealth = {
+  ...{ state: 'ok', message: 'All is well', page: { beatAgeMs: 20, shows: 'captions' } },
+  machine: { power: { low: false, lowCount: 0 }, storage: { state: 'ok', freeBytes: 1e9 } },
+};
 const talk = { id: 'a1', title: 'Opening', speakers: ['Somebody'], start: 1_800_000_000_000, end: 1_800_003_600_000 };
 const caption = {
   ...{ type: 'caption', seq: 1, final: true, text: 'So let us go on.', language: 'en-US', start: 1, end: 900 },
@@ -56,8 +60,9 @@ const result: Result = {
 };
 
 export const targets = {
-  /** What a kit says to the relay. */
+  /** What a kit says to the relay: its device, and its agent. */
   'messages of kits': async () => {
+    const { parseKitMessage } = await import('../../../relay/kit-protocol.ts');
     const { parseDeviceMessage, subtract, union } = await import('../../../relay/protocol.js');
     const seeds = json(
       {
@@ -75,15 +80,19 @@ export const targets = {
       },
       { type: 'ended', index: 0, edge: 3200 },
       { type: 'goodbye' },
+      { type: 'hello', version: '1', bootId: uuid, health: kitHealth },
+      { type: 'health', health: kitHealth },
+      { type: 'update', version: '2', state: 'fetching', message: '10 of 60 MB' },
     );
-    return target(textsFrom(seeds), (text) =>
+    return target(textsFrom(seeds), (text) => {
+      answering(['WireError'], () => parseKitMessage(text));
       answering(['WireError'], () => {
         const message = parseDeviceMessage(text);
         if (message.type !== 'hello') return;
         // What was taken can be reckoned with.
         for (const { ranges, edge } of message.streams) subtract(union(ranges, []), [[0, edge]]);
-      }),
-    );
+      });
+    });
   },
   'audio frames': async () => {
     const { decodeAudioFrame, encodeAudioFrame } = await import('../../../relay/protocol.js');
