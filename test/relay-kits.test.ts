@@ -365,6 +365,16 @@ describe('organizers', () => {
     expect(JSON.stringify(entries)).not.toContain(token);
   });
 
+  test('find no kit’s key among the tokens, and end it with its kit alone', async () => {
+    const key = newKey();
+    api.kits.enrol(api.kits.create('verdi-1', 'device', 'verdi', '').token, key, { version: '1' });
+    const id = key.slice(4, 16);
+    expect((await api.ask('GET', '/api/tokens')).body).toEqual({ tokens: [] });
+    expect((await api.ask('DELETE', `/api/tokens/${id}`)).status).toBe(404);
+    expect((await api.ask('POST', `/api/tokens/${id}/rotation`, {})).status).toBe(404);
+    expect(opens(key, 'publish', 'verdi')).toBe('open');
+  });
+
   test('give a kit a name that a host can have', async () => {
     for (const name of ['', 'Verdi', '-verdi', 'verdi-', 'a.b', 'x'.repeat(64)])
       expect((await api.ask('POST', '/api/kits', { name, kind: 'display', room: 'verdi' })).status, name).toBe(400);
