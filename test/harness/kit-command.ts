@@ -8,7 +8,9 @@ export interface CommandRun {
   readonly ended: Promise<number>;
   /** What was printed so far, both streams in their order. */
   text(): string;
-  /** Waits until `words` were printed since the last answer, then answers. */
+  /** Waits until `words` were printed since what was seen last. */
+  sees(words: string): Promise<void>;
+  /** Waits until `words` were printed since what was seen last, then answers. */
   answer(words: string, line: string): Promise<void>;
   endInput(): void;
   interrupt(): void;
@@ -32,20 +34,24 @@ export function runKit(commands: readonly Command[], args: readonly string[], en
     now: Date.now,
     signal: interrupted.signal,
   });
+  const sees = async (words: string): Promise<void> => {
+    while (!printed.includes(words, seen))
+      await Promise.race([
+        new Promise<void>((resolve) => {
+          wake = resolve;
+        }),
+        ended.then((status) => {
+          if (!printed.includes(words, seen)) throw new Error(`ended with ${status} before "${words}":\n${printed}`);
+        }),
+      ]);
+    seen = printed.indexOf(words, seen) + words.length;
+  };
   return {
     ended,
     text: () => printed,
+    sees,
     async answer(words, line) {
-      while (!printed.includes(words, seen))
-        await Promise.race([
-          new Promise<void>((resolve) => {
-            wake = resolve;
-          }),
-          ended.then((status) => {
-            if (!printed.includes(words, seen)) throw new Error(`ended with ${status} before "${words}":\n${printed}`);
-          }),
-        ]);
-      seen = printed.indexOf(words, seen) + words.length;
+      await sees(words);
       stdin.write(`${line}\n`);
     },
     endInput: () => stdin.end(),

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Inventory, readInventory } from '../../provisioning/kit/inventory.ts';
 import { KitSecrets, secretsFileOf } from '../../provisioning/kit/secrets.ts';
-import { makeContent, makePiImage, sha256Of } from './pi-image.ts';
+import { fullImage, makeContent, makePiImage, sha256Of, smallImage } from './pi-image.ts';
 
 /** An event with an image, a release, packages and an inventory in a temporary folder. */
 export interface KitEvent {
@@ -21,6 +21,8 @@ export interface KitEventOptions {
   /** How many rooms, with a device and a display each, or the device alone. */
   readonly rooms?: number;
   readonly displays?: boolean;
+  /** An image with a FAT16 of a few megabytes, which is quicker. */
+  readonly isSmall?: boolean;
   readonly image?: (image: string) => string;
   readonly disks?: string;
 }
@@ -28,7 +30,7 @@ export interface KitEventOptions {
 /** Makes it; each room's device has an enrolment token. */
 export function kitEvent({ rooms = 1, displays = false, ...options }: KitEventOptions = {}): KitEvent {
   const folder = mkdtempSync(join(tmpdir(), 'sala-cards-'));
-  const plain = makePiImage(folder);
+  const plain = makePiImage(folder, options.isSmall ? smallImage : fullImage);
   const image = options.image?.(plain) ?? plain;
   const { release, publicKey, packages } = makeContent(folder);
   const names = Array.from({ length: rooms }, (_, index) => `room-${index + 1}`);

@@ -15,8 +15,26 @@ import { signRelease } from '../../systemd/agent/updates/manifest.ts';
 
 const mib = 1024 * 1024;
 export const imageDiskId = '5fb33ca5';
-const boot = { start: 8 * mib, size: 40 * mib };
-const root = { start: 48 * mib, size: 24 * mib };
+
+interface ImageShape {
+  readonly boot: { readonly start: number; readonly size: number };
+  readonly root: { readonly start: number; readonly size: number };
+  readonly fat: readonly string[];
+}
+
+/** As Raspberry Pi OS has it, with FAT32. */
+export const fullImage: ImageShape = {
+  boot: { start: 8 * mib, size: 40 * mib },
+  root: { start: 48 * mib, size: 24 * mib },
+  fat: ['-F', '-c', '1'],
+};
+
+/** With FAT16, which can be smaller. */
+export const smallImage: ImageShape = {
+  boot: { start: 4 * mib, size: 8 * mib },
+  root: { start: 12 * mib, size: 12 * mib },
+  fat: ['-c', '1'],
+};
 
 const path = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`;
 /** Runs a program of Debian's, wherever it is. */
@@ -47,8 +65,8 @@ const bootFiles: Readonly<Record<string, string | Buffer>> = {
 };
 
 /** An image as Raspberry Pi OS's are shaped: MBR, FAT32, ext4. Needs no root. */
-export function makePiImage(folder: string, name = 'raspios.img'): string {
-  const file = join(folder, name);
+export function makePiImage(folder: string, { boot, root, fat: shape }: ImageShape = fullImage): string {
+  const file = join(folder, 'raspios.img');
   const tree = join(folder, 'tree');
   mkdirSync(join(tree, 'etc'), { recursive: true });
   mkdirSync(join(tree, 'var/log'), { recursive: true });
@@ -69,7 +87,7 @@ export function makePiImage(folder: string, name = 'raspios.img'): string {
     `label: dos\nlabel-id: 0x${imageDiskId}\nunit: sectors\nstart=${sectors(boot.start)}, size=${sectors(boot.size)}, type=c\nstart=${sectors(root.start)}, size=${sectors(root.size)}, type=83\n`,
   );
   const fat = `${file}@@${boot.start}`;
-  debian('mformat', ['-i', fat, '-F', '-c', '1', '-T', String(sectors(boot.size)), '-v', 'BOOTFS', '::']);
+  debian('mformat', ['-i', fat, ...shape, '-T', String(sectors(boot.size)), '-v', 'BOOTFS', '::']);
   debian('mmd', ['-i', fat, '::/overlays']);
   for (const [target, content] of Object.entries(bootFiles)) {
     writeFileSync(join(folder, 'content'), content);

@@ -76,9 +76,9 @@ async function entriesOf(folder: string, prefix = ''): Promise<Entry[]> {
 }
 
 /** What is free at the first start, before the file system has grown: enough for every part to begin. */
-const spareBytes = 64 * 1024 * 1024;
+const defaultSpareBytes = 64 * 1024 * 1024;
 
-const sizeFor = (entries: readonly Entry[]): number => {
+const sizeFor = (entries: readonly Entry[], spareBytes: number): number => {
   const content = entries.reduce((sum, { bytes }) => sum + bytes, 0);
   const needed = Math.max(content * 1.04, entries.length * perFileBytes) + spareBytes;
   return Math.ceil(needed / 2 ** 22) * 2 ** 22;
@@ -99,9 +99,14 @@ const ownership = (entries: readonly Entry[]): string => {
 
 /**
  * Makes the file system of the data partition in a file, without root: the release, `current` and the packages.
- * @param folder an empty one, for all that is made on the way @throws SalaError `card-content`, `tool-failed`
+ * @param folder an empty one, for all that is made on the way @param spareBytes what stays free @throws SalaError `card-content`, `tool-failed`
  */
-export async function makeDataImage(inventory: Inventory, release: Release, folder: string): Promise<DataImage> {
+export async function makeDataImage(
+  inventory: Inventory,
+  release: Release,
+  folder: string,
+  spareBytes = defaultSpareBytes,
+): Promise<DataImage> {
   const { version } = release;
   const top = join(folder, 'data');
   const unpacked = join(top, 'software/releases', version);
@@ -120,7 +125,7 @@ export async function makeDataImage(inventory: Inventory, release: Release, fold
   await cp(inventory.packages.dir, join(top, 'packages'), { recursive: true, verbatimSymlinks: true });
 
   const entries = await entriesOf(top);
-  const sizeBytes = sizeFor(entries);
+  const sizeBytes = sizeFor(entries, spareBytes);
   const file = join(folder, 'data.ext4');
   const handle = await open(file, 'wx');
   await handle.truncate(sizeBytes).finally(() => handle.close());

@@ -85,13 +85,15 @@ export class FlashSession {
     const { terminal, readMachine, disk, inventory } = this.#options;
     const machine = await readMachine();
     const policy = policyOf(inventory);
-    const writable = candidates(machine, policy).filter(({ refusals }) => refusals.length === 0);
+    const all = candidates(machine, policy);
+    const writable = all.filter(({ refusals }) => refusals.length === 0);
     let path = disk;
     if (path === null) {
       if (writable.length === 0) {
-        terminal.warn(
-          'There is no card that may be written. In another terminal, npm run kit -- devices says why of each disk.',
-        );
+        terminal.warn('There is no card that may be written.');
+        for (const { device, refusals } of all)
+          if (!refusals.some(({ ground }) => ground === 'transport' || ground === 'empty'))
+            terminal.warn(`  ${device.row.path}: ${refusals.map(({ message }) => message).join(' ')}`);
         return null;
       }
       path = writable.length === 1 ? (writable[0]?.device.row.path ?? null) : null;

@@ -24,12 +24,10 @@ const hint =
 const refused = (path: string, reasons: readonly string[]): SalaError =>
   new SalaError(`${path} is not written. ${reasons.join(' ')}`, { code: 'disk-refused', hint });
 
-/** Every whole disk that lsblk lists, with what speaks against it; loop and zero-sized RAM devices are left out. */
+/** Every whole disk that lsblk lists, with what speaks against it; what lives in RAM or on the network alone is left out. */
 export function candidates(machine: Machine, policy: DiskPolicy): readonly Candidate[] {
   return [...machine.devices.values()]
-    .filter(
-      ({ row, sysfs }) => row.type === 'disk' && sysfs.parent === null && !/^(loop|ram|zram|nbd)\d+$/.test(row.kname),
-    )
+    .filter(({ row, sysfs }) => row.type === 'disk' && sysfs.parent === null && !/^(ram|zram|nbd)\d+$/.test(row.kname))
     .map((device) => ({ device, refusals: refusals(machine, device.row.kname, policy) }))
     .toSorted((a, b) => a.refusals.length - b.refusals.length || a.device.row.kname.localeCompare(b.device.row.kname));
 }
