@@ -10,7 +10,7 @@
  * @typedef {{ type: 'hello', log: string, seq: number, title: string, talk: Talk | null, at: number }} Hello `at`: room time
  * @typedef {Pick<Caption, 'type' | 'seq' | 'text' | 'language' | 'start' | 'end' | 'speaker' | 'late'>} ShownCaption
  * @typedef {Required<Partial>} Tail what may still change
- * @typedef {{ type: 'status', state: string, message: string }} RoomStatus
+ * @typedef {{ type: 'status', state: string, message: string, kit: string[] }} RoomStatus `kit`: what the room's kit lacks
  * @typedef {ShownCaption | Amend | Clear | Pause | Resume} Durable
  * @typedef {Hello | CaptionsReset | Durable | Tail | RoomStatus | TalkChange | InputLevel} PageMessage
  */
@@ -124,7 +124,11 @@ const readers = {
     const rmsDbfs = number(fields.get('rmsDbfs'));
     return Number.isNaN(rmsDbfs) ? null : { type: 'level', rmsDbfs };
   },
-  status: (fields) => ({ type: 'status', state: text(fields.get('state')), message: text(fields.get('message')) }),
+  status(fields) {
+    const kit = fields.get('kit');
+    const lacks = Array.isArray(kit) ? kit.slice(0, 4).map(text) : [];
+    return { type: 'status', state: text(fields.get('state')), message: text(fields.get('message')), kit: lacks };
+  },
 };
 
 /** The message in one text frame; null for what this page does not understand.

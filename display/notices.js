@@ -144,11 +144,13 @@ export class Notices {
 
   /** @param {string} state @param {string} message of the relay */
   #detail(state, message) {
-    const { hints, reasons, scanAgain } = this.#strings;
+    const { hints, reasons, scanAgain, kitLacks } = this.#strings;
     if (!this.#host.forStaff) return state === 'refused' ? scanAgain : '';
     const hint = (state === 'lost' && this.#reason && wordsFor(reasons, this.#reason)) || wordsFor(hints, state);
     const fromKit = state === explainedByKit && message !== saysNoMore ? message : '';
-    return [hint, fromKit].filter(Boolean).join('\n');
+    // What a relay said before the line was lost may not be so any more.
+    const lacks = this.#link === 'open' ? (this.#status?.kit ?? []).map((each) => wordsFor(kitLacks, each)) : [];
+    return [hint, fromKit, ...lacks].filter(Boolean).join('\n');
   }
 }
 

@@ -26,7 +26,7 @@ export const placeLimits = Object.freeze({
   /** The QR code of a longer address has too many modules to be read from the back of a room. */
   maxReadersAddress: 300,
   /** A launcher may name a room, another one or another relay at any time. */
-  lookMs: 5000,
+  lookMs: 2000,
 });
 
 /** The room in a relay's own page address; null where the page is not one of a relay.

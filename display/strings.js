@@ -4,7 +4,7 @@
  * one more table in `languages`; a test holds them to the same keys.
  */
 
-/** @import { RoomState } from '../relay/protocol.js' */
+/** @import { KitNote, RoomState } from '../relay/protocol.js' */
 
 /**
  * `connecting`, `lost`, `no-network`, `refused`, `revoked`, `full`, `unplaced` and `unenrolled` are the page's own.
@@ -36,6 +36,7 @@
  * @property {Record<PageState, string>} states for an audience
  * @property {Partial<Record<PageState, string>>} hints what staff can do about a state, before a talk
  * @property {Record<Reason, string>} reasons why a kit's line is lost, and what staff can do about it, before a talk
+ * @property {Record<KitNote, string>} kitLacks what the kit at the mixer lacks, for staff, before a talk
  * @property {Record<Loudness, string>} loudness below the level meter; for staff
  * @property {Record<Link, string>} chain
  * @property {ReaderStrings} reader of whoever reads along on a phone or laptop
@@ -93,6 +94,10 @@ const english = {
       'Something else answers for the relay. If this network wants a login, ask the venue to let this screen through.',
     certificate: 'The relay cannot prove who it is: tell the organizers.',
     clock: 'This screen’s clock is not set yet. If it lasts, tell the organizers.',
+  },
+  kitLacks: {
+    power: 'The kit at the mixer gets too little power: use the power supply that belongs to it.',
+    card: 'The kit at the mixer cannot keep its sound: tell the organizers that its card needs replacing.',
   },
   loudness: {
     none: 'No sound arrives',
@@ -199,6 +204,10 @@ const italian = {
       'Al posto del relay risponde altro. Se la rete chiede un accesso, chiedere alla sede di far passare questo schermo.',
     certificate: 'Il relay non può dimostrare chi è: avvisare gli organizzatori.',
     clock: 'L’orologio di questo schermo non è ancora regolato. Se dura, avvisare gli organizzatori.',
+  },
+  kitLacks: {
+    power: 'Il kit al mixer riceve poca corrente: usare il suo alimentatore.',
+    card: 'Il kit al mixer non riesce a conservare il suono: avvisare gli organizzatori che la sua scheda va sostituita.',
   },
   loudness: {
     none: 'Non arriva alcun suono',

@@ -141,9 +141,20 @@ describe('a supervisor', () => {
       await pass(15_000);
       expect(remedies()).toEqual(expected);
       expect(supervisor.state.state).toBe('showing');
-      expect((screen.tried.at(-1)?.[1] ?? 0) - brokenAtMs).toBeLessThan(11_000);
+      expect((screen.tried.at(-1)?.[1] ?? 0) - brokenAtMs).toBeLessThan(13_000);
     },
   );
+
+  test('leaves a page alone that loads itself anew', async () => {
+    await running();
+    screen.breaks('strange', []);
+    screen.onEvent();
+    await pass(supervisorLimits.strangeGraceMs - 300);
+    screen.fault = null;
+    await pass(5000);
+    expect(remedies()).toEqual([]);
+    expect(supervisor.state.state).toBe('showing');
+  });
 
   test('looks at once when something happens', async () => {
     await running();

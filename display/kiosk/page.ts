@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { codeOf, messageOf } from '../../systemd/errors.ts';
 import type { DevTools, DevToolsEvent } from './devtools.ts';
@@ -120,6 +121,8 @@ export class WatchedPage {
   async renew(): Promise<void> {
     const { processInfo } = processes.parse(await this.#command('SystemInfo.getProcessInfo', {}));
     for (const { type, id } of processInfo) if (type === 'renderer') process.kill(id, 'SIGKILL');
+    // The browser must have noticed: a page that is loaded before that goes down with the old process.
+    for (let waits = 0; waits < 20 && !this.#crashed; waits++) await delay(50);
     await this.reload();
   }
 

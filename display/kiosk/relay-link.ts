@@ -35,6 +35,14 @@ async function boundedText(answer: Response): Promise<string> {
   return text;
 }
 
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
 /** Asks for the room's captions as an ordinary request, which a page cannot do at a relay that did not serve it. */
 export async function linkFault({ relay, room, token }: Placing): Promise<LinkFault> {
   if (room === null) return { refusal: null, reason: null };
@@ -47,7 +55,7 @@ export async function linkFault({ relay, room, token }: Placing): Promise<LinkFa
       signal: AbortSignal.timeout(askTimeoutMs),
     });
     const text = await boundedText(answer);
-    const parsed = relayError.safeParse(text.startsWith('{') ? JSON.parse(text) : null);
+    const parsed = relayError.safeParse(jsonOf(text));
     if (!parsed.success) return { refusal: null, reason: answer.status >= 500 ? 'unreachable' : 'portal' };
     if ([401, 403, 404].includes(answer.status)) return { refusal: 'refused', reason: null };
     const isFull = [429, 503].includes(answer.status) && fullCodes.includes(parsed.data.error.code);

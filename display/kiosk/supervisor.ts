@@ -22,6 +22,8 @@ export const supervisorLimits = Object.freeze({
   startTimeoutMs: 20_000,
   /** Likewise a page that was loaded again. */
   loadTimeoutMs: 4000,
+  /** A page that loads itself anew, since it was assigned elsewhere, shows nothing of its own for a moment. */
+  strangeGraceMs: 1500,
   /** Only after so long without a fault does the next one begin with the mildest remedy again. */
   healthyAfterMs: 30_000,
   /** Between two browsers: doubled from the first, up to the last. */
@@ -91,6 +93,8 @@ export class Supervisor {
   #memoryAtMs = Number.NEGATIVE_INFINITY;
   /** Until then the page may still be loading. */
   #patientUntilMs = 0;
+  /** Since when the page is strange; null: it is not. */
+  #strangeSinceMs: number | null = null;
   /** The last remedy, while it is not proved that it helped for good. */
   #tried: Remedy | null = null;
   #triedAtMs = 0;
@@ -206,6 +210,7 @@ export class Supervisor {
     this.#aliveAtMs = now;
     this.#fault = '';
     this.#patientUntilMs = 0;
+    this.#strangeSinceMs = null;
     this.#counts.beats++;
     if (now - this.#triedAtMs > this.#limits.healthyAfterMs) {
       this.#tried = null;
@@ -226,7 +231,12 @@ export class Supervisor {
 
   /** A page that was just loaded shows nothing of its own yet, and a script that starts may be slow. */
   #mayBeLoading({ kind }: ScreenFault): boolean {
-    return ['strange', 'stuck', 'still'].includes(kind) && this.#host.now() < this.#patientUntilMs;
+    const now = this.#host.now();
+    if (kind === 'strange') {
+      this.#strangeSinceMs ??= now;
+      if (now - this.#strangeSinceMs < this.#limits.strangeGraceMs) return true;
+    }
+    return ['strange', 'stuck', 'still'].includes(kind) && now < this.#patientUntilMs;
   }
 
   async #mend(fault: ScreenFault): Promise<void> {
