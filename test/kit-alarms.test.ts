@@ -173,6 +173,7 @@ describe('the book of alarms', () => {
     const [verdi, rossini] = [all.put('verdi'), all.put('rossini')];
     verdi.facts = well;
     rossini.facts = well;
+    verdi.give(talk); // a kit that was enrolled would be missed
     const kits = new Kits(all.db, new Tokens(all.db, () => now), () => now);
     const { token } = kits.create('verdi-screen', 'display', 'verdi', '');
     kits.create('verdi-new', 'display', 'verdi', '');

@@ -2,12 +2,15 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { AdminToken } from '../relay/admin-token.ts';
+import { FailedAttempts } from '../relay/attempts.ts';
 import { openDatabase } from '../relay/database.ts';
+import { KitEnrolment } from '../relay/kit-enrolment.ts';
 import { kitKinds } from '../relay/kit-protocol.ts';
 import { Kits } from '../relay/kits.ts';
 import { Origins } from '../relay/origins.ts';
 import { Rights } from '../relay/rights.ts';
 import { Rooms } from '../relay/rooms.ts';
+import { SalaError } from '../systemd/errors.ts';
 import { TestApi } from './harness/api.ts';
 import { adminSecret, captureLog } from './harness/doors.ts';
 import { newKey } from './harness/kits.ts';
@@ -143,6 +146,36 @@ describe('a kit is enrolled', () => {
     for (let i = 0; i < 60; i++) await enrol(token, newKey());
     expect(await code(enrol(token, newKey()))).toBe('429 too-many-requests');
     expect(api.rights.audit.list({ limit: 100 }).entries).toHaveLength(2);
+  });
+
+  test('and what was never a token of ours is a failed attempt of its address, which keeps no right one out', () => {
+    const attempts = new FailedAttempts({ maxFailedAttempts: 3 }, () => 0);
+    const rights = new Rights({
+      ...{ db: api.rooms.db, adminToken: new AdminToken(adminSecret), origins: new Origins() },
+      ...{ log: captureLog().log, attempts, now: () => now },
+    });
+    const { kits, access, audit } = rights;
+    const enrolment = new KitEnrolment({ kits, rooms: api.rooms, access, audit, log: captureLog().log });
+    const from = { address: '192.0.2.7', prefix: '192.0.2.7' };
+    const ask = (token: string) => {
+      try {
+        const answer = enrolment.enrol({ token, key: newKey(), version: '1', from });
+        return 'status' in answer ? answer.code : 'enrolled';
+      } catch (error) {
+        return error instanceof SalaError ? error.code : 'none';
+      }
+    };
+    const unknown = `enr_0123456789ab_${'A'.repeat(43)}`;
+    const answers = Array.from({ length: 5 }, () => ask(unknown));
+    expect(answers).toEqual([...Array(3).fill('enrolment-unknown'), ...Array(2).fill('too-many-attempts')]);
+    expect(attempts.bans).toBe(1);
+    const { token } = kits.create('verdi-1', 'device', 'verdi', '');
+    expect(ask(token)).toBe('enrolled');
+    expect(ask(token)).toBe('enrolment-used');
+    expect(attempts.failed).toBe(5);
+    expect(Object.fromEntries(enrolment.refusals)).toEqual({
+      ...{ 'enrolment-unknown': 3, 'too-many-attempts': 2, 'enrolment-used': 1 },
+    });
   });
 
   test('and a stranger’s long body is not read', async () => {
