@@ -1,10 +1,15 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Command, CommandCall } from '../provisioning/kit/command.ts';
 import { commands } from '../provisioning/kit/commands/index.ts';
 import { ConfigurationError, SalaError } from '../systemd/errors.ts';
+import { writeInventory } from './harness/kit-inventory.ts';
 import { kitCommand } from './harness/kit-terminal.ts';
+import { lastingPort } from './harness/ports.ts';
 
 /** A second: how sala-kit takes its commands, with commands of the test; once as the program itself. */
 
@@ -113,4 +118,20 @@ test('the program itself answers, with the status of its command', () => {
   const kitProgram = (...args: string[]) => spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' });
   expect(kitProgram('--help')).toMatchObject({ status: 0, stdout: expect.stringMatching(/plan INVENTORY/) });
   expect(kitProgram('plan', '/nowhere/kits.toml')).toMatchObject({ status: 78, stdout: '' });
+});
+
+// Ctrl-C reaches it from the terminal and once more through npm.
+test('the program ends by Ctrl-C, which comes twice, from whatever it waits for', async () => {
+  const port = await lastingPort();
+  const silent = createServer(() => {}).listen(port, '127.0.0.1');
+  await once(silent, 'listening');
+  const file = writeInventory({ relay: { url: `http://127.0.0.1:${port}` } });
+  writeFileSync(`${file}.token`, 'a-token-of-more-than-16-letters');
+  const running = spawn(process.execPath, [main, 'enrol', file, '--admin-token-file', `${file}.token`]);
+  await once(silent, 'connection');
+  running.kill('SIGINT');
+  running.kill('SIGINT');
+  expect(await once(running, 'exit')).toEqual([130, null]);
+  silent.closeAllConnections();
+  silent.close();
 });

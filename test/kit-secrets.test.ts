@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { KitSecrets, mask, masked, randomSecrets, secretsFileOf } from '../provisioning/kit/secrets.ts';
 import { ConfigurationError } from '../systemd/errors.ts';
-import { inventoryOf, kitOf, kitSecret } from './harness/kit-inventory.ts';
+import { inventoryOf, kitNamed, kitOf, kitSecret } from './harness/kit-inventory.ts';
 
 /** Half a second: the secrets of kits, in a file beside their inventory. */
 
@@ -17,7 +17,8 @@ beforeEach(() => {
 
 const secretsIn = (env: Record<string, string> = {}) => new KitSecrets(file, env);
 const { kits } = inventoryOf();
-const [device, , solo] = kits as [(typeof kits)[0], (typeof kits)[0], (typeof kits)[0]];
+const device = kitNamed(kits, 'verdi-sound');
+const solo = kitNamed(kits, 'puccini');
 const modeOf = (path: string) => statSync(path).mode & 0o777;
 
 test('the file is named after the inventory', () => {

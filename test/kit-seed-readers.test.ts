@@ -148,42 +148,43 @@ describe('cloud-init', () => {
 });
 
 describe('NetworkManager', () => {
-  const read = async (fields: Written, changes: Written = {}, secrets = kitSecret) =>
-    filesOf((await readAsCloudInit({ yaml: [userDataOf(fields, changes, secrets)] })).yaml[0]);
+  // What PyYAML makes of a seed is shown above.
+  const read = (fields: Written, changes: Written = {}) =>
+    filesOf(parseYaml(userDataOf(fields, changes), { version: '1.1' }));
   const understood = (keyfile: string) => {
     const { profile: text, said } = readAsNetworkManager(keyfile);
     expect({ keyfile, text, said }).toEqual({ keyfile, text: expect.any(String), said: '' });
     return text ?? '';
   };
 
-  test('understands each kind of network as it was meant', async () => {
-    const dhcp = understood(profile(await read({}), 'sala-wired'));
+  test('understands each kind of network as it was meant', () => {
+    const dhcp = understood(profile(read({}), 'sala-wired'));
     expect(dhcp).toMatch(/^type=ethernet$/m);
     expect(dhcp).toMatch(/^autoconnect-priority=100$/m);
     expect(dhcp).toMatch(/^autoconnect-retries=0$/m);
     expect(dhcp).toMatch(/\[ipv4\]\nmethod=auto\n/);
 
-    const own = understood(profile(await read({ network: fixed }), 'sala-wired'));
+    const own = understood(profile(read({ network: fixed }), 'sala-wired'));
     expect(own).toMatch(/\[ipv4\]\naddress1=10\.0\.3\.11\/24,10\.0\.3\.1\ndns=10\.0\.3\.1;\nmethod=manual\n/);
     expect(own).toMatch(/\[ipv6\]\ndns=2001:db8::53;\nmethod=auto\n/);
 
-    const wpa2 = understood(profile(await read(wireless), 'sala-wifi-venue'));
+    const wpa2 = understood(profile(read(wireless), 'sala-wifi-venue'));
     expect(wpa2).toMatch(/^ssid=Venue Staff$/m);
     expect(wpa2).toMatch(/^key-mgmt=wpa-psk$/m);
     expect(wpa2).toMatch(/^psk=correct horse battery$/m);
     expect(wpa2).toMatch(/^cloned-mac-address=permanent$/m);
-    const wpa3 = await read(wireless, { wifi: wifi({ security: 'wpa3' }) });
+    const wpa3 = read(wireless, { wifi: wifi({ security: 'wpa3' }) });
     expect(understood(profile(wpa3, 'sala-wifi-venue'))).toMatch(/^key-mgmt=sae$/m);
 
-    const open = await read(...(kinds['open, hidden Wi-Fi alone'] ?? [{}]));
+    const open = read(...(kinds['open, hidden Wi-Fi alone'] ?? [{}]));
     expect(understood(profile(open, 'sala-wifi-venue'))).toMatch(/^hidden=true$/m);
     expect(profile(open, 'sala-wifi-venue')).not.toMatch(/wifi-security/);
     expect(profile(open, 'sala-wired')).toBe('');
   });
 
-  test('tries networks in the order of the inventory, and any cable first', async () => {
+  test('tries networks in the order of the inventory, and any cable first', () => {
     const names = ['first', 'second', 'third'];
-    const files = await read(
+    const files = read(
       { network: { wifi: names } },
       { wifi: names.map((name) => ({ name, ssid: name, security: 'open' })) },
     );
@@ -194,15 +195,15 @@ describe('NetworkManager', () => {
     expect(new Set(priorities).size).toBe(4);
   });
 
-  test('gets an attached keyfile to the byte', async () => {
+  test('gets an attached keyfile to the byte', () => {
     const keyfile = '[connection]\nid=Büro\ntype=vlan\n\n[vlan]\nid=7\nparent=eth0\n\n[ipv4]\nmethod=auto\n';
     writeFileSync(join(folder, 'office.nmconnection'), keyfile);
-    const files = await read({ network: { keyfiles: [join(folder, 'office.nmconnection')] } });
+    const files = read({ network: { keyfiles: [join(folder, 'office.nmconnection')] } });
     expect(profile(files, 'office')).toBe(keyfile);
     expect(understood(profile(files, 'office'))).toMatch(/^type=vlan$/m);
   });
 
-  test('has hostile names and pass phrases as they are', { timeout: 30_000 }, async () => {
+  test('has hostile names and pass phrases as they are', () => {
     const fits = (text: string) => text !== '' && Buffer.byteLength(text) <= 32;
     const cases = fc.sample(
       fc.record({
@@ -236,7 +237,7 @@ describe('NetworkManager', () => {
           ),
         ),
       }),
-      { numRuns: 30, seed },
+      { numRuns: 20, seed },
     );
     for (const { ssid, phrase } of cases) {
       const { inventory, kit } = kitOf(wireless, { wifi: wifi({ ssid }) });

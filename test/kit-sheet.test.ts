@@ -9,7 +9,7 @@ import { readInventory } from '../provisioning/kit/inventory.ts';
 import { KitSecrets, secretsFileOf } from '../provisioning/kit/secrets.ts';
 import { accessibilityFaults } from './harness/axe.ts';
 import { TestBrowser } from './harness/browser.ts';
-import { plainInventory, type Written, writeInventory } from './harness/kit-inventory.ts';
+import { kitNamed, plainInventory, type Written, writeInventory } from './harness/kit-inventory.ts';
 import { kitCommand } from './harness/kit-terminal.ts';
 import { keepScreenshot } from './harness/screenshots.ts';
 
@@ -31,7 +31,7 @@ async function printed(changes: Written = {}, args: string[] = [], before = (_: 
   const path = file.replace('.toml', '.sheet.html');
   const secrets = new KitSecrets(secretsFileOf(file), {});
   const { kits } = readInventory(file);
-  return { file, path, out, kits, pinOf: (index: number) => secrets.of(kits[index] as (typeof kits)[0]).pin };
+  return { file, path, out, kits, pinOf: (name: string) => secrets.of(kitNamed(kits, name)).pin };
 }
 
 const open = (path: string) => browser.openPage(pathToFileURL(path).href, { viewport: { width: 800, height: 1130 } });
@@ -65,7 +65,7 @@ describe('A room with a device and two screens', () => {
     expect(await scan(page, 'QR code: status of verdi-sound')).toBe('http://verdi-sound.local:8081/');
     const [staff = '', audience = ''] = await page.locator('.page').allInnerTexts();
     for (const said of [
-      pinOf(0),
+      pinOf('verdi-sound'),
       'd8:3a:dd:01:02:03',
       'Venue Staff',
       'USB cable of the mixer',
@@ -75,7 +75,7 @@ describe('A room with a device and two screens', () => {
       expect(staff).toContain(said);
     // Both screens are plugged in alike: it is said once.
     expect(staff.match(/HDMI cable/g)).toHaveLength(1);
-    expect(audience).not.toContain(pinOf(0));
+    expect(audience).not.toContain(pinOf('verdi-sound'));
     expect(audience).toContain('captions.example.org/rooms/verdi');
     expect(await papers(page)).toBe(2);
     expect({ consoleErrors, loaded: requests.length }).toEqual({ consoleErrors: [], loaded: 1 });

@@ -1,5 +1,5 @@
 import { parse as parseToml, TomlError } from 'smol-toml';
-import { isMap, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { isMap, isNode, isSeq, LineCounter, parseDocument } from 'yaml';
 import { ConfigurationError, messageOf } from '../../systemd/errors.ts';
 
 /** Where something stands in the inventory: `['kits', 3, 'network', 'wired']`. */
@@ -119,8 +119,8 @@ function parseYaml(file: string, text: string): InventoryText {
         : isSeq(node)
           ? { key: node.items[Number(part)], value: node.items[Number(part)] }
           : undefined;
-      const key = pair?.key as Node | undefined;
-      start = key?.range?.[0];
+      const key: unknown = pair?.key;
+      start = isNode(key) ? key.range?.[0] : undefined;
       if (start === undefined) return undefined;
       node = pair?.value;
     }

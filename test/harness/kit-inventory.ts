@@ -56,6 +56,13 @@ export function kitOf(fields: Written = {}, changes: Written = {}): { inventory:
   return { inventory, kit };
 }
 
+/** @throws where there is none */
+export function kitNamed(kits: readonly Kit[], name: string): Kit {
+  const kit = kits.find((each) => each.name === name);
+  if (!kit) throw new Error(`no kit ${name}`);
+  return kit;
+}
+
 export const kitSecret: KitSecret = {
   enrolment: { token: 'enr_k1_c2VjcmV0LW9mLXRoZS10ZXN0', expiresMs: 2_000_000_000_000 },
   pin: '482913',

@@ -7,7 +7,7 @@ import { z } from 'zod';
 /** The programs that read a seed on a kit, of this machine or as `provisioning/setup.sh test` unpacked them. */
 
 const unpacked = resolve(import.meta.dirname, '../../.cache/debian/seed');
-const libraries = { x64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' }[process.arch as string] ?? '';
+const libraries = process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
 const environment = {
   PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
   LC_ALL: 'C.UTF-8',

@@ -8,7 +8,7 @@ const counted = (count: number, noun: string) => `${count} ${noun}${count === 1 
 
 export const plan: Command = {
   name: 'plan',
-  summary: 'Checks an inventory and shows what each card would hold, without its secrets; writes nothing.',
+  summary: 'checks an inventory and shows what each card would hold, without its secrets; writes nothing',
   operands: 'INVENTORY [KIT…]',
   options: {
     full: { type: 'boolean', help: 'also the content of every file' },

@@ -34,7 +34,7 @@ function write(file: string, text: string): void {
 
 export const sheet: Command = {
   name: 'sheet',
-  summary: 'Makes two pages a room to print: for its staff (plugs, lights, PINs) and for its audience.',
+  summary: 'makes two pages a room to print: for its staff (plugs, lights, PINs) and for its audience',
   operands: 'INVENTORY [ROOM…]',
   options: {
     output: { type: 'string', short: 'o', value: 'FILE', help: 'where to [INVENTORY’s name, .sheet.html]' },
