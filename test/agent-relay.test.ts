@@ -311,6 +311,7 @@ describe('what the relay orders', () => {
     relay.say('kit', { type: 'release', ...release, idle: true });
     await until(() => told.includes(true) || undefined, { what: 'the order' });
     expect(told).toEqual([release, true]);
+    relay.instead = (_, response) => response.writeHead(503).end();
     relay.cut();
     await until(() => told.at(-1) === false || undefined, { what: 'that it is not idle' });
     expect(relay.heard).toContainEqual({ type: 'update', ...updater.report });

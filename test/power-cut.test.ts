@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { cutDevice, cutRelay } from './harness/power-cut-runs.ts';
+import { cutDevice, cutKit, cutRelay } from './harness/power-cut-runs.ts';
 import { compiledShim } from './harness/shim.ts';
 
 const shim = compiledShim('power-cut-shim.c');
@@ -21,6 +21,15 @@ test.skipIf(shim === null).each([
   expect(found).toMatchObject({ states, corrupt: [], lost: [] });
   expect(found.promises).toBeGreaterThan(10);
 });
+
+test.skipIf(shim === null)(
+  'a kit whose power is cut has the key that it wrote last, and no token that it erased',
+  async () => {
+    const found = await cutKit({ seed, states: 60 });
+    expect(found).toMatchObject({ states: 60, corrupt: [], lost: [] });
+    expect(found.promises).toBeGreaterThan(40);
+  },
+);
 
 test.skipIf(shim === null)('the same run with commits that are not synced is found out', async () => {
   const device = await cutDevice({ seed, states, batches: 90, normal: true });

@@ -103,6 +103,9 @@ export const machineFiles: Files = {
   },
   filesIn,
   makeFolder: async (path, mode) => {
-    await mkdir(path, { recursive: true, mode });
+    const first = await mkdir(path, { recursive: true, mode });
+    // A folder that its own folder does not know is gone after a cut, with all that was synced in it.
+    for (let made = path; first !== undefined && made.length >= first.length; made = dirname(made))
+      await syncFolder(dirname(made));
   },
 };

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -11,6 +11,7 @@ import { intersect, type RangeSet, subtract, union } from '../../relay/protocol.
 import { Spool } from '../../relay/spool.ts';
 import { createLog } from '../../systemd/log.ts';
 import { PowerCut } from './power-cut.ts';
+import { keyText } from './power-cut-kit-texts.ts';
 import { noise, seeded } from './random.ts';
 import { compiledShim } from './shim.ts';
 
@@ -225,3 +226,31 @@ export function cutRelay({
 }
 
 const same = (a: Uint8Array, b: Uint8Array) => Buffer.compare(a, b) === 0;
+
+// ------------------------------------------------------------------------------------------------------- a kit's card
+
+const kitLine = z.object({
+  key: z.number(),
+  token: z.number().optional(),
+  erased: z.number().optional(),
+  removed: z.number().optional(),
+});
+
+/** A kit's identity that is replaced again and again, and tokens that are erased. */
+export async function cutKit(options: CutOptions): Promise<CutFindings> {
+  return cut('power-cut-kit.ts', [], options, async ({ path, promised }, findings) => {
+    const said = kitLine.parse(JSON.parse(promised.at(-1) ?? '{"key":-1}'));
+    const read = (name: string) => {
+      const file = join(path, 'data/kit', name);
+      return existsSync(file) ? readFileSync(file, 'utf8') : null;
+    };
+    const key = read('key');
+    const round = Number(/^key (\d+)/.exec(key ?? '')?.[1] ?? -1);
+    if (key !== null && key !== keyText(round)) findings.corrupt.push(`${path}: a key of parts`);
+    if (round < said.key) findings.lost.push(`${path}: key ${round} after ${said.key} was written`);
+    if (said.erased !== undefined && /secret/.test(read(`token-${said.erased}`) ?? ''))
+      findings.lost.push(`${path}: token ${said.erased} is still there`);
+    if (said.removed !== undefined && read(`token-${said.removed}`) !== null)
+      findings.lost.push(`${path}: token ${said.removed} came back`);
+  });
+}
