@@ -55,7 +55,7 @@ describe('what the kiosk tells its page', () => {
   test('is what it waits for, until it has a key and a room; then always what the files say now', async () => {
     expect(await config()).toEqual({ relay, room: null, token: '', readers: '', waitsFor: 'key' });
     // What stands in for a credential that is not there yet.
-    writeFileSync(at('key'), 'none\n');
+    writeFileSync(at('key'), 'not-enrolled\n');
     expect(await config()).toMatchObject({ room: null, waitsFor: 'key' });
     writeFileSync(at('key'), 'kit_id_secret\n');
     expect(await config()).toEqual({ relay, room: null, token: '', readers: '', waitsFor: 'room' });

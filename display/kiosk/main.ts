@@ -44,7 +44,10 @@ async function start(settings: KioskSettings, env: NodeJS.ProcessEnv): Promise<R
       file: settings.browser,
       profileDir,
       page,
-      switches: settings.browserSwitches.split(/\s+/).filter(Boolean),
+      switches: [
+        ...(env.WAYLAND_DISPLAY ? ['--ozone-platform=wayland'] : []),
+        ...settings.browserSwitches.split(/\s+/).filter(Boolean),
+      ],
       env,
       log: logs('browser'),
     },
@@ -65,7 +68,7 @@ async function start(settings: KioskSettings, env: NodeJS.ProcessEnv): Promise<R
   supervisor.onChange = () => {
     const report = reportOf(supervisor.state, uptime() * 1000);
     file?.write(report);
-    const status = `${report.message} (${report.page.shows || 'nothing yet'})`;
+    const status = `${report.message} (${report.shows || 'nothing yet'})`;
     // A kit that is switched on before its screen is at work, too.
     if (ready || report.state === 'starting') void notifier.status(status);
     else {

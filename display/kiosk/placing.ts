@@ -24,8 +24,9 @@ export interface PlacingFiles {
 }
 
 const assignment = z.object({ room: roomName.nullable(), relay: relayAddress.optional() });
-/** A credential that stands in for a key that is not there yet is shorter. */
-const token = /^[\x21-\x7e]{8,1000}$/;
+/** The relay's tokens are `KIND_ID_SECRET`; the credential that stands in for a key that is not there yet is no token. */
+const token = /^[\x21-\x7e]+_[\x21-\x7e]+$/;
+const maxTokenLength = 1000;
 const maxFileBytes = 10_000;
 
 /** Where this screen belongs, read anew each time: the agent puts its files there whenever it has them. */
@@ -65,7 +66,7 @@ export class Place {
 
   async #token(file: string | undefined): Promise<string> {
     const text = (await this.#text(file)).trim();
-    return token.test(text) ? text : '';
+    return text.length <= maxTokenLength && token.test(text) ? text : '';
   }
 
   /** `''` where there is none, which is a state, not a fault. */

@@ -8,12 +8,12 @@ export interface ScreenReport {
   readonly state: ScreenState['state'];
   readonly message: string;
   readonly hint: string;
-  readonly page: {
-    readonly beatAgeMs: number | null;
-    readonly shows: string;
-    readonly stage: string;
-    readonly title: string;
-  };
+  /** When the page was last seen painted; null: never. */
+  readonly beatAgeMs: number | null;
+  /** The state that the page shows: `listening`, `lost`, …; empty: nothing yet. */
+  readonly shows: string;
+  readonly stage: string;
+  readonly title: string;
   /** Since the kiosk began: pages loaded again, their processes renewed, browsers started again. */
   readonly counts: {
     readonly beats: number;
@@ -45,7 +45,10 @@ export function reportOf(
     state,
     message: state !== 'mending' ? message : `${message}: ${fault}`,
     hint,
-    page: { beatAgeMs, shows: sight?.shows ?? '', stage: sight?.stage ?? '', title: sight?.title ?? '' },
+    beatAgeMs,
+    shows: sight?.shows ?? '',
+    stage: sight?.stage ?? '',
+    title: sight?.title ?? '',
     // The first start is none again.
     counts: { beats, reloads: reload, renewals: renew, restarts: Math.max(0, restart - 1) },
     memoryBytes,
