@@ -117,7 +117,7 @@ test('twenty rooms with two kits each are planned in seconds', async () => {
   const begin = performance.now();
   const { status, out } = await planned({ rooms, kits }, ['--full']);
   // 0.6 s here; seconds are the promise.
-  expect(performance.now() - begin).toBeLessThan(4000);
+  expect(performance.now() - begin).toBeLessThan(6000);
   expect(status).toBe(0);
   expect(out.match(/ kit of room /g)).toHaveLength(40);
 });

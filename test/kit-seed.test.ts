@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { matchesGlob } from 'node:path';
 import { parse as parseToml } from 'smol-toml';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
@@ -126,13 +127,23 @@ describe('Who may log in', () => {
     expect(without.userData.users).toEqual([expect.objectContaining({ lock_passwd: true, sudo: null })]);
   });
 
-  test('a key that was taken out of the inventory is gone from a card seeded anew, and so are its networks', () => {
-    const bootcmd = seedOf({}, { ssh: { keys: [] } })
-      .userData.bootcmd.map((each) => each.join(' '))
-      .join('\n');
-    expect(bootcmd).toMatch(/rm -f .*\/etc\/ssh\/sala-authorized-keys/);
-    expect(bootcmd).toMatch(/rm -f .*\/etc\/sudoers\.d\/90-cloud-init-users/);
-    expect(bootcmd).toMatch(/rm -f \/etc\/NetworkManager\/system-connections\/\*/);
+  test('settings, networks, keys and rights of an earlier seed are gone from a card seeded anew, before the new ones come', () => {
+    const { userData } = seedOf({ kind: 'solo', status: true, network: { wifi: ['venue'] } });
+    const [removes = ''] = userData.bootcmd
+      .map((each) => each.join(' '))
+      .filter((each) => each.includes('rm -f /etc/sala'));
+    const patterns = removes.split(' ').filter((each) => each.startsWith('/'));
+    // Whatever another seed might leave out is taken away by each.
+    const kept = userData.write_files
+      .map(({ path }) => path)
+      .filter((path) => !patterns.some((pattern) => matchesGlob(path, pattern)));
+    expect(kept).toEqual([
+      '/etc/systemd/journald.conf.d/sala.conf',
+      '/etc/NetworkManager/conf.d/50-sala.conf',
+      '/etc/systemd/system/var-lib-sala.mount',
+      '/etc/systemd/system/sala-first-boot.service',
+    ]);
+    expect(patterns).toContain('/etc/sudoers.d/90-cloud-init-users');
   });
 });
 
@@ -367,5 +378,5 @@ test('twenty rooms with two kits each are rendered and read back in seconds', ()
   const begin = performance.now();
   for (const kit of inventory.kits) renderSeed(inventory, kit, kitSecret, newInstanceId(kit), nowMs);
   // 0.3 s here; the promise is seconds.
-  expect(performance.now() - begin).toBeLessThan(3000);
+  expect(performance.now() - begin).toBeLessThan(5000);
 });

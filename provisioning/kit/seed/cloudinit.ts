@@ -41,10 +41,19 @@ function accounts({ inventory: { ssh } }: SeedInput) {
 const noWizard = ['systemctl', 'mask', 'userconfig.service'];
 const noPi = `rm -f /etc/ssh/sshd_config.d/rename_user.conf /etc/xdg/autostart/piwiz.desktop /etc/sudoers.d/010_*-nopasswd
 for each in pi rpi-first-boot-wizard; do if id "$each" >/dev/null 2>&1; then userdel --force --remove "$each"; fi; done`;
-/** All profiles are the seed's: those of an earlier one do not outlive it. */
-const noProfiles = 'rm -f /etc/NetworkManager/system-connections/*';
-const noKeys =
-  'rm -f /etc/ssh/sala-authorized-keys /etc/ssh/sshd_config.d/10-sala.conf /etc/sudoers.d/90-cloud-init-users';
+/** What an earlier seed wrote and this one may not: settings, networks and rights do not outlive their seed. */
+const ofEarlierSeeds = [
+  '/etc/sala/*.toml',
+  '/etc/sala/*.env',
+  '/etc/sala/admin-token',
+  '/etc/sala/status-pin',
+  '/etc/sala/release-key.pub',
+  '/etc/NetworkManager/system-connections/*',
+  '/etc/ssh/sala-authorized-keys',
+  '/etc/ssh/sshd_config.d/10-sala.conf',
+  '/etc/sudoers.d/90-cloud-init-users',
+  '/etc/systemd/timesyncd.conf.d/sala.conf',
+];
 const radioOn = `rfkill unblock wifi
 for each in /var/lib/systemd/rfkill/*:wlan; do if [ -e "$each" ]; then echo 0 >"$each"; fi; done
 nmcli radio wifi on`;
@@ -85,7 +94,7 @@ function userData(input: SeedInput) {
     package_update: false,
     package_upgrade: false,
     apt: { preserve_sources_list: true },
-    bootcmd: [...bootcmd, noWizard, ['sh', '-c', noProfiles], ['sh', '-c', noKeys]],
+    bootcmd: [...bootcmd, noWizard, ['sh', '-c', `rm -f ${ofEarlierSeeds.join(' ')}`]],
     write_files: [
       ...kitFiles(input).map(writtenFile),
       ...writeFiles.map((file) => writtenFile({ ...file, mode: file.permissions, secret: false })),
