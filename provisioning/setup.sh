@@ -144,6 +144,12 @@ install_system() {
     need_command jq jq
     need_command openssl openssl
     need_command python3 python3
+    # What cards are written with.
+    need_command mtools mcopy
+    need_command fdisk sfdisk /usr/sbin/sfdisk
+    need_command e2fsprogs mke2fs /usr/sbin/mke2fs
+    need_command xz-utils xz
+    need_command zstd zstd
     # A FAT that is mounted where the kernel has none: what a kit erases on its boot partition is looked for in its bytes.
     need_command fusefat fusefat
     # What pages are looked at with: Arabic, Hebrew and many more scripts, Japanese.

@@ -138,6 +138,12 @@ describe('servers that the tests start themselves', () => {
       'jq',
       'openssl',
       'python3',
+      'mcopy',
+      'sfdisk',
+      'mke2fs',
+      'xz',
+      'zstd',
+      'fusefat',
     ])
       command(join(bin, name), '');
     symlinkSync(execFileSync('sh', ['-c', 'command -v chmod'], { encoding: 'utf8' }).trim(), join(bin, 'chmod'));

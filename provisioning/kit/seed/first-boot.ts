@@ -48,6 +48,8 @@ After=cloud-final.service
 
 [Service]
 Type=oneshot
+# When the card was written, the data's file system was made as small as what is on it.
+ExecStartPre=-/usr/lib/systemd/systemd-growfs /var/lib/sala
 ExecStart=/bin/sh /var/lib/sala/software/current/provisioning/kit/first-boot.sh
 StandardOutput=journal+console
 StandardError=journal+console
