@@ -408,7 +408,8 @@ export const parseRelayMessage = (text) => parseMessage(relayTable, text);
  *
  * @typedef {{ type: 'partial', text: string, language: string, start: number, speaker?: string | null, stable?: number }} Partial
  *   `stable`: so many UTF-16 units at the beginning of `text` will not change any more
- * @typedef {{ type: 'status', state: RoomState, message: string }} Status
+ * @typedef {'power' | 'card'} KitNote what the kit at the mixer lacks: enough power; a card that keeps what it hears
+ * @typedef {{ type: 'status', state: RoomState, message: string, kit?: KitNote[] }} Status `kit`: left out where nothing is lacking
  * @typedef {{ type: 'talk', talk: Talk | null }} TalkChange
  * @typedef {{ type: 'level', rmsDbfs: number }} InputLevel of the room's sound, for readers that asked with `level=true`
  * @typedef {Caption | Amend | Clear | Pause | Resume} LogMessage

@@ -13,6 +13,7 @@ import { type Gap, gapsOf } from './gaps.ts';
 import type { Governing } from './governing.ts';
 import { captionOf } from './heard-caption.ts';
 import { InputLevelMeter } from './input-level.ts';
+import { KitNotes } from './kit-notes.ts';
 import type { LiveRoom, RoomListener, RoomLive } from './live.ts';
 import type { Amend, Clear, Health, LogMessage, RangeSet, Status, Talk } from './protocol.js';
 import { type Partial as PartialCaption, sampleRate } from './protocol.js';
@@ -69,6 +70,7 @@ export class Room implements LiveRoom, BackfillRoom {
   #status: Status = { type: 'status', state: 'waiting', message: 'Waiting for the talk.' };
   #talk: Talk | null = null;
   #health: Health | null = null;
+  readonly #kitNotes = new KitNotes();
   #lastAudioMs: number | null = null;
   #lastCaptionMs: number | null = null;
   /** Room time. */
@@ -314,9 +316,11 @@ export class Room implements LiveRoom, BackfillRoom {
       lagMs,
       catchingUp: this.#catchingUp.see(lagMs, this.#parts.backfill.isFilling(this.name)),
     });
-    if (status.state === this.#status.state && status.message === this.#status.message) return;
-    this.#status = status;
-    for (const listener of this.#listeners) listener.status(status);
+    const kit = this.#kitNotes.of(this.#health);
+    const { state, message, kit: before = [] } = this.#status;
+    if (status.state === state && status.message === message && String(kit) === String(before)) return;
+    this.#status = { ...status, ...(kit.length > 0 && { kit }) };
+    for (const listener of this.#listeners) listener.status(this.#status);
   }
 
   #partial(said: Heard | null): void {

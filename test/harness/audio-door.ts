@@ -89,11 +89,15 @@ export class AudioDoor {
     return knocker;
   }
 
-  /** The room as organizers see it. */
-  live(): RoomLive {
+  get room() {
     const room = this.#running.get('hall');
     if (!room) throw new Error('the room is gone');
-    return room.live();
+    return room;
+  }
+
+  /** The room as organizers see it. */
+  live(): RoomLive {
+    return this.room.live();
   }
 
   /** Commits of the database so far: frames that end one, by the format of SQLite's WAL. */
