@@ -101,7 +101,7 @@ async function cuts(): Promise<void> {
   const { trial, pristine } = await prepare();
   let failed = 0;
   const all = await collectCuts(trial, pristine, Number(values.cuts));
-  for (const [index, { card, seconds, during }] of all.entries()) {
+  for (const [index, { card, seconds, during }] of [...all.entries()].reverse()) {
     await putToken(card, (await trial.token()).token);
     const pi = await trial.powerOn(card, `cuts-${kind}-after-${index + 1}`);
     // A first boot that was over before the cut says nothing of it any more.
