@@ -232,11 +232,6 @@ export class Kits {
     return stretches;
   }
 
-  /** Whether all that was captured in a stretch of room time is a kit's to hand in to that room. */
-  mayDeliver(name: string, room: string, fromMs: number, toMs: number): boolean {
-    return this.served(name, room).some(([from, to]) => from <= fromMs && toMs <= to);
-  }
-
   /** A kit gave a sign, and maybe said something of itself. */
   heard(name: string, told: KitTold = {}): void {
     const known = this.#told.get(name)?.told ?? this.get(name)?.told;

@@ -113,7 +113,7 @@ export class Tokens {
   list(room: string | null): TokenRecord[] {
     return this.#db
       .prepare<[string | null], TokenRow>(
-        `SELECT ${columns} FROM tokens WHERE room IS ? AND kit IS NULL AND revoked = 0 ORDER BY created_ms, id`,
+        `SELECT ${columns} FROM tokens WHERE room IS ? AND revoked = 0 ORDER BY created_ms, id`,
       )
       .all(room)
       .filter(({ id }) => !this.#struck.has(id))

@@ -186,7 +186,11 @@ describe('sala-kit enrol', () => {
   test('waits for a relay that says nothing only so long, and takes no other for one', async () => {
     const silent = createServer(() => {});
     const other = createServer((_, response) => response.end('<html>Please log in</html>'));
-    const turning = createServer((_, response) => response.writeHead(302, { location: urlOf(server) }).end());
+    const asked: (string | undefined)[] = [];
+    const turning = createServer(({ url }, response) => {
+      asked.push(url);
+      response.writeHead(302, { location: '/elsewhere' }).end();
+    });
     for (const [each, words] of [
       [silent, 'no answer within 0.3 s'],
       [other, 'is no relay (HTTP 200)'],
@@ -200,6 +204,7 @@ describe('sala-kit enrol', () => {
       each.closeAllConnections();
       each.close();
     }
+    expect(asked).toEqual(['/api/rooms']);
     expect(calls).toEqual([]);
     inventory = writeInventory({ relay: { url: urlOf(server) } });
     server.close();
