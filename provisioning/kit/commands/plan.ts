@@ -21,17 +21,25 @@ export const plan: Command = {
     stdout.write(
       `${event}: ${counted(inventory.kits.length, 'kit')} for ${counted(rooms.length, 'room')}, ${relay === null ? 'no relay' : `relay ${relay.url}`}, ${timezone}\n`,
     );
-    const general = eventWarnings(inventory);
+    const plans = kits.map((kit) => {
+      signal.throwIfAborted();
+      return planKit(inventory, kit, secrets.known(kit), now());
+    });
+    // Said once, where it is true of all.
+    const [first] = plans;
+    const shared =
+      plans.length < 2
+        ? []
+        : (first?.warnings ?? []).filter((each) => plans.every(({ warnings }) => warnings.includes(each)));
+    const general = [...eventWarnings(inventory), ...shared.map((each) => `every kit: ${each}`)];
     for (const warning of general) stdout.write(`! ${warning}\n`);
     let warnings = general.length;
-    let faults = 0;
-    for (const kit of kits) {
-      signal.throwIfAborted();
-      const planned = planKit(inventory, kit, secrets.known(kit), now());
-      warnings += planned.warnings.length;
-      faults += planned.fault === null ? 0 : 1;
-      stdout.write(`\n${planText(planned, values.full === true)}`);
+    for (const planned of plans) {
+      const own = planned.warnings.filter((each) => !shared.includes(each));
+      warnings += own.length;
+      stdout.write(`\n${planText({ ...planned, warnings: own }, values.full === true)}`);
     }
+    const faults = plans.filter(({ fault }) => fault !== null).length;
     const said = [
       ...(faults > 0 ? [`${counted(faults, 'kit')} cannot be seeded`] : []),
       warnings > 0 ? `${counted(warnings, 'warning')}, marked with !` : 'nothing to warn of',
