@@ -53,7 +53,8 @@ function showLevel(level) {
   const { rmsDbfs, peakDbfs, clipped } = level ?? { rmsDbfs: floorDbfs, peakDbfs: floorDbfs, clipped: 0 };
   element('rms').setAttribute('value', String(Math.max(floorDbfs, rmsDbfs)));
   const loud = clipped > 0 ? ' – too loud: turn the mixer’s output down' : '';
-  write(element('level'), level ? `${Math.round(rmsDbfs)} dBFS, peak ${Math.round(peakDbfs)}${loud}` : '');
+  const isHeard = level !== undefined && peakDbfs > -100;
+  write(element('level'), isHeard ? `${Math.round(rmsDbfs)} dBFS, peak ${Math.round(peakDbfs)}${loud}` : 'no sound');
 }
 
 /** @type {Record<string, string>} */

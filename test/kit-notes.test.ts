@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { KitNotes } from '../relay/kit-notes.ts';
 import type { Health, Status } from '../relay/protocol.js';
-import { AudioDoor, report } from './harness/audio-door.ts';
+import { AudioDoor } from './harness/audio-door.ts';
 import { captionPages, complaints, eventually, shown } from './harness/caption-page.ts';
 
 const fine: Health = {

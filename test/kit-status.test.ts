@@ -1,4 +1,4 @@
-/** The kit's status page as a server: who may see what, who may press what, and attacks on the PIN. Costs about a second. */
+/** The kit's status page as a server: who may see what, who may press what, and attacks on the PIN. Costs about 3 s. */
 
 import { utimesSync, writeFileSync } from 'node:fs';
 import { createServer, request as httpRequest, type Server } from 'node:http';
@@ -11,7 +11,7 @@ import { LastProblem } from '../device/last-problem.ts';
 import { deviceSettings, readPin } from '../device/options.ts';
 import { addressKey, PinDoor, pinLimits } from '../device/pin-door.ts';
 import { type KitStatus, type StatusButtons, StatusPage, type StatusPageOptions } from '../device/status.ts';
-import { temporaryFolder } from './harness/programs.ts';
+import { startDevice, temporaryFolder } from './harness/programs.ts';
 
 const pin = '408316';
 const status: KitStatus = {
@@ -462,4 +462,51 @@ test('the last problem is there until the program ends, with its age', () => {
   last.see(null);
   nowMs = 65_000;
   expect(last.last?.agoMs).toBe(65_000);
+});
+
+describe('the device as a program', () => {
+  test('serves its page to the network with what its agent says, and ends in good order when a button restarts it', async () => {
+    const folder = temporaryFolder();
+    const file = (name: string, text: string) => {
+      const path = join(folder.path, name);
+      writeFileSync(path, text, { mode: 0o600 });
+      return path;
+    };
+    const blinked: string[] = [];
+    const agent = createServer((request, response) => {
+      blinked.push(`${request.method} ${request.url}`);
+      response.end();
+    });
+    const socket = join(folder.path, 'agent.sock');
+    await new Promise<void>((resolve) => agent.listen(socket, resolve));
+    const kit = file('kit.json', JSON.stringify({ name: 'verdi-sound', state: 'ok', message: 'All is well' }));
+    const device = startDevice({
+      ...{
+        relay: 'ws://127.0.0.1:9',
+        room: 'verdi',
+        token: 'not-enrolled',
+        dataDir: join(folder.path, 'data'),
+        source: 'tone',
+      },
+      args: [
+        ...['--status-listen', '0.0.0.0:0', '--status-pin-file', file('pin', `${pin}\n`)],
+        ...['--kit-file', kit, '--agent-socket', socket],
+      ],
+      // Under systemd, which starts it again.
+      env: { NOTIFY_SOCKET: join(folder.path, 'nobody-listens') },
+    });
+    port = Number((await device.event('started')).statusPort);
+    await expect
+      .poll(async () => JSON.parse((await ask('/status.json')).text).kit?.name, { timeout: 10_000 })
+      .toBe('verdi-sound');
+    const cookie = cookieOf(await open(pin));
+    expect((await ask('/identify', { method: 'POST', headers: { ...json, cookie } })).status).toBe(204);
+    expect(blinked).toEqual(['POST /identify']);
+    expect((await ask('/restart', { method: 'POST', headers: { ...json, cookie } })).status).toBe(202);
+    expect(await device.exit).toEqual({ status: 0, signal: null });
+    expect(device.output).not.toContain(pin);
+    agent.close();
+    agent.closeAllConnections();
+    folder.remove();
+  });
 });
