@@ -108,6 +108,7 @@ export interface RelayOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** A command that runs it in its own place. */
   readonly through?: readonly string[];
+  readonly startTimeoutMs?: number;
 }
 
 /** The real relay in a process of its own. */
@@ -129,6 +130,7 @@ export class TestRelay {
     args = [],
     env = {},
     through = [],
+    startTimeoutMs,
   }: RelayOptions): Promise<TestRelay> {
     const adminToken = remember(`adm_${randomBytes(24).toString('base64url')}`);
     mkdirSync(dataDir, { recursive: true });
@@ -155,7 +157,7 @@ export class TestRelay {
       ),
       adminToken,
     );
-    const { url } = await relay.program.event('listening');
+    const { url } = await relay.program.event('listening', startTimeoutMs);
     relay.url = String(url);
     relay.port = Number(new URL(relay.url).port);
     return relay;
