@@ -151,6 +151,8 @@ describe.each([
       const card = new MemoryCard().put('/etc/sala/admin-token', `${relay.adminToken}\n`);
       const units = { restart: async (names: readonly string[]) => void restarted.push(names) };
       const settings = { name: 'solo', title: 'Sala Rossini', language: 'it-IT', room: 'rossini' };
+      const stranger = new MemoryCard().put('/etc/sala/admin-token', `adm_0123456789ab_${'A'.repeat(43)}`);
+      await (await startKit(relay.url, { card: stranger, kind: 'solo', settings })).state('admin-token-refused');
       const kit = await startKit(relay.url, { card, kind: 'solo', settings, units });
       await until(() => kit.status().connected === true || undefined, { what: 'the line' });
       expect(restarted).toEqual([['sala-device.service', 'sala-display.service']]);
@@ -232,6 +234,24 @@ describe('a kit says in plain words', () => {
     relay.close(4409);
     await kit.state('key-in-use');
     await kit.state('ok');
+  });
+
+  test('that it cannot note its room, and notes the last one it was told once it can', {
+    timeout: 20_000,
+  }, async () => {
+    const relay = await relayThat(null);
+    await relay.room('bar', 'Bar');
+    const card = new MemoryCard();
+    card.failing.set('/data/assignment', 'ENOSPC');
+    const token = await relay.make('kit', 'display', 'aula');
+    const kit = await startKit(relay.url, { card, token, assignRetryMs: 200 });
+    await kit.state('disk-failed');
+    await relay.assign('kit', 'bar');
+    card.failing.clear();
+    await serves(kit, 'bar');
+    await kit.state('ok');
+    await new Promise((resolve) => setTimeout(resolve, 450)); // by then the first one would have been tried again
+    expect(room(kit)).toBe('bar');
   });
 
   test('that its card takes nothing, and tells nobody a key that is on no disk', async () => {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type KitHealth, kitLimits } from '../../relay/kit-protocol.ts';
+import { type KitAssignment, type KitHealth, kitLimits } from '../../relay/kit-protocol.ts';
 import type { Explained } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { AssignmentFile } from './assignment.ts';
@@ -40,6 +40,8 @@ export interface AgentParts {
   readonly random: () => number;
   readonly log: (name: string) => Logger;
   readonly linkLimits?: Partial<LinkLimits>;
+  /** When a room that could not be written down is tried again. */
+  readonly assignRetryMs?: number;
   /** A line for whoever looks at the unit. */
   readonly onStatus?: (message: string) => void;
 }
@@ -54,6 +56,7 @@ const beatMs = 1000;
 /** `kit.json` is written when it changes, and so often besides: who reads it sees by its age that the agent lives. */
 const kitFileEveryMs = 10_000;
 const scrubEveryMs = 10_000;
+const defaultAssignRetryMs = 5000;
 
 const httpUrl = (relay: string) => relay.replace(/^ws/, 'http').replace(/\/+$/, '');
 const socketUrl = (relay: string) => httpUrl(relay).replace(/^http/, 'ws');
@@ -78,6 +81,7 @@ export class Agent {
   #scrubAtMs = 0;
   #isScrubbed = false;
   #scrubbing: Promise<void> | null = null;
+  #wanted: KitAssignment | null = null;
   #identifyUntilMs = 0;
   #kitText = '';
   #kitTextAtMs = Number.NEGATIVE_INFINITY;
@@ -246,7 +250,9 @@ export class Agent {
     };
   }
 
-  #assign(assignment: { room: string; title: string }): void {
+  #assign(assignment: KitAssignment): void {
+    const { assignRetryMs = defaultAssignRetryMs } = this.#parts;
+    this.#wanted = assignment;
     this.#assignment.set(assignment).then(
       () => {
         this.#assignmentProblem = null;
@@ -255,7 +261,8 @@ export class Agent {
       },
       (error: unknown) => {
         this.#assignmentProblem = diskFailed('note its room', error);
-        setTimeout(() => this.#assign(assignment), 5000).unref();
+        // Unless it has another one by then.
+        setTimeout(() => this.#wanted === assignment && this.#assign(assignment), assignRetryMs).unref();
       },
     );
   }

@@ -105,6 +105,13 @@ export const keyInUse: Explained = {
   hint: 'Its card may have been copied: revoke this kit’s key on the admin page and enrol it anew.',
 };
 
+/** Of a solo kit. */
+export const adminTokenRefused: Explained = {
+  code: 'admin-token-refused',
+  message: 'This kit’s own relay does not accept the admin token of its card',
+  hint: 'Write the card anew with the token that the relay was set up with (sala-kit reseed), or erase the relay’s data.',
+};
+
 /** @param what is being done: "write its key" */
 export const diskFailed = (what: string, error: unknown): Explained => ({
   code: 'disk-failed',

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Explained } from '../errors.ts';
-import { explainFailure, relayUnavailable } from './problems.ts';
+import { adminTokenRefused, explainFailure, relayUnavailable } from './problems.ts';
 
 export interface SoloOptions {
   /** `http://127.0.0.1:PORT`: the relay of this machine. */
@@ -42,7 +42,8 @@ export class SoloRelay {
           : await this.#done('POST', `/api/kits/${kit}/enrolment`);
       return tokenAnswer.parse(await made.json());
     } catch (error) {
-      if (error instanceof RefusedError) return { problem: relayUnavailable(error.status) };
+      if (error instanceof RefusedError)
+        return { problem: /^40[13]$/.test(`${error.status}`) ? adminTokenRefused : relayUnavailable(error.status) };
       return { problem: explainFailure(error, true) };
     }
   }
