@@ -78,9 +78,11 @@ async function entriesOf(folder: string, prefix = ''): Promise<Entry[]> {
 /** What is free at the first start, before the file system has grown: enough for every part to begin. */
 const defaultSpareBytes = 64 * 1024 * 1024;
 
+const journalMiB = 16;
+
 const sizeFor = (entries: readonly Entry[], spareBytes: number): number => {
   const content = entries.reduce((sum, { bytes }) => sum + bytes, 0);
-  const needed = Math.max(content * 1.04, entries.length * perFileBytes) + spareBytes;
+  const needed = Math.max(content * 1.04, entries.length * perFileBytes) + journalMiB * 2 ** 20 + spareBytes;
   return Math.ceil(needed / 2 ** 22) * 2 ** 22;
 };
 
@@ -131,6 +133,7 @@ export async function makeDataImage(
   await handle.truncate(sizeBytes).finally(() => handle.close());
   await runTool('mke2fs', [
     ...['-q', '-F', '-t', 'ext4', '-b', String(blockBytes), '-i', String(perFileBytes), '-m', '1', '-L', dataLabel],
+    ...['-J', `size=${journalMiB}`], // for the file system that it grows to, not for the one that it is
     // All of it is written: what another card's file system left there must not be taken for this one's.
     ...['-E', 'root_owner=0:0,lazy_itable_init=0,lazy_journal_init=0', '-d', top, file],
   ]);
