@@ -7,7 +7,7 @@ import { browserProcesses, TestKiosk } from './harness/kiosk.ts';
 import { lastingPort } from './harness/ports.ts';
 import { temporaryFolder } from './harness/programs.ts';
 
-/** Costs 10 s: a real browser is broken in each way and has to come back. */
+/** Costs about 15 s: a real browser is broken in each way and has to come back. */
 
 const folder = temporaryFolder();
 const assignmentFile = join(folder.path, 'assignment.json');

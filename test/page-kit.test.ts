@@ -108,3 +108,20 @@ test('a kit’s page stays where it is while its launcher does not answer, and i
   expect(loaded()).toBe(1);
   expect(await rows(page)).toEqual(['Here.']);
 });
+
+test('a kit’s page says in words what it waits for, and why its line does not open, as its launcher finds', async () => {
+  kit.config = { relay: 'wss://relay.example', room: null, token: '', waitsFor: 'key' };
+  const page = await pages.open(`${kit.origin}/`, { virtualTime: true });
+  await eventually(() => shown(page, 'state'), ['This screen is not enrolled yet']);
+  kit.config = { ...configFor(relay, await lastingPort()), waitsFor: undefined };
+  kit.link = { refusal: null, reason: 'portal' };
+  await inTime(page, () => shown(page, 'state'), ['Connection lost. Reconnecting…']);
+  expect((await shown(page, 'detail')).join()).toContain('wants a login');
+  kit.link = { refusal: 'refused', reason: null };
+  await inTime(page, () => shown(page, 'state'), ['The relay does not let this screen in']);
+  expect((await shown(page, 'detail')).join()).toContain('Tell the organizers');
+  // Taken away from its room, it says so.
+  kit.config = { relay: 'wss://relay.example', room: null, token: '', waitsFor: 'room' };
+  await inTime(page, () => shown(page, 'state'), ['This screen has no room yet']);
+  expect(complaints(page)).toEqual([]);
+});

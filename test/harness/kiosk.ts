@@ -70,7 +70,10 @@ function allProcesses(): Process[] {
 export function browserProcesses(profileDir: string): Process[] {
   const all = allProcesses();
   const found = all.filter(
-    ({ command }) => command.includes(profileDir) && !command.includes('--type=') && !command.startsWith('/bin/sh'),
+    ({ command }) =>
+      command.includes(`--user-data-dir=${profileDir}`) &&
+      !command.includes('--type=') &&
+      !command.startsWith('/bin/sh'),
   );
   for (const { id } of found) found.push(...all.filter((each) => each.parent === id && !found.includes(each)));
   return found;
