@@ -5,6 +5,7 @@ import { afterEach, expect, test } from 'vitest';
 import { machineFiles } from '../systemd/agent/files.ts';
 import { Scrub } from '../systemd/agent/scrub.ts';
 import { ImageDisk } from './harness/image-disk.ts';
+import { temporaryFolder } from './harness/programs.ts';
 
 // Real file systems in image files, whose bytes are searched. About 2 s.
 
@@ -75,4 +76,26 @@ test('what is only deleted would be found: the search is no blank', async ({ ski
   await machineFiles.remove(join(boot.path, 'user-data'));
   boot.unmount();
   expect(boot.count('the-pin-of-this-kit')).toBe(1);
+});
+
+test('a token that is still to be exchanged is not erased, and its erasing is still to be done', async () => {
+  const [boot, cloud] = [temporaryFolder(), temporaryFolder()];
+  try {
+    put(join(boot.path, 'sala/enrolment-token'), 'enr_1_unspent');
+    put(join(boot.path, 'user-data'), 'the-pin-of-this-kit');
+    let isUsed = false;
+    const scrub = new Scrub({
+      ...{ files: machineFiles, bootDir: boot.path, cloudDir: cloud.path, isTokenUsed: () => isUsed },
+      ...{ isSeedUsed: async () => true, writable: (work) => work() },
+    });
+    expect(await scrub.run()).toEqual({ isDone: false, problem: null });
+    expect(existsSync(join(boot.path, 'sala/enrolment-token'))).toBe(true);
+    expect(existsSync(join(boot.path, 'user-data'))).toBe(false);
+    isUsed = true;
+    expect(await scrub.run()).toEqual({ isDone: true, problem: null });
+    expect(existsSync(join(boot.path, 'sala/enrolment-token'))).toBe(false);
+  } finally {
+    boot.remove();
+    cloud.remove();
+  }
 });

@@ -36,7 +36,8 @@ export class Scrub {
     const { files, bootDir, isTokenUsed, isSeedUsed } = this.#options;
     try {
       const token = (await files.read(enrolmentTokenFile(bootDir)))?.toString('utf8').trim();
-      if (token !== undefined && isTokenUsed(token)) await this.#erase(enrolmentTokenFile(bootDir));
+      const isUnspent = token !== undefined && !isTokenUsed(token);
+      if (token !== undefined && !isUnspent) await this.#erase(enrolmentTokenFile(bootDir));
       if (!(await isSeedUsed())) return { isDone: false, problem: null };
       for (const name of seedFiles) await this.#erase(join(bootDir, name));
       const copies = await this.#cloudFiles();
@@ -48,7 +49,8 @@ export class Scrub {
           if (codeOf(error) !== 'EROFS') throw error;
           return this.#options.writable(erase);
         });
-      return { isDone: true, problem: null };
+      // Said to be done, it would not be looked for again when it has been exchanged meanwhile.
+      return { isDone: !isUnspent, problem: null };
     } catch (error) {
       const problem = diskFailed('erase what was secret on it', error);
       return { isDone: false, problem: { ...problem, code: 'scrub-failed' } };
