@@ -196,6 +196,19 @@ describe.skipIf(whyNot !== null)('Real block devices', () => {
     }
   });
 
+  test('one that is swapped between the last look and the opening is refused by the look after it', async () => {
+    const loop = disk();
+    let looks = 0;
+    const machine = () =>
+      disguised([loop.kname], (device) => {
+        const { sysfs, ...rest } = onUsb(device);
+        return { ...rest, sysfs: { ...sysfs, sequence: looks++ < 2 ? '1' : '2' } };
+      });
+    const identity = identityOf(judge(await machine(), loop.path, defaultPolicy));
+    const opening = openConfirmed(machine, { path: loop.path, identity }, defaultPolicy);
+    expect(await refusedWith(opening)).toContain('the medium in it changed');
+  });
+
   test('a link to it is followed, and refused once it leads elsewhere', async () => {
     const [first, second] = [disk(), disk()];
     const link = join(tmpdir(), `sala-link-${process.pid}`);

@@ -74,6 +74,11 @@ const alone: readonly (readonly [Ground, string, WrittenMachine, string?])[] = [
     'a disk of crypttab',
     withCard(part({ partlabel: 'vault' }), { crypttab: 'vault PARTLABEL="vault" none luks' }),
   ],
+  [
+    'mounted',
+    'a mount by its number alone, as of /dev/root',
+    withCard(part({ sysfs: { number: '8:77' } }), { mounts: ['40 25 8:77 / /mnt rw - ext4 /dev/root rw'] }),
+  ],
   ['mounted', 'a mount that only the kernel knows', withCard(part({ hiddenMount: '/mnt' }))],
   ['mounted', 'a mount that only lsblk knows', withCard(part({ mount: ['[mounted elsewhere]'] }))],
   [
@@ -171,6 +176,12 @@ describe('Each ground refuses alone', () => {
     test(`${ground}: ${what}`, () => {
       expect(groundsOf(machine, kname)).toEqual([ground]);
     });
+
+  test('what is mounted of a mapping that only the kernel knows to be on it is told', () => {
+    const mapping = { name: 'dm-3', type: 'dm', size: 1e9, hiddenMount: '/mnt' };
+    const machine = { disks: [systemDisk(), card(part({ sysfs: { holders: ['dm-3'] } })), mapping] };
+    expect(groundsOf(machine)).toEqual(['mounted', 'holders']);
+  });
 
   test('an empty reader is told as such', () => {
     expect(groundsOf(withCard({ size: 0, children: [] }))).toEqual(['empty']);
