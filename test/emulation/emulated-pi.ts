@@ -46,6 +46,10 @@ export class EmulatedPi {
     return (performance.now() - this.#startedMs) / 1000;
   }
 
+  get isOff(): boolean {
+    return this.#child === null || this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
   powerOn(): void {
     const { card, format, kernel, initrd, cmdline, relay, clock, log } = this.#options;
     const forward = `${process.execPath} ${join(import.meta.dirname, 'forward.ts')} ${relay.hostPort}`;
