@@ -1,9 +1,13 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Agent } from '../systemd/agent/agent.ts';
+import { noUpdater } from '../systemd/agent/none.ts';
 import type { Lamp, Updater } from '../systemd/agent/parts.ts';
 import { kitPaths, type TestAgentOptions, testAgent } from './harness/kit-agent.ts';
 import { type KitRelay, RealKitRelay, StandInKitRelay } from './harness/kit-relays.ts';
 import { MemoryCard } from './harness/memory-card.ts';
+import { temporaryFolder } from './harness/programs.ts';
 import { until } from './harness/until.ts';
 
 // The whole agent, its card in memory, its relay on a loopback port: the stand-in does nothing that the real one does not.
@@ -252,6 +256,40 @@ describe('a kit says in plain words', () => {
     await kit.state('ok');
     await new Promise((resolve) => setTimeout(resolve, 450)); // by then the first one would have been tried again
     expect(room(kit)).toBe('bar');
+  });
+
+  test('how its screen is, by the word of the kiosk, and that nothing is heard of that', async () => {
+    const relay = await relayThat(null);
+    const folder = temporaryFolder();
+    cleanup.push(() => folder.remove());
+    const file = join(folder.path, 'display.json');
+    let uptimeMs = 100_000;
+    const write = (state: string, beatAgeMs: number | null) =>
+      writeFileSync(
+        file,
+        JSON.stringify({
+          ...{ state, message: `It is ${state}`, hint: 'Look.' },
+          beatAgeMs,
+          shows: 'listening',
+          uptimeMs,
+        }),
+      );
+    const well: boolean[] = [];
+    const updater: Updater = { ...noUpdater, look: ({ isWell }) => void well.push(isWell) };
+    write('showing', 40);
+    const kit = await startKit(relay.url, {
+      ...{ token: await relay.make('kit', 'display', 'aula'), uptimeMs: () => uptimeMs, updater: () => updater },
+      settings: { displayStatus: file },
+    });
+    await kit.state('ok');
+    await until(() => well.at(-1) || undefined, { what: 'that it is well' });
+    expect(kit.status().page).toMatchObject({ beatAgeMs: 40, shows: 'listening' });
+    write('unplugged', null);
+    await kit.state('screen-unplugged');
+    expect(well.at(-1), 'a screen that is off is no fault of a program').toBe(true);
+    uptimeMs += 40_000;
+    await kit.state('screen-silent');
+    expect(well.at(-1)).toBe(false);
   });
 
   test('that its card takes nothing, and tells nobody a key that is on no disk', async () => {

@@ -1,3 +1,4 @@
+import { uptime } from 'node:os';
 import { join } from 'node:path';
 import { type KitAssignment, type KitHealth, kitLimits } from '../../relay/kit-protocol.ts';
 import type { Explained } from '../errors.ts';
@@ -37,6 +38,8 @@ export interface AgentParts {
   /** The id of the seed that this start of the machine belongs to; null where it tells none. */
   readonly seedId: () => Promise<string | null>;
   readonly withWritableRoot: (work: () => Promise<void>) => Promise<void>;
+  /** Of the machine. */
+  readonly uptimeMs?: () => number;
   readonly random: () => number;
   readonly log: (name: string) => Logger;
   readonly linkLimits?: Partial<LinkLimits>;
@@ -153,7 +156,7 @@ export class Agent {
       },
     });
     this.#programs = new ProgramsWatch({
-      ...{ kind, fetch, now: () => clock.now() },
+      ...{ kind, fetch, uptimeMs: parts.uptimeMs ?? (() => uptime() * 1000) },
       deviceStatus: settings.deviceStatus,
       displayStatus: settings.displayStatus,
     });
@@ -215,6 +218,7 @@ export class Agent {
         this.#enrolment.problem,
         this.#assignmentProblem,
         this.#scrubProblem,
+        this.#programs.screenProblem,
         machine.problem,
       ],
       ...{ connected: this.#link.connected, page: this.#programs.page, machine: machine.health },
@@ -283,6 +287,7 @@ export class Agent {
       isWell: this.#programs.areWell && !this.#loadProblem,
       connected: this.#link.connected,
       device: this.#programs.device?.state ?? null,
+      isQuiet: this.#programs.isQuiet,
     });
     const { device, areWell } = this.#programs;
     this.#parts.lamp.show(this.#lampJudge.judge({ state: health.state, device, areWell }));
