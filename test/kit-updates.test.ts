@@ -70,11 +70,11 @@ describe('a good release', () => {
     expect(kit.releases).toEqual(['1.1.0', '1.2.0']);
   });
 
-  test('is not put in charge while the relay is away, or while the kit itself is not well', async () => {
+  test('is not put in charge while the relay is away, or while the kit itself is not well or hears the room', async () => {
     kit.updater.offer(kit.put(makeRelease('1.1.0', 2)));
     await kit.told('staged');
     kit.updater.idle(true);
-    for (const lack of [{ connected: false }, { isWell: false }])
+    for (const lack of [{ connected: false }, { isWell: false }, { isQuiet: false }])
       for (let look = 0; look < 20; look++) kit.updater.look({ ...kit.health, ...lack });
     await kit.updater.stop();
     expect([kit.inCharge, kit.switches]).toEqual(['1.0.0', 0]);
@@ -234,7 +234,7 @@ describe('a release with which the kit does not get well is taken back by itself
     expect(kit.switches).toBe(2);
 
     await restart();
-    kit.health = { isWell: true, connected: true, device: 'ok' };
+    kit.health = { isWell: true, connected: true, device: 'ok', isQuiet: true };
     kit.updater.idle(true);
     kit.updater.offer(kit.put(made));
     await kit.told('rolled-back', /not tried again/);

@@ -23,9 +23,15 @@ export interface Updater {
   idle(isIdle: boolean): void;
   /**
    * How the kit is, once a second: a pending version is confirmed by this.
-   * `connected`: the relay answers, too; `device`: the device's word for how it is, null where there is none
+   * `connected`: the relay answers, too; `device`: the device's word for how it is, null where there is none; `isQuiet`: it
+   * hears nothing of the room
    */
-  look(health: { readonly isWell: boolean; readonly connected: boolean; readonly device: string | null }): void;
+  look(health: {
+    readonly isWell: boolean;
+    readonly connected: boolean;
+    readonly device: string | null;
+    readonly isQuiet: boolean;
+  }): void;
   /** What became of the last one; null where nothing was ever offered. */
   readonly report: KitUpdate | null;
 }

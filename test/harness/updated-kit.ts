@@ -78,7 +78,7 @@ export class UpdatedKit {
   readonly desk = new ReleaseDesk();
   readonly reports: KitUpdate[] = [];
   readonly #deskRelay = { relay: 'https://relay.example.org', key: () => 'the-key', fetch: this.desk.fetch };
-  health = { isWell: true, connected: true, device: 'ok' as string | null };
+  health = { isWell: true, connected: true, device: 'ok' as string | null, isQuiet: true };
   switchOver = async () => {
     this.switches++;
   };

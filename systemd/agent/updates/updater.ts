@@ -57,7 +57,7 @@ export class KitUpdater implements Updater {
   /** What was offered and can never be used, or is in charge already. */
   #settled: OfferedRelease | null = null;
   #isIdle = false;
-  #health: Health = { isWell: false, connected: false, device: null };
+  #health: Health = { isWell: false, connected: false, device: null, isQuiet: false };
   #report: KitUpdate | null = null;
   #trial: Trial | null = null;
   #trialSinceMs = 0;
@@ -170,8 +170,11 @@ export class KitUpdater implements Updater {
     const { version } = this.#offered ?? { version: '' };
     if (!this.#started) this.#do(() => this.#begin());
     else if (this.#staged !== version) this.#do(() => this.#prepare());
-    // The health of the moment: what the kit lacks now, another release need not have.
-    else if (this.#isIdle && this.#health.connected && this.#health.isWell) this.#do(() => this.#switch(version));
+    else {
+      // A kit that lacks something is looked after first; and what its device hears is newer than what the relay knows.
+      const { connected, isWell, isQuiet } = this.#health;
+      if (this.#isIdle && connected && isWell && isQuiet) this.#do(() => this.#switch(version));
+    }
   }
 
   /** Fetches, checks and unpacks what is offered. */
