@@ -149,6 +149,8 @@ install_system() {
     need_command fdisk sfdisk /usr/sbin/sfdisk
     need_command e2fsprogs mke2fs /usr/sbin/mke2fs
     need_command xz-utils xz
+    # A small archive of packages is signed, for apt to check.
+    need_command gnupg gpg
     need_command zstd zstd
     # A FAT that is mounted where the kernel has none: what a kit erases on its boot partition is looked for in its bytes.
     need_command fusefat fusefat
