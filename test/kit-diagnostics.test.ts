@@ -62,6 +62,9 @@ beforeEach(() => {
 });
 afterEach(() => folder.remove());
 
+const inBase64 = (text: string) => Buffer.from(text).toString('base64').replace(/=+$/, '');
+const inHex = (text: string) => Buffer.from(text).toString('hex');
+
 /** A line for each, as programs write them. */
 function journalOf(): string {
   const json = (text: string) => JSON.stringify({ level: 40, time: 1763737200000, name: 'uplink', msg: text });
@@ -85,6 +88,8 @@ function journalOf(): string {
     `ssh-ed25519 ${of('a public key with a name')} ${of('a mail')}`,
     `set-cookie: sala-status=${of('a session cookie')}; HttpOnly`,
     `digest ${of('hex that somebody made')}`,
+    `GET /join?network=${encodeURIComponent(ssid)}`,
+    `sent ${inBase64(of('a password of 802.1X'))} as ${inHex(of('a password of 802.1X'))}`,
     json(
       'stream 6f1c2f6e-98a1-4f3a-9d3c-3f5a4b1c0d2e: 127.0.0.1:8081 did not answer at 12:34:56, see /opt/sala/current/device/main.js',
     ),
