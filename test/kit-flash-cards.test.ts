@@ -90,6 +90,13 @@ describe.skipIf(whyNot !== null)('The loop over cards', () => {
     expect(await closed.ended).toBe(1);
   });
 
+  test('an image with another checksum ends it before any card is asked for', async () => {
+    const run = start('flash', event.withImage(event.image, '0'.repeat(64)));
+    expect(await run.ended).toBe(1);
+    expect(run.text()).toContain('is not the one the inventory names');
+    expect(run.text()).not.toContain('Insert the card');
+  });
+
   test('a disk that is named and may not be written is refused with its grounds, and keeps every byte', async () => {
     const disk = insert(5e9);
     const run = start('flash', event.inventoryFile, '--disk', disk.path);

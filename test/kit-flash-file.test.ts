@@ -195,6 +195,18 @@ describe('flash refuses, and leaves nothing behind', () => {
     ['a text', () => written('text.img', 'not an image'), 'it has no partition table'],
     ['a zip archive', () => written('zip.img', 'PK\x03\x04 and so on'), 'is a zip archive'],
     ['an image that is not there', () => join(event.folder, 'nowhere.img'), 'cannot be read'],
+    [
+      'an image whose fstab cannot be found',
+      (plain) => {
+        const bytes = readFileSync(plain);
+        const line = Buffer.from(`\nPARTUUID=${imageDiskId}`);
+        for (let at = bytes.indexOf(line); at !== -1; at = bytes.indexOf(line, at + 1)) bytes[at] = 0x20;
+        const odd = join(event.folder, 'odd.img');
+        writeFileSync(odd, bytes);
+        return odd;
+      },
+      "cannot be given an identifier of the card's own",
+    ],
     ['an image that ends too early', (plain) => cut(plain, 0.9), 'ends before its last partition does'],
   ];
   for (const [what, image, words] of cases)

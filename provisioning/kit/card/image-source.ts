@@ -148,7 +148,7 @@ async function* unpack(file: string, packed: Readable, compression: Compression)
  * The image, unpacked as it is read: chunks of exactly `chunkBytes`, the last one shorter. Each chunk is overwritten
  * when the next one is asked for.
  * @param progress told of packed bytes
- * @throws SalaError `image-damaged`, `image-unreadable`, and `image-checksum` at the end where the file was changed
+ * @throws SalaError `image-damaged`, `image-unreadable`, also at its end where the file was changed meanwhile
  */
 export async function* imageChunks(
   { file, sha256 }: ImageFile,
@@ -175,5 +175,5 @@ export async function* imageChunks(
   signal.throwIfAborted();
   if (filled > 0) yield chunk.subarray(0, filled);
   const found = hash.digest('hex');
-  if (found !== sha256.toLowerCase()) throw wrongChecksum(file, sha256, found);
+  if (found !== sha256.toLowerCase()) throw damaged(file, 'it was changed while it was read');
 }
