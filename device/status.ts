@@ -5,9 +5,10 @@ import type { Health } from '../relay/protocol.js';
 import { messageOf } from '../systemd/errors.ts';
 import type { Logger } from '../systemd/log.ts';
 import type { AgentLine } from './agent-line.ts';
+import { GuestRate } from './guest-rate.ts';
 import type { KitFile } from './kit-file.ts';
 import type { PastProblem } from './last-problem.ts';
-import type { PinDoor } from './pin-door.ts';
+import { addressKey, type PinDoor } from './pin-door.ts';
 
 export interface KitStatus {
   readonly room: string;
@@ -51,6 +52,9 @@ export const statusPageLimits = {
   /** Of other machines; this one's own agent always gets in. */
   maxConnections: 40,
   maxConnectionsOfAddress: 10,
+  /** Of an address: capture runs in the same program, and must not wait until thousands have been answered. */
+  maxRequestsPerSecond: 10,
+  maxRequestsAtOnce: 60,
   maxBodyBytes: 256,
   requestTimeoutMs: 5000,
 };
@@ -101,21 +105,27 @@ export class StatusPage {
   readonly #limits: StatusPageLimits;
   readonly #server: Server;
   readonly #guests = new Map<Socket, string>();
+  readonly #rate: GuestRate;
   #stopping: Promise<void> | null = null;
 
   constructor(options: StatusPageOptions) {
     this.#options = options;
     this.#limits = { ...statusPageLimits, ...options.limits };
-    const { requestTimeoutMs } = this.#limits;
+    const { requestTimeoutMs, maxRequestsPerSecond, maxRequestsAtOnce } = this.#limits;
+    this.#rate = new GuestRate({ perSecond: maxRequestsPerSecond, atOnce: maxRequestsAtOnce });
+    const take = (request: IncomingMessage, response: ServerResponse) => {
+      if (this.#isHurried(request.socket)) request.socket.destroy();
+      else this.#serve(request, response).catch(() => response.destroy());
+    };
     this.#server = createServer(
       {
         ...{ requestTimeout: requestTimeoutMs, headersTimeout: requestTimeoutMs, keepAliveTimeout: 5000 },
         ...{ maxHeaderSize: 8192, connectionsCheckingInterval: 2000 },
       },
-      (request, response) => {
-        this.#serve(request, response).catch(() => response.destroy());
-      },
+      take,
     );
+    // Node answers these by itself, as many as come.
+    this.#server.on('checkExpectation', take);
     this.#server.on('connection', (socket) => this.#admit(socket));
   }
 
@@ -152,6 +162,12 @@ export class StatusPage {
     }
     this.#guests.set(socket, address);
     socket.once('close', () => this.#guests.delete(socket));
+  }
+
+  /** Whether a guest asks faster than any page does; also what came along after it was cut off. */
+  #isHurried(socket: Socket): boolean {
+    const address = this.#guests.get(socket);
+    return socket.destroyed || (address !== undefined && !this.#rate.take(addressKey(address)));
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

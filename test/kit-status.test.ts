@@ -6,6 +6,7 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { agentLine } from '../device/agent-line.ts';
+import { GuestRate } from '../device/guest-rate.ts';
 import { readKitFile } from '../device/kit-file.ts';
 import { LastProblem } from '../device/last-problem.ts';
 import { deviceSettings, readPin } from '../device/options.ts';
@@ -405,6 +406,48 @@ describe('guests on the network', () => {
     for (let call = 0; call < 5; call++) expect((await ask('/status.json')).status).toBe(200);
     for (const socket of sockets.splice(0)) socket.destroy();
     await expect.poll(() => guests(1, '127.0.0.5')).toBe(1);
+  });
+
+  /** Asks so often in one go, without waiting for an answer; resolves when it is cut off. */
+  const flood = (count: number, address: string, line = '') =>
+    new Promise<void>((resolve) => {
+      const socket = connect({ host: '127.0.0.1', port, localAddress: address });
+      sockets.push(socket);
+      socket.once('close', () => resolve());
+      socket.on('error', () => {});
+      socket.resume().write(`GET /status.json HTTP/1.1\r\nHost: 127.0.0.1\r\n${line}\r\n`.repeat(count));
+    });
+
+  test.each(['', 'Expect: anything\r\n'])(
+    'who ask thousands of times at once are cut off after the first: %j',
+    async (line) => {
+      let asked = 0;
+      await serve({
+        isOwn: (address) => address === '127.0.0.1',
+        limits: { maxRequestsPerSecond: 1, maxRequestsAtOnce: 20 },
+        status: () => {
+          asked++;
+          return status;
+        },
+      });
+      await flood(3000, '127.0.0.2', line);
+      // They come back at once, and another phone and the agent are answered all the same.
+      await flood(3000, '127.0.0.2', line);
+      expect(asked).toBeGreaterThanOrEqual(10);
+      expect(asked).toBeLessThanOrEqual(30);
+      expect((await ask('/status.json', { from: '127.0.0.3' })).status).toBe(200);
+      for (let call = 0; call < 40; call++) expect((await ask('/status.json')).status).toBe(200);
+    },
+  );
+
+  test('are forgotten before they fill the memory', () => {
+    let nowMs = 0;
+    const rate = new GuestRate({ perSecond: 1, atOnce: 2, maxAddresses: 3 }, () => nowMs);
+    expect(['a', 'a', 'a'].map((each) => rate.take(each))).toEqual([true, true, false]);
+    nowMs += 1000;
+    expect(['a', 'a'].map((each) => rate.take(each))).toEqual([true, false]);
+    for (const each of ['b', 'c', 'd']) rate.take(each);
+    expect(rate.size).toBe(3);
   });
 });
 
