@@ -175,10 +175,11 @@ export class Uplink implements Publisher {
       if (this.#room.charge.holder === this) this.#room.heard(message.health);
     } else if (message.type === 'goodbye') this.#isLeavingForGood = true;
     else {
-      const { stream } = this.#channel(message.index);
+      const { stream, served } = this.#channel(message.index);
       if (message.type === 'ended') this.#parts.spool.end(stream, message.edge);
       else if (message.type === 'hole') this.#parts.spool.declareHole(stream, message);
-      else
+      // What may be handed in was decided by the times that were told with the stream: they stay as they are.
+      else if (served === null)
         this.#parts.time.anchor(
           stream.id,
           message.anchor,

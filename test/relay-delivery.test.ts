@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Range, type RangeSet, sampleRate, size } from '../relay/protocol.js';
 import { AudioDoor, type Knocker, report } from './harness/audio-door.ts';
@@ -91,6 +92,23 @@ describe('a kit that serves another room by now', () => {
     for (let second = 10; second < 20; second++) kit.audio(0, second * sampleRate, sampleRate);
     await stored(stream.id, 20);
     expect(held(stream.id).audio).toEqual([]);
+  });
+
+  test('cannot move what it hands in out of the time in which it served the room', async () => {
+    door.delivery = served([40, 20]);
+    const kit = await door.connect();
+    const { id, ...stream } = report(0, { edge: 10 * sampleRate, ranges: [seconds(0, 10)] });
+    const at = (positionS: number, agoS: number) => kit.anchor(positionS * sampleRate, 5_000_000 - agoS * 1000);
+    kit.hello([{ ...stream, id, anchors: [at(0, 35), at(10, 25)] }]);
+    await welcome(kit);
+    const timeOf = (positionS: number) => door.time.at(id, positionS * sampleRate, { position: 0, ms: 0 }).ms;
+    const before = [timeOf(1), timeOf(9)];
+    // By another clock it would have been said just now, when another kit serves the room.
+    const anchor = { ...kit.anchor(5 * sampleRate, 5_000_000 - 25_000), bootId: randomUUID() };
+    kit.say({ type: 'anchor', index: 0, sentMonotonicMs: anchor.monotonicMs, anchor });
+    kit.audio(0, 0, sampleRate);
+    await until(() => ((door.spool.get(id)?.audio.length ?? 0) > 0 ? true : undefined), { what: 'the audio' });
+    expect([timeOf(1), timeOf(9)]).toEqual(before.map((ms) => expect.closeTo(ms, -2)));
   });
 
   test('is believed where nothing is known of the time: then it was right before it left', async () => {
