@@ -6,8 +6,9 @@ import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { codeOf, messageOf, SalaError } from '../../../systemd/errors.ts';
+import { toolEnvironment } from '../tool-environment.ts';
 import type { Progress } from './ledger.ts';
-import { toolMissing, toolPath } from './tools.ts';
+import { toolMissing } from './tools.ts';
 
 type Compression = 'none' | 'xz' | 'gzip' | 'zstd';
 
@@ -101,7 +102,7 @@ const tap = (hash: Hash, progress: Progress) =>
 
 async function* unpackXz(file: string, packed: Readable): AsyncGenerator<Buffer> {
   const child = spawn('xz', ['--decompress', '--stdout', '--quiet'], {
-    env: { ...process.env, PATH: toolPath(), LC_ALL: 'C' },
+    env: toolEnvironment(),
     stdio: ['pipe', 'pipe', 'ignore'],
   });
   const ended = new Promise<number | null>((resolve, reject) => {

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { SalaError } from '../../../systemd/errors.ts';
+import { toolEnvironment } from '../tool-environment.ts';
 
 /** Which Debian package has each program that works on cards. */
 const packageOf: Readonly<Record<string, string>> = {
@@ -15,7 +16,7 @@ const packageOf: Readonly<Record<string, string>> = {
 };
 
 /** mtools reads no configuration of the machine, asks nothing, and takes a volume as it finds it. */
-const environment = { MTOOLSRC: '/dev/null', MTOOLS_SKIP_CHECK: '1', MTOOLS_NO_VFAT: '0', LC_ALL: 'C', TZ: 'UTC' };
+const mtools = { MTOOLSRC: '/dev/null', MTOOLS_SKIP_CHECK: '1', MTOOLS_NO_VFAT: '0', LC_ALL: 'C', TZ: 'UTC' };
 
 const maxOutputBytes = 64 << 20;
 const maxComplaintChars = 2000;
@@ -41,7 +42,7 @@ export const toolMissing = (name: string, cause: unknown): SalaError =>
   });
 
 /**
- * Runs one of Debian's programs to its end. System folders are searched too: Debian leaves them out of users' paths.
+ * Runs one of Debian's programs to its end.
  * @throws SalaError `tool-missing` or `tool-failed`
  */
 export function runTool(
@@ -50,7 +51,7 @@ export function runTool(
   { input, accept = [0] }: ToolRun = {},
 ): Promise<ToolResult> {
   return new Promise((resolve, reject) => {
-    const env = { ...process.env, ...environment, PATH: toolPath() };
+    const env = toolEnvironment(mtools);
     const child = spawn(name, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
     const chunks: Buffer[] = [];
     let bytes = 0;
@@ -78,5 +79,3 @@ export function runTool(
     child.stdin.end(input);
   });
 }
-
-export const toolPath = (): string => `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin`;

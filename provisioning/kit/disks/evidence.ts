@@ -12,7 +12,7 @@ import {
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { codeOf, messageOf, SalaError } from '../../../systemd/errors.ts';
-import { toolPath } from '../card/tools.ts';
+import { toolEnvironment } from '../tool-environment.ts';
 import { type LsblkRow, parseLsblk } from './lsblk.ts';
 import type { BlockDevice, Machine, SysfsDevice } from './machine.ts';
 import { namedDevices, parseMountinfo, parseSwaps } from './mounts.ts';
@@ -146,7 +146,7 @@ async function lsblk(): Promise<unknown> {
     const { stdout } = await promisify(execFile)('lsblk', ['--json', '--bytes', '--output-all', '--all'], {
       timeout: lsblkTimeoutMs,
       maxBuffer: 64 << 20,
-      env: { ...process.env, LC_ALL: 'C' },
+      env: toolEnvironment(),
     });
     return JSON.parse(stdout);
   } catch (error) {
@@ -165,7 +165,7 @@ const severalFound = 8;
 async function probe(path: string, number: string): Promise<Probe> {
   try {
     const args = ['--probe', '--output', 'export', path];
-    const env = { ...process.env, PATH: toolPath(), LC_ALL: 'C' };
+    const env = toolEnvironment();
     const { stdout } = await promisify(execFile)('blkid', args, { timeout: lsblkTimeoutMs, env });
     const lines = stdout.split('\n').map((line) => /^([A-Z_]+)=(.*)$/.exec(line));
     const values = lines.flatMap((line) => (line ? [[line[1] ?? '', unescapedValue(line[2] ?? '')] as const] : []));

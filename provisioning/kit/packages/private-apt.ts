@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, SalaError } from '../../../systemd/errors.ts';
+import { toolEnvironment } from '../tool-environment.ts';
 
 export const architecture = 'arm64';
 
@@ -147,7 +148,7 @@ export class PrivateApt {
 
   async #run(file: string, args: readonly string[]): Promise<string> {
     const { folder, signal, maxOutputBytes, timeoutMs } = this.#options;
-    const env = { ...process.env, LC_ALL: 'C.UTF-8' };
+    const env = toolEnvironment();
     // Read after the machine's own configuration, and so in charge.
     return await output(file, ['-c', join(folder, 'apt.conf'), ...args], {
       env,
