@@ -244,6 +244,14 @@ describe('Secrets', () => {
     expect(statusAddress(closed.kit)).toBeNull();
   });
 
+  test('a status page on the venue’s network comes with its PIN, which only root reads', () => {
+    const open = seedOf({ status: true });
+    expect(open.written('/etc/sala/device.toml')).toContain('status-listen = "0.0.0.0:8081"');
+    expect(open.written('/etc/sala/status-pin')).toBe(`${kitSecret.pin}\n`);
+    expect(open.modeOf('/etc/sala/status-pin')).toBe('0600');
+    expect(seedOf({ status: false }).written('/etc/sala/device.toml')).toContain('status-listen = "127.0.0.1:8081"');
+  });
+
   test('whatever holds one says so, and only root reads it on the kit', () => {
     for (const { path, content, secret } of solo.files)
       if (/correct horse|admin-token-of/.test(content)) expect({ path, secret }).toEqual({ path, secret: true });
