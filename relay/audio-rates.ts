@@ -22,6 +22,11 @@ const maxRooms = 2000;
  * after their end at the earliest, and in a day fewer come than a room has places for.
  */
 const streamRate = { perMinute: 2.5, atOnce: 1000 };
+/** The same for what kits hand in that serve another room by now. Both together stay below the room's places. */
+const formerStreamRate = { perMinute: 0.1, atOnce: 100 };
+
+/** What is handed in by kits of before takes nothing from the kit that serves the room. */
+const keyOf = (room: string, isFormer: boolean) => (isFormer ? `${room} of before` : room);
 
 /**
  * How much audio a room's sources may bring, whatever they open and close: a socket's own limits begin anew with each
@@ -31,6 +36,7 @@ export class AudioRates {
   readonly #perSecond: RateLimit;
   readonly #perDay: RateLimit;
   readonly #streams: RateLimit;
+  readonly #formerStreams: RateLimit;
   /** Audio sockets that the relay closed, by close code. */
   readonly closes = new Map<number, number>();
 
@@ -42,6 +48,7 @@ export class AudioRates {
     const rate = { perMinute: (maxBacklogRate + maxLiveRate) * 60_000, atOnce: 2 * (backlogBurstMs + liveBurstMs) };
     this.#perSecond = new RateLimit(rate, now, maxRooms);
     this.#streams = new RateLimit(streamRate, now, maxRooms);
+    this.#formerStreams = new RateLimit(formerStreamRate, now, maxRooms);
     this.#perDay = new RateLimit({ perMinute: dayMs / (24 * 60), atOnce: dayMs }, now, maxRooms);
   }
 
@@ -50,13 +57,17 @@ export class AudioRates {
     this.closes.set(code, (this.closes.get(code) ?? 0) + 1);
   }
 
-  /** Whether a room may bring so much more; it is counted. @param audioMs its length */
-  take(room: string, audioMs: number): boolean {
-    return this.#perSecond.take(room, audioMs) === 0 && this.#perDay.take(room, audioMs) === 0;
+  /**
+   * Whether a room may bring so much more; it is counted.
+   * @param audioMs its length @param isFormer by a kit that serves another room by now
+   */
+  take(room: string, audioMs: number, isFormer = false): boolean {
+    const key = keyOf(room, isFormer);
+    return this.#perSecond.take(key, audioMs) === 0 && this.#perDay.take(key, audioMs) === 0;
   }
 
-  /** Whether a room may have audio of one more stream; it is counted. */
-  takeStream(room: string): boolean {
-    return this.#streams.take(room) === 0;
+  /** Whether a room may have audio of one more stream; it is counted. @param isFormer as above */
+  takeStream(room: string, isFormer = false): boolean {
+    return (isFormer ? this.#formerStreams : this.#streams).take(room) === 0;
   }
 }

@@ -10,6 +10,8 @@ export const defaultPlaceLimits = {
   maxReadersPerAddress: 3000,
   /** Those that wait for their turn included; one is in charge. */
   maxAudioSocketsPerRoom: 8,
+  /** Of kits that only hand in what they heard there before; they take no place of the others. */
+  maxFormerKitsPerRoom: 4,
   maxAudioSocketsPerAddress: 100,
   /** Admin pages that are open, of all organizers. */
   maxAdminSockets: 50,
@@ -29,6 +31,8 @@ export interface Visitor {
   /** null: of no room. */
   readonly room: string | null;
   readonly from: ClientAddress;
+  /** It only hands in what it heard while it served the room. */
+  readonly isFormer?: boolean;
 }
 
 /** How many sockets are open and may be, of each right, room and address; and how often one may be asked for. */
@@ -73,13 +77,13 @@ export class DoorPlaces {
   }
 
   /** Why there is no place; null where there is one. */
-  full({ right, room, from }: Visitor): Refusal | null {
+  full({ right, room, from, isFormer = false }: Visitor): Refusal | null {
     const limits = this.#limits;
-    const inRoom = this.#taken.get(`${right} room ${room}`) ?? 0;
+    const inRoom = this.#taken.get(roomKey(right, room, isFormer)) ?? 0;
     const here = this.#taken.get(`${right} address ${from.prefix}`) ?? 0;
     const isFull = {
       read: this.#all.read >= limits.maxReaders || inRoom >= limits.maxReadersPerRoom,
-      publish: inRoom >= limits.maxAudioSocketsPerRoom,
+      publish: inRoom >= (isFormer ? limits.maxFormerKitsPerRoom : limits.maxAudioSocketsPerRoom),
       admin: this.#all.admin >= limits.maxAdminSockets,
       kit: this.#all.kit >= limits.maxKitSockets,
     };
@@ -99,8 +103,8 @@ export class DoorPlaces {
   }
 
   /** Takes a place; what is returned is called once to give it back. */
-  take({ right, room, from }: Visitor): () => void {
-    const keys = [`${right} address ${from.prefix}`, ...(room === null ? [] : [`${right} room ${room}`])];
+  take({ right, room, from, isFormer = false }: Visitor): () => void {
+    const keys = [`${right} address ${from.prefix}`, ...(room === null ? [] : [roomKey(right, room, isFormer)])];
     this.#all[right]++;
     for (const key of keys) this.#taken.set(key, (this.#taken.get(key) ?? 0) + 1);
     return () => {
@@ -113,6 +117,9 @@ export class DoorPlaces {
     };
   }
 }
+
+const roomKey = (right: Right, room: string | null, isFormer: boolean) =>
+  `${isFormer ? 'former ' : ''}${right} room ${room}`;
 
 const fullOf: Readonly<Record<Right, readonly [code: string, message: string]>> = {
   read: ['too-many-readers', 'The relay has as many readers as it takes'],

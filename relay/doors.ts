@@ -200,7 +200,8 @@ export class Doors {
     if (door.protocol && !protocols.includes(door.protocol)) return missingProtocol(door.protocol);
     const query400 = door.name === 'captions' ? readCaptionsQuery(query) : null;
     if (query400 && 'status' in query400) return query400;
-    return this.#places.full(visitor) ?? { door, visitor, room: room ?? null, admission };
+    const inside = { ...visitor, isFormer: admission.kit?.isFormer ?? false };
+    return this.#places.full(inside) ?? { door, visitor: inside, room: room ?? null, admission };
   }
 
   #noDoor(from: ClientAddress): Refusal {

@@ -302,7 +302,7 @@ export class Uplink implements Publisher {
     this.heardAtMs = performance.now();
     if (!this.#device) throw new WireError('audio came before "hello"');
     const channel = this.#channel(frame.index);
-    const { stream } = channel;
+    const { stream, served } = channel;
     if (frame.audio.length % stream.bytesPerFrame !== 0)
       throw new WireError('an audio frame ends within a sample frame');
     const samples = frame.audio.length / stream.bytesPerFrame;
@@ -311,16 +311,16 @@ export class Uplink implements Publisher {
     const to = frame.position + samples;
     this.#rates.spendAudio(channel, frame.position, to);
     const joins = frame.position === 0 || runEnd(stream.received, frame.position - 1) >= frame.position;
-    if (this.#parts.rates?.take(this.#room.name, audioCostMs(samples, joins)) === false)
+    if (this.#parts.rates?.take(this.#room.name, audioCostMs(samples, joins), served !== null) === false)
       throw new WireError('more audio came than a room may bring', closeCodes.tooFast);
-    if (channel.isEmpty && this.#parts.rates?.takeStream(this.#room.name) === false)
+    if (channel.isEmpty && this.#parts.rates?.takeStream(this.#room.name, served !== null) === false)
       throw new WireError('more streams with audio came than a room may bring', closeCodes.tooFast);
     channel.isEmpty = false;
     if (stream.ended && to > stream.edge) throw new WireError('audio came past the end of its stream');
     if (frame.live && rmsOf(frame.audio) > silenceRms) this.soundAtMs = this.heardAtMs;
     if (stream.received.length > this.#limits.maxPieces)
       throw new WireError('the audio of a stream is in too many pieces', closeCodes.policy);
-    if (channel.served) bar(this.#parts.spool, stream, [frame.position, to], channel.served);
+    if (served) bar(this.#parts.spool, stream, [frame.position, to], served);
     this.#parts.spool.write(stream, frame.position, frame.audio);
     channel.received = union(channel.received, [[frame.position, to]]);
     this.#timer ??= setTimeout(() => this.#confirm(), this.#limits.receivedIntervalMs);

@@ -235,6 +235,18 @@ describe('a kit that is assigned to another room', () => {
     expect(guest.socket.readyState).toBe(guest.socket.OPEN);
   });
 
+  test('takes no place of those that serve the former room, and more than a few at once find none', async () => {
+    await open({ doors: { maxAudioSocketsPerRoom: 2, maxFormerKitsPerRoom: 3 } });
+    const former = enrolledKit(house, 'verdi-1', 'device', 'verdi');
+    const serving = enrolledKit(house, 'verdi-2', 'device', 'verdi');
+    house.rights.kits.assign('verdi-1', 'rossini');
+    const knock = (key: string) => house.connect('/api/rooms/verdi/audio', ['sala.audio.v1'], bearer(key));
+    await Promise.all([knock(former), knock(former), knock(former)].map((each) => each.opened));
+    expect(await knock(former).refused).toMatchObject({ status: 503, body: { error: { code: 'too-many-sources' } } });
+    await Promise.all([knock(serving).opened, knock(serving).opened]);
+    expect(await knock(serving).refused).toMatchObject({ status: 503 });
+  });
+
   test('is found in a room that anybody may read, too, and in no other', async () => {
     await open();
     house.rooms.put('verdi', { public: true });

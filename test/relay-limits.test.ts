@@ -326,6 +326,23 @@ describe('audio of a room', () => {
     expect(taken).toBeLessThan(uplinkLimits.maxStreamsPerRoom);
   });
 
+  it('takes nothing from the kit that serves the room, however much kits of before hand in', () => {
+    const { now, pass } = clock();
+    const rates = new AudioRates({}, now);
+    let [former, streams] = [0, 0];
+    for (let s = 0; s < 60; s++) {
+      for (let i = 0; i < 50; i++) if (rates.take('hall', second, true)) former++;
+      while (rates.takeStream('hall', true)) streams++;
+      expect([rates.take('hall', second), rates.takeStream('hall')]).toEqual([true, true]);
+      pass(1000);
+    }
+    expect(former).toBeLessThan(60 * 21.1 + 160);
+    pass(86_400_000);
+    while (rates.takeStream('hall', true)) streams++;
+    // With those of the room itself, in a day.
+    expect(streams + 1000 + 2.5 * 24 * 60).toBeLessThan(uplinkLimits.maxStreamsPerRoom);
+  });
+
   it('ends with the hours of a day, and comes back with time', () => {
     const { now, pass } = clock();
     const rates = new AudioRates({ maxAudioHours: 1 }, now);
