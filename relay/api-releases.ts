@@ -1,10 +1,10 @@
-import { createReadStream } from 'node:fs';
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { maxManifestBytes, releaseVersion } from '../systemd/agent/updates/manifest.ts';
 import type { Access } from './access.ts';
-import { needs } from './api-access.ts';
+import { needs, Refused } from './api-access.ts';
 import { body, json, plain, refused, withToken } from './api-routes.ts';
 import type { LiveRooms } from './live.ts';
+import { ReleaseDownloads } from './release-downloads.ts';
 import type { ReleaseStore, StoredRelease } from './releases.ts';
 
 const version = releaseVersion.describe('As the release names itself: 0.1.0-20261121212358-07084eb');
@@ -41,22 +41,10 @@ function rangeOf(header: string | undefined, total: number): number | null {
   return Number.isInteger(from) && from < total ? from : null;
 }
 
-/** A part of a file as the body of an answer: read as fast as it is taken, closed also when nobody wants the rest. */
-function fileStream(file: string, start: number, end: number): ReadableStream<Uint8Array> {
-  const source = createReadStream(file, { start, end, highWaterMark: 256 * 1024 });
-  const chunks: AsyncIterator<Buffer> = source[Symbol.asyncIterator]();
-  return new ReadableStream({
-    async pull(controller) {
-      const { value, done } = await chunks.next();
-      if (done) controller.close();
-      else controller.enqueue(new Uint8Array(value));
-    },
-    cancel: () => void source.destroy(),
-  });
-}
-
 /** Releases for kits: uploaded and offered by organizers, fetched by kits. */
 export function addReleaseCalls(app: OpenAPIHono, rooms: LiveRooms, store: ReleaseStore, access: Access): void {
+  const downloads = new ReleaseDownloads();
+  access.onEnded((isOver) => downloads.end(isOver));
   const admin = { ...withToken, tags: ['kits'], middleware: needs('admin', access, rooms) };
   const kit = { security: [{ bearer: [] }], tags: ['kits'], middleware: needs('kit', access, rooms) };
 
@@ -195,13 +183,18 @@ export function addReleaseCalls(app: OpenAPIHono, rooms: LiveRooms, store: Relea
       responses: {
         200: plain('application/gzip', 'The archive'),
         206: plain('application/gzip', 'The rest of it'),
-        ...refused(400, 401, 403, 404),
+        ...refused(400, 401, 403, 404, 503),
       },
     }),
     (context) => {
       const { version, bytes } = store.whole(context.req.valid('param').version);
       const from = rangeOf(context.req.header('range'), bytes);
-      const file = fileStream(store.fileOf(version), from ?? 0, bytes - 1);
+      // Nobody would read it, nor close it.
+      const isAsked = context.req.method !== 'HEAD';
+      const file = isAsked
+        ? downloads.begin(context.get('admission'), store.fileOf(version), from ?? 0, bytes - 1)
+        : null;
+      if (file && 'status' in file) throw new Refused(file);
       const headers = {
         'content-type': 'application/gzip',
         'content-length': String(bytes - (from ?? 0)),

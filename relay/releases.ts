@@ -93,7 +93,11 @@ export class ReleaseStore implements Releases {
       if (!release || name !== releaseFile(release.version, 'json')) continue;
       const whole = await this.#size(this.fileOf(release.version));
       const part = await this.#size(this.#partOf(release.version));
-      this.#stored.set(release.version, { release, receivedBytes: whole === release.bytes ? whole : part });
+      if (whole !== release.bytes && part >= release.bytes) {
+        // All of it came, and nobody lived to compare it.
+        await rm(this.#partOf(release.version), { force: true });
+        this.#stored.set(release.version, { release, receivedBytes: 0 });
+      } else this.#stored.set(release.version, { release, receivedBytes: whole === release.bytes ? whole : part });
     }
     const text = await readFile(join(this.#folder, 'offered.json'), 'utf8').catch(() => 'null');
     const { data } = offer.safeParse(this.#json(text));

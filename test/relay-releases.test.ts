@@ -1,8 +1,10 @@
 /** Releases at the relay: uploaded in pieces, offered, fetched by kits. Costs 1 s. */
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Admission } from '../relay/access.ts';
+import { ReleaseDownloads } from '../relay/release-downloads.ts';
 import { ReleaseStore } from '../relay/releases.ts';
 import { signRelease } from '../systemd/agent/updates/manifest.ts';
 import { TestApi } from './harness/api.ts';
@@ -74,6 +76,18 @@ describe('an upload', () => {
       releases: [{ version: '1.1.0', complete: true, offered: false, sha256: made.release.sha256 }],
     });
     expect(files()).toEqual(['sala-1.1.0-linux-arm64.json', 'sala-1.1.0-linux-arm64.tar.gz']);
+  });
+
+  test('whose last piece came before a power cut, unchecked, is not taken for whole', async () => {
+    await begin(made);
+    await piece('1.1.0', made.archive.subarray(0, 1000));
+    const part = join(folder.path, 'releases/sala-1.1.0-linux-arm64.tar.gz.part');
+    writeFileSync(part, Buffer.alloc(made.archive.length));
+    await open({ reserveBytes: 0 });
+    expect(() => store.whole('1.1.0')).toThrow('There is no release');
+    api = new TestApi({ releases: store, rooms: api.rooms });
+    await upload(made);
+    expect(store.whole('1.1.0').version).toBe('1.1.0');
   });
 
   test('takes no piece twice, none out of order, none too many, none of a stranger', async () => {
@@ -198,4 +212,59 @@ describe('a kit', () => {
     expect((await fetched('/api/kit/release/1.1.0', key)).response.status).toBe(401);
     expect(existsSync(join(folder.path, 'releases'))).toBe(true);
   });
+
+  const large = makeRelease('1.2.0', 3, { more: [{ name: 'big', content: randomBytes(3_000_000) }] });
+  const ask = (key: string, method = 'GET') =>
+    api.app.request('/api/kit/release/1.2.0', { method, headers: { authorization: `Bearer ${key}` } });
+  const openFiles = () =>
+    readdirSync('/proc/self/fd').filter((each) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${each}`).startsWith(join(folder.path, 'releases'));
+      } catch {
+        return false;
+      }
+    }).length;
+
+  test('fetches one archive at a time, the one it asked for last, and nothing more once it is revoked', async () => {
+    await upload(large);
+    const key = await kitKey();
+    const dead = [await ask(key), await ask(key), await ask(key)];
+    const alive = await ask(key);
+    await expect.poll(openFiles).toBe(1);
+    for (const each of dead) await expect(each.arrayBuffer()).rejects.toThrow('asked once more');
+    expect(Buffer.from(await alive.arrayBuffer()).equals(large.archive)).toBe(true);
+    const running = await ask(key);
+    api.kits.delete('verdi-1');
+    await expect(running.arrayBuffer()).rejects.toThrow('the key of the kit ended');
+    await expect.poll(openFiles).toBe(0);
+  });
+
+  test('that asks only whether it is there leaves no file open', async () => {
+    await upload(large);
+    const key = await kitKey();
+    const opened = vi.spyOn(store, 'fileOf');
+    const { status, headers } = await ask(key, 'HEAD');
+    expect([status, headers.get('content-length')]).toEqual([200, String(large.release.bytes)]);
+    expect(opened).not.toHaveBeenCalled();
+  });
+
+  test('waits where as many as the relay bears fetch already', async () => {
+    await upload(large);
+    const downloads = new ReleaseDownloads({ maxDownloads: 2 });
+    const by = (actor: string) =>
+      downloads.begin({ ...admission, actor }, store.fileOf('1.2.0'), 0, large.release.bytes - 1);
+    const [one, two] = [by('kit a'), by('kit b')];
+    expect(by('kit c')).toMatchObject({ status: 503, code: 'too-many-downloads' });
+    expect(by('kit b')).toBeInstanceOf(ReadableStream);
+    for (const each of [one, two]) expect(each).toBeInstanceOf(ReadableStream);
+    downloads.end(() => true);
+    await expect.poll(() => downloads.size).toBe(0);
+    expect(by('kit c')).toBeInstanceOf(ReadableStream);
+    downloads.end(() => true);
+  });
 });
+
+const admission: Admission = {
+  ...{ tokenId: 'a', sessionId: null, anonymous: false, right: 'kit', actor: '', expiresMs: null },
+  kit: { name: 'verdi-1', isFormer: false },
+};
