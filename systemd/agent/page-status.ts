@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { z } from 'zod';
 import type { KitHealth } from '../../relay/kit-protocol.ts';
 import type { Explained } from '../errors.ts';
@@ -26,19 +27,26 @@ export interface PageStatus {
 const maxAgeMs = 30_000;
 /** Of the screen, not of the kit: a television that is off must not count against a program. */
 const noScreen = /^(unplugged|hidden)$/;
+const maxReportBytes = 64 * 1024;
+
+/** The folder is the display's own: whoever broke into it must not have this program read what is another's, or without end. */
+async function readReport(path: string): Promise<string> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const found = await file.stat();
+    if (!found.isFile() || found.size > maxReportBytes) throw new Error('it is no report');
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(maxReportBytes), 0, maxReportBytes, 0);
+    return buffer.toString('utf8', 0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
 
 /** What the display wrote of its page; a file that is not written any more ages with it. Null where there is none.
  * @param uptimeMs of the machine: no clock that may jump */
 export async function readPageStatus(path: string, uptimeMs: () => number): Promise<PageStatus | null> {
   try {
-    const {
-      state,
-      message,
-      hint,
-      beatAgeMs,
-      shows,
-      uptimeMs: atMs,
-    } = report.parse(JSON.parse(await readFile(path, 'utf8')));
+    const { state, message, hint, beatAgeMs, shows, uptimeMs: atMs } = report.parse(JSON.parse(await readReport(path)));
     const ageMs = Math.max(0, uptimeMs() - atMs);
     const beat = beatAgeMs === null ? null : Math.round(beatAgeMs + ageMs);
     const isSilent = ageMs > maxAgeMs;
