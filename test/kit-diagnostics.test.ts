@@ -40,6 +40,7 @@ const secrets: Record<string, string> = {
   'a JSON web token': `eyJhbGciOiJIUzI1NiJ9.${random(24)}.${random()}`,
   'an AWS key id': 'AKIAIOSFODNN7EXAMPLE',
   'an AWS secret': 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
+  'a short key of an engine': 'd0123456789abcdef',
   'a user of an address': 'venue:hunter2',
   'a private key': randomBytes(48).toString('base64'),
   'a public key with a name': 'AAAAC3NzaC1lZDI1NTE5AAAAIJm0l0k9vQw8example',
@@ -83,6 +84,7 @@ function journalOf(): string {
     json(`listening on ${of('a link-local IPv6 address')}%eth0, ::ffff:${of('an IPv4 address')}`),
     `nov 21 eth0: link up ${of('a MAC')} ${of('a MAC with dashes')} enx${of('a MAC in an interface’s name')}`,
     `AWS_ACCESS_KEY_ID ${of('an AWS key id')} then ${of('an AWS secret')} ok`,
+    `deepgram-key = "${of('a short key of an engine')}"`,
     `fetching https://${of('a user of an address')}@proxy.example/`,
     `-----BEGIN PRIVATE KEY-----\n${of('a private key')}\n-----END PRIVATE KEY-----`,
     `ssh-ed25519 ${of('a public key with a name')} ${of('a mail')}`,
@@ -111,7 +113,10 @@ function plant() {
   );
   put('etc/sala/kit.toml', `relay = "wss://captions.example.org"\nname = "verdi-sound"\nroom = "verdi"\n`);
   put('etc/sala/device.toml', `source = "mixer:sala"\ntoken = "${of('hex that somebody made')}"\n`);
-  put('etc/sala/relay.env', `SALA_ADMIN_TOKEN='${of('an admin token of another form')}'\n`);
+  put(
+    'etc/sala/relay.env',
+    `SALA_ADMIN_TOKEN='${of('an admin token of another form')}'\nSALA_ENGINE_KEY=${of('a short key of an engine')}\n`,
+  );
   put('etc/os-release', 'PRETTY_NAME="Debian GNU/Linux 13 (trixie)"\n');
   put('proc/meminfo', 'MemTotal: 1000 kB\n');
 }

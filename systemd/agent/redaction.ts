@@ -23,7 +23,7 @@ const patterns: readonly (readonly [RegExp, string])[] = [
   [/\b(?:AKIA|ASIA)[A-Z0-9]{12,}/g, '[token]'],
   // NAME=VALUE, "name": "value", name: value.
   [
-    /((?:pass(?:word|phrase|wd)?|pwd|psk|pin|secret|token|api[_-]?key|authorization|cookie|ssid|identity|private[_-]?key|community)["']?\s*[=:]\s*)("(?:[^"\\\n]|\\.)*"|'[^'\n]*'|[^\s,;&"'}\]]+)/gi,
+    /((?:pass(?:word|phrase|wd)?|pwd|psk|pin|secret|token|api[_-]?key|\w[_-]key|authorization|cookie|ssid|identity|private[_-]?key|community)["']?\s*[=:]\s*)("(?:[^"\\\n]|\\.)*"|'[^'\n]*'|[^\s,;&"'}\]]+)/gi,
     '$1[secret]',
   ],
   [/(\/\/)[^\s/@"']+@/g, '$1[secret]@'],
