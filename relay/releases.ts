@@ -174,7 +174,9 @@ export class ReleaseStore implements Releases {
       if (this.#stored.size >= this.#limits.maxReleases)
         throw fault('releases-full', `The relay keeps ${this.#limits.maxReleases} releases`, 'Delete one first.');
       const { bavail, bsize } = await statfs(this.#folder);
-      if (bavail * bsize < release.bytes + this.#limits.reserveBytes)
+      // Of those that are on their way, too.
+      const promised = this.all.reduce((sum, each) => sum + each.release.bytes - each.receivedBytes, 0);
+      if (bavail * bsize < release.bytes + promised + this.#limits.reserveBytes)
         throw fault(
           'disk',
           'There is no room for a release on the disk of the relay',

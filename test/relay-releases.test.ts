@@ -1,6 +1,6 @@
 /** Releases at the relay: uploaded in pieces, offered, fetched by kits. Costs 1 s. */
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readlinkSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Admission } from '../relay/access.ts';
@@ -76,6 +76,18 @@ describe('an upload', () => {
       releases: [{ version: '1.1.0', complete: true, offered: false, sha256: made.release.sha256 }],
     });
     expect(files()).toEqual(['sala-1.1.0-linux-arm64.json', 'sala-1.1.0-linux-arm64.tar.gz']);
+  });
+
+  test('is promised no room that others were promised', async () => {
+    const { bavail, bsize } = statfsSync(folder.path);
+    await open({ reserveBytes: bavail * bsize - 400e6 });
+    api = new TestApi({ releases: store, rooms: api.rooms });
+    const huge = (version: string) => {
+      const release = { ...made.release, version, bytes: 250e6 };
+      return put(`/api/releases/${version}`, { manifest: signRelease(release, releaseKey.signing) });
+    };
+    expect((await huge('2.0.0')).status).toBe(200);
+    expect(codeOf(await huge('2.1.0'))).toBe('503 disk');
   });
 
   test('whose last piece came before a power cut, unchecked, is not taken for whole', async () => {
