@@ -17,7 +17,10 @@ export interface PoweredKitOptions {
   readonly fetch?: typeof globalThis.fetch;
 }
 
-const statusState = z.object({ state: z.string(), message: z.string() });
+const statusPage = z.object({ health: z.object({ state: z.string(), message: z.string() }) });
+
+/** Of the network: on a terminal it must be no command. */
+const plain = (text: string) => text.replace(/\p{Cc}/gu, ' ').slice(0, 500);
 
 /**
  * What a kit that has power says of itself: on its status page, where the inventory opens that, and at the relay.
@@ -40,8 +43,9 @@ export async function askPoweredKit(
         redirect: 'error',
         signal: AbortSignal.any([signal, AbortSignal.timeout(statusTimeoutMs)]),
       });
-      const { state, message } = statusState.parse(JSON.parse((await response.text()).slice(0, maxStatusBytes)));
-      lines.push(`${kit.name}: its own page says ${state}: ${message}`);
+      const { health } = statusPage.parse(JSON.parse((await response.text()).slice(0, maxStatusBytes)));
+      lines.push(`${kit.name}: its own page says ${plain(health.state)}: ${plain(health.message)}`);
+      if (health.state !== 'ok') isWell = false;
     } catch (error) {
       isWell = false;
       lines.push(`${kit.name}: its own page ${page} does not answer: ${messageOf(error)}`);
