@@ -22,7 +22,7 @@ beforeAll(async () => {
   event = kitEvent({ isSmall: true });
   const work = join(event.folder, 'work');
   mkdirSync(work);
-  data = await makeDataImage(event.inventory, await checkRelease(event.inventory), work, 16 << 20);
+  data = await makeDataImage(event.inventory, await checkRelease(event.inventory), 'device', work, 16 << 20);
 });
 afterAll(() => event.close());
 

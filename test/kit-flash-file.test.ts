@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   readSync,
+  rmSync,
   statSync,
   truncateSync,
   writeFileSync,
@@ -119,13 +120,15 @@ describe('flash to an image file', () => {
     const found = filesBelow(there);
     expect(Object.keys(found).toSorted()).toEqual([
       'packages/Packages',
-      'packages/cage_0.2_arm64.deb',
+      'packages/bundle.json',
+      'packages/cage_0.2_arm64.deb', // and not what a screen needs
       `${software}/a name with blanks`,
       `${software}/bin/node`,
       `${software}/provisioning/kit/first-boot.sh`,
     ]);
-    for (const [path, digest] of Object.entries(filesBelow(join(event.folder, 'packages'))))
-      expect(found[`packages/${path}`], path).toBe(digest);
+    const collected = filesBelow(join(event.folder, 'packages'));
+    for (const path of ['Packages', 'bundle.json', 'cage_0.2_arm64.deb'])
+      expect(found[`packages/${path}`], path).toBe(collected[path]);
     const link = debian('debugfs', ['-R', 'stat /software/current', `${file}?offset=${dataAt}`]).toString();
     expect(link).toContain(`Fast link dest: "releases/${releaseVersion}"`);
     const node = debian('debugfs', ['-R', `stat /${software}/bin/node`, `${file}?offset=${dataAt}`]).toString();
@@ -215,6 +218,20 @@ describe('flash refuses, and leaves nothing behind', () => {
       expect(text).toContain(words);
       expect(status).toBe(1);
     });
+
+  test('packages that were not collected for this kind of kit, or not to the end', async () => {
+    const file = join(event.folder, 'packages/bundle.json');
+    const whole = readFileSync(file, 'utf8');
+    const { kinds, ...rest } = JSON.parse(whole);
+    writeFileSync(file, JSON.stringify({ ...rest, kinds: { display: kinds.display } }));
+    const other = await flashed(event.inventoryFile);
+    rmSync(file);
+    const unfinished = await flashed(event.inventoryFile);
+    writeFileSync(file, whole);
+    expect(other.text).toContain('holds no packages for a device kit');
+    expect(unfinished.text).toContain('is not a finished repository of packages');
+    expect([other.status, unfinished.status]).toEqual([1, 1]);
+  });
 
   test('an image with another checksum', async () => {
     const { status, text } = await flashed(event.withImage(event.image, '0'.repeat(64)));

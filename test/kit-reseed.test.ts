@@ -53,7 +53,7 @@ describe('verify', () => {
     expect(text).toContain('settings: as in the inventory');
     expect(text).toContain('secrets: on the card (user-data, sala/enrolment-token)');
     expect(text).toContain('software 0.1.0: as in the inventory');
-    expect(text).toContain('packages (2 files): as in the inventory');
+    expect(text).toContain('packages (3 files): as in the inventory');
     expect(text).not.toContain('secretOfThisKit');
     expect(status).toBe(0);
   });
@@ -70,7 +70,7 @@ describe('verify', () => {
     writeFileSync(event.inventoryFile, before);
     writeFileSync(deb, content);
     expect(text).toContain('settings: not as in the inventory: user-data, sala/stray');
-    expect(text).toContain('packages (2 files): not as in the inventory: cage_0.2_arm64.deb');
+    expect(text).toContain('packages (3 files): not as in the inventory: cage_0.2_arm64.deb');
     expect(status).toBe(1);
   });
 

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { z } from 'zod';
 import { deviceSettings } from '../device/options.ts';
 import { kioskSettings } from '../display/kiosk/options.ts';
+import { wantedPackages } from '../provisioning/kit/packages/wanted.ts';
 import { relayOptions } from '../relay/options.ts';
 import { agentSettings } from '../systemd/agent/options.ts';
 import { root, temporaryFolder } from './harness/programs.ts';
@@ -149,6 +150,14 @@ test('the PIN of the status page reaches the device alone, and a kit without one
   expect(unit.of('LoadCredential')).toContain('status-pin:/etc/sala/status-pin');
   expect(unit.of('SetCredential')).toContain('status-pin:none');
   expect(unit.environment.SALA_STATUS_PIN_FILE).toBe('%d/status-pin');
+});
+
+test('what the screen’s unit asks of Debian is on the card', () => {
+  const unit = new Unit('sala-display.service');
+  expect(unit.of('ExecStart')[0]).toMatch(/^\/usr\/bin\/cage /);
+  expect(unit.of('Wants')).toEqual(['seatd.service']);
+  for (const kind of ['display', 'solo'] as const)
+    expect(wantedPackages[kind]).toEqual(expect.arrayContaining(['cage', 'seatd', 'chromium']));
 });
 
 test('each target wants units that are there', () => {

@@ -89,7 +89,7 @@ export async function makeCard(file: string, options: CardOptions): Promise<void
   await rm(work, { recursive: true, force: true });
   await mkdir(work);
   say('making the data partition');
-  const data = await makeDataImage(inventory, await checkRelease(inventory), work);
+  const data = await makeDataImage(inventory, await checkRelease(inventory), entry.kind, work);
   say('flashing the card');
   const { target } = createImageFile(file, cardBytes);
   await flashCard(target, {

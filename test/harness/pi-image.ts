@@ -149,6 +149,13 @@ export function makeContent(folder: string): { release: string; publicKey: strin
   mkdirSync(packages);
   writeFileSync(join(packages, 'Packages'), 'Package: cage\n');
   writeFileSync(join(packages, 'cage_0.2_arm64.deb'), Buffer.alloc(300_000, 'deb '));
+  writeFileSync(join(packages, 'chromium_140_arm64.deb'), 'deb of screens');
+  const device = ['Packages', 'cage_0.2_arm64.deb'];
+  const display = [...device, 'chromium_140_arm64.deb'];
+  const kind = (files: readonly string[]) => ({ packages: [], files, bytes: 0 });
+  const kinds = { device: kind(device), display: kind(display), solo: kind(display) };
+  const bundle = { version: 1, suite: 'trixie', architecture: 'arm64', kinds };
+  writeFileSync(join(packages, 'bundle.json'), JSON.stringify(bundle));
   return { release, publicKey: key, packages };
 }
 

@@ -3,7 +3,8 @@ import { createReadStream, readFileSync } from 'node:fs';
 import { mkdir, readdir, readlink } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { readRelease } from '../../../systemd/agent/updates/manifest.ts';
-import type { Inventory } from '../inventory.ts';
+import type { Inventory, Kit } from '../inventory.ts';
+import { packageFiles } from '../packages/repository.ts';
 import { dumpExt4 } from './data-partition.ts';
 
 /** What a data partition holds, beside the inventory. */
@@ -17,11 +18,12 @@ export interface ContentComparison {
   readonly differ: readonly string[];
 }
 
-async function digestsBelow(folder: string): Promise<ReadonlyMap<string, string>> {
+async function digestsBelow(folder: string, only?: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const digests = new Map<string, string>();
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
   for (const entry of entries.filter((each) => each.isFile())) {
     const path = join(entry.parentPath, entry.name);
+    if (only && !only.includes(relative(folder, path))) continue;
     const hash = createHash('sha256');
     for await (const chunk of createReadStream(path)) hash.update(chunk);
     digests.set(relative(folder, path), hash.digest('hex'));
@@ -33,6 +35,7 @@ async function digestsBelow(folder: string): Promise<ReadonlyMap<string, string>
 export async function compareContent(
   { path, offset }: { path: string; offset: number },
   inventory: Inventory,
+  kind: Kit['kind'],
   folder: string,
 ): Promise<ContentComparison> {
   const copy = join(folder, 'data');
@@ -41,7 +44,7 @@ export async function compareContent(
   await dumpExt4(path, offset, '/software', copy);
   const [found, wanted] = await Promise.all([
     digestsBelow(join(copy, 'packages')),
-    digestsBelow(inventory.packages.dir),
+    digestsBelow(inventory.packages.dir, await packageFiles(inventory.packages.dir, kind)),
   ]);
   const differ = [...new Set([...found.keys(), ...wanted.keys()])]
     .filter((name) => found.get(name) !== wanted.get(name))

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs';
+import { createReadStream, readFileSync, statSync } from 'node:fs';
 import { cp, lstat, mkdir, open, readdir, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Release, verifyRelease } from '../../../systemd/agent/updates/manifest.ts';
 import { messageOf, SalaError } from '../../../systemd/errors.ts';
-import type { Inventory } from '../inventory.ts';
+import type { Inventory, Kit } from '../inventory.ts';
+import { packageFiles } from '../packages/repository.ts';
 import { runTool } from './tools.ts';
 
 /** Label of the data partition; the kit mounts it by this. */
@@ -100,12 +101,13 @@ const ownership = (entries: readonly Entry[]): string => {
 };
 
 /**
- * Makes the file system of the data partition in a file, without root: the release, `current` and the packages.
+ * Makes the file system of the data partition in a file, without root: the release, `current` and this kind's packages.
  * @param folder an empty one, for all that is made on the way @param spareBytes what stays free @throws SalaError `card-content`, `tool-failed`
  */
 export async function makeDataImage(
   inventory: Inventory,
   release: Release,
+  kind: Kit['kind'],
   folder: string,
   spareBytes = defaultSpareBytes,
 ): Promise<DataImage> {
@@ -122,9 +124,11 @@ export async function makeDataImage(
     '--delay-directory-restore',
   ]);
   await symlink(`releases/${version}`, join(top, 'software/current'));
-  if (!existsSync(inventory.packages.dir))
-    throw missing('packages', inventory.packages.dir, new Error('no such folder'), 'bundle');
-  await cp(inventory.packages.dir, join(top, 'packages'), { recursive: true, verbatimSymlinks: true });
+  for (const name of await packageFiles(inventory.packages.dir, kind))
+    await cp(join(inventory.packages.dir, name), join(top, 'packages', name), {
+      recursive: true,
+      verbatimSymlinks: true,
+    });
 
   const entries = await entriesOf(top);
   const sizeBytes = sizeFor(entries, spareBytes);

@@ -19,7 +19,8 @@ import { type CardTarget, createImageFile, diskTarget } from './target.ts';
 export interface FlashSessionOptions {
   readonly inventory: Inventory;
   readonly secrets: KitSecrets;
-  readonly data: DataImage;
+  /** By kind of kit. */
+  readonly data: ReadonlyMap<Kit['kind'], DataImage>;
   readonly folder: string;
   readonly terminal: Terminal;
   readonly context: Pick<CommandContext, 'now' | 'signal'>;
@@ -154,7 +155,9 @@ export class FlashSession {
   }
 
   async #write(kit: Kit, { target, serial, begin, stillThere }: Place): Promise<void> {
-    const { inventory, secrets, data, folder, terminal, context } = this.#options;
+    const { inventory, secrets, folder, terminal, context } = this.#options;
+    const data = this.#options.data.get(kit.kind);
+    if (!data) throw new Error(`nothing was made for the cards of ${kit.kind} kits`);
     const startMs = context.now();
     const seed = makeSeed(inventory, kit, secrets.of(kit), startMs);
     secrets.setInstanceId(kit.name, seed.instanceId);

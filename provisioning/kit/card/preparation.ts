@@ -1,9 +1,10 @@
-import { chmodSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ConfigurationError } from '../../../systemd/errors.ts';
 import type { Inventory, Kit } from '../inventory.ts';
 import { didYouMean } from '../nearest.ts';
+import { packageFiles } from '../packages/repository.ts';
 import { checkRelease, type DataImage, makeDataImage } from './data-partition.ts';
 import { checkImage } from './image-source.ts';
 
@@ -29,14 +30,17 @@ export function workFolder(env: NodeJS.ProcessEnv): string {
 
 export const removeFolder = (folder: string): void => rmSync(folder, { recursive: true, force: true });
 
-/** All that the cards of one evening have in common, checked and made before the first one is touched. */
+/** What cards have in common, by kind of kit: all of it is checked and made before the first card is touched. */
 export async function prepare(
   inventory: Inventory,
+  kits: readonly Kit[],
   folder: string,
   signal: AbortSignal,
   progress: (done: number, total: number) => void,
-): Promise<DataImage> {
+): Promise<ReadonlyMap<Kit['kind'], DataImage>> {
   const release = await checkRelease(inventory);
+  const kinds = new Set(kits.map(({ kind }) => kind));
+  for (const kind of kinds) await packageFiles(inventory.packages.dir, kind);
   let done = 0;
   await checkImage(
     inventory.image,
@@ -46,5 +50,11 @@ export async function prepare(
     },
     signal,
   );
-  return makeDataImage(inventory, release, folder);
+  const images = new Map<Kit['kind'], DataImage>();
+  for (const kind of kinds) {
+    const place = join(folder, kind);
+    mkdirSync(place);
+    images.set(kind, await makeDataImage(inventory, release, kind, place));
+  }
+  return images;
 }

@@ -45,7 +45,7 @@ export const flashCommand = (readDisks: ReadMachine): Command => ({
     const folder = workFolder(context.env);
     const startMs = context.now();
     try {
-      const data = await prepare(inventory, folder, context.signal, (done, total) =>
+      const data = await prepare(inventory, kits, folder, context.signal, (done, total) =>
         terminal.progress('checking the image', done, total, startMs),
       );
       const session = new FlashSession({

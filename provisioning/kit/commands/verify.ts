@@ -87,7 +87,7 @@ async function verifyCard(inventory: Inventory, path: string, { stdout, env }: C
     );
     if (access.data === null) say('  software and packages: not to be seen from here');
     else {
-      const content = await compareContent(access.data, inventory, folder);
+      const content = await compareContent(access.data, inventory, kit.kind, folder);
       compare(
         `software ${content.version ?? 'missing'}`,
         content.version !== null && content.version === content.wantedVersion

@@ -11,6 +11,8 @@ const device = ['libportaudio2', 'libjack-jackd2-0', 'alsa-utils'] as const;
 
 const display = [
   'cage',
+  // Gives cage the screen without a login.
+  'seatd',
   'chromium',
   'chromium-sandbox',
   // Rendering on the Pi's own graphics.
