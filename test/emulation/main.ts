@@ -2,7 +2,7 @@
  * Boots a kit as far as a computer without one can: see README.md. `node test/emulation/main.ts COMMAND [options]`.
  */
 import { existsSync } from 'node:fs';
-import { appendFile, mkdir, rm } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -25,6 +25,7 @@ const { values, positionals } = parseArgs({
     'from-line': { type: 'string', default: '440' },
     'to-line': { type: 'string', default: '590' },
     seed: { type: 'string', default: '1' },
+    resume: { type: 'boolean', default: false },
   },
 });
 const [command] = positionals;
@@ -101,11 +102,17 @@ async function collectCuts(trial: KitTrial, pristine: string, count: number): Pr
   return cuts;
 }
 
+/** Copies of an earlier call that were not booted to their end. */
+async function leftCuts(): Promise<Cut[]> {
+  const names = (await readdir(folder)).filter((name) => name.startsWith(`cut-${kind}-`) && name.endsWith('.img'));
+  return names.toSorted().map((name) => ({ card: join(folder, name), seconds: 0, during: `not noted (${name})` }));
+}
+
 /** After each of them the next boot has to end in a working kit. */
 async function cuts(): Promise<void> {
   const { trial, pristine } = await prepare();
   let failed = 0;
-  const all = await collectCuts(trial, pristine, Number(values.cuts));
+  const all = values.resume ? await leftCuts() : await collectCuts(trial, pristine, Number(values.cuts));
   for (const [index, { card, seconds, during }] of [...all.entries()].reverse()) {
     await putToken(card, (await trial.token()).token);
     const pi = await trial.powerOn(card, `cuts-${kind}-after-${index + 1}`);
