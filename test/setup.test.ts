@@ -144,6 +144,7 @@ describe('servers that the tests start themselves', () => {
       'xz',
       'zstd',
       'fusefat',
+      'gpg',
     ])
       command(join(bin, name), '');
     symlinkSync(execFileSync('sh', ['-c', 'command -v chmod'], { encoding: 'utf8' }).trim(), join(bin, 'chmod'));
