@@ -117,7 +117,7 @@ count_start() {
 place_units() {
   from=$software/current/systemd
   mkdir -p "$run/systemd/system" "$run/udev/rules.d" "$run/sysusers.d" "$run/sala-boot"
-  rm -f "$run/systemd/system"/sala-*
+  rm -rf "$run/systemd/system"/sala-*
   for unit in "$from"/sala-*.service "$from"/sala-*.timer "$from"/sala-*.target; do
     [ "${unit##*/}" = sala-boot.service ] || cp "$unit" "$run/systemd/system/"
   done

@@ -15,10 +15,10 @@ export interface ClockFloorOptions {
 
 /** The relay's time is written down this often: a card lives longer for it. */
 const keepEveryMs = 600_000;
-/** A time beyond this is a mistake, and would never be taken back. */
-const maxMs = Date.UTC(2100, 0);
+/** A relay's time so far after the release was built is a mistake, which a floor would keep for ever. */
+const maxAheadMs = 5 * 365 * 86_400_000;
 
-const isTime = (ms: number) => Number.isFinite(ms) && ms > 0 && ms < maxMs;
+const isTime = (ms: number) => Number.isFinite(ms) && ms > 0 && ms < Date.UTC(2100, 0);
 
 /**
  * Keeps the wall clock of a machine without a battery from being years behind, where a relay's certificate is not valid yet:
@@ -26,19 +26,22 @@ const isTime = (ms: number) => Number.isFinite(ms) && ms > 0 && ms < maxMs;
  */
 export class ClockFloor {
   readonly #options: ClockFloorOptions;
+  /** The latest of the times before which it cannot be; 0: none is known. */
+  readonly #notBeforeMs: number;
   #keptMs = 0;
 
   constructor(options: ClockFloorOptions) {
     this.#options = options;
+    this.#notBeforeMs = Math.max(0, ...options.notBefore.filter(isTime));
   }
 
   /** Never throws: without it, captions go on. */
   async raise(): Promise<void> {
-    const { files, file, clock, notBefore, log } = this.#options;
+    const { files, file, clock, log } = this.#options;
     try {
       const kept = Number((await files.read(file))?.toString('latin1'));
-      if (isTime(kept)) this.#keptMs = kept;
-      const floorMs = Math.max(this.#keptMs, ...notBefore.filter(isTime));
+      if (this.#isBelievable(kept)) this.#keptMs = kept;
+      const floorMs = Math.max(this.#keptMs, this.#notBeforeMs);
       const behindMs = floorMs - clock.now();
       if (behindMs <= 0) return;
       await clock.set(floorMs);
@@ -50,7 +53,7 @@ export class ClockFloor {
 
   /** The relay told its time. Never throws. */
   async heard(relayMs: number): Promise<void> {
-    if (!isTime(relayMs) || relayMs - this.#keptMs < keepEveryMs) return;
+    if (!this.#isBelievable(relayMs) || relayMs - this.#keptMs < keepEveryMs) return;
     const { files, file, log } = this.#options;
     const before = this.#keptMs;
     this.#keptMs = relayMs;
@@ -60,6 +63,10 @@ export class ClockFloor {
       this.#keptMs = before;
       log.warn({ reason: messageOf(error) }, 'the time could not be written down');
     }
+  }
+
+  #isBelievable(ms: number): boolean {
+    return isTime(ms) && (this.#notBeforeMs === 0 || ms < this.#notBeforeMs + maxAheadMs);
   }
 }
 
