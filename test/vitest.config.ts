@@ -4,8 +4,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/harness/leaks.ts'],
-    // Two cores, and tests that mostly wait for real time to pass; with more workers they make each other late.
-    maxWorkers: 3,
+    // Two cores, and tests that mostly wait for real time to pass: three left the cores idle half of the time. With more than these they make each other late.
+    maxWorkers: 4,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },
