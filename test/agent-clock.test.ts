@@ -10,7 +10,12 @@ const file = '/data/kit/clock-floor';
 /** A kit whose clock says `now`, started on `card`. */
 async function started(now: number, card: MemoryCard) {
   let said = now;
-  const clock = { now: () => said, set: async (ms: number) => void (said = ms) };
+  const clock = {
+    now: () => said,
+    set: async (ms: number) => {
+      said = ms;
+    },
+  };
   const floor = new ClockFloor({ files: card, file, clock, notBefore: [built, 0], log: createLog('silent')('clock') });
   await floor.raise();
   return { floor, said: () => said };

@@ -76,8 +76,7 @@ function run(order: string, { cut = 0, uptime = 30 } = {}) {
 function makeCard() {
   rmSync(folder.path, { recursive: true });
   write('etc/sala/kit.toml', 'relay = "wss://relay.example.org"\nkind = "device"\n');
-  for (const each of ['mv', 'ln', 'rm'])
-    write(`shims/${each}`, counting(each, `exec /bin/${each} "$@"`));
+  for (const each of ['mv', 'ln', 'rm']) write(`shims/${each}`, counting(each, `exec /bin/${each} "$@"`));
   for (const each of ['sync', 'systemctl', 'udevadm', 'systemd-sysusers']) write(`shims/${each}`, counting(each, ''));
   for (const each of readdirSync(path('shims'))) chmodSync(path(`shims/${each}`), 0o755);
   release('1.0.0');
