@@ -202,13 +202,16 @@ describe.each(kinds)('behind %s', (kind) => {
 async function expectWhole(kind: ProxyKind): Promise<void> {
   const { gaps } = await behind.relay.call<{ gaps: unknown[] }>('GET', `/api/rooms/${kind}/gaps`);
   expect(gaps).toEqual([]);
-  const heard = of(readers, kind)
-    .captions()
-    .toSorted((a, b) => a.from - b.from);
-  const breaks = heard.flatMap(({ from }, i) => (i > 0 ? [from - (heard[i - 1]?.to ?? 0)] : []));
-  expect(heard.length).toBeGreaterThan(2);
-  // The script of load has pauses of its own; what was lost would be longer.
-  expect(Math.max(...breaks)).toBeLessThan(16_000);
+  const longestBreak = () => {
+    const heard = of(readers, kind)
+      .captions()
+      .toSorted((one, other) => one.from - other.from);
+    expect(heard.length).toBeGreaterThan(2);
+    return Math.max(...heard.flatMap(({ from }, i) => (i > 0 ? [from - (heard[i - 1]?.to ?? 0)] : [])));
+  };
+  // The script of load has pauses of its own; what was lost would be longer. A relay that was slow to come back fills in a
+  // stretch beside what is spoken since.
+  await expect.poll(longestBreak, { timeout: 30_000 }).toBeLessThan(16_000);
   expect(of(readers, kind).resets).toBe(0);
 }
 
