@@ -152,6 +152,7 @@ install_system() {
     # A small archive of packages is signed, for apt to check.
     need_command gnupg gpg
     need_command zstd zstd
+    need_command dosfstools mkfs.vfat /usr/sbin/mkfs.vfat /sbin/mkfs.vfat
     # A FAT that is mounted where the kernel has none: what a kit erases on its boot partition is looked for in its bytes.
     need_command fusefat fusefat
     # What pages are looked at with: Arabic, Hebrew and many more scripts, Japanese.

@@ -144,6 +144,7 @@ describe('servers that the tests start themselves', () => {
       'xz',
       'zstd',
       'fusefat',
+      'mkfs.vfat',
       'gpg',
     ])
       command(join(bin, name), '');
