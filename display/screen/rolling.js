@@ -25,6 +25,8 @@ export class Rolling {
     this.#animation = this.#element.animate([{ transform: `translateY(${from}px)` }, { transform: 'translateY(0)' }], {
       duration: rollMs,
       easing,
+      // A browser short of time may let it begin a moment later: until then the rows wait where it begins.
+      fill: 'backwards',
     });
   }
 

@@ -45,17 +45,11 @@ export class TestBrowser {
     this.#chromium = chromium;
   }
 
-  /** @param given `scrollBars`: they are painted, and take the room they take in a browser that people use; `more` flags;
-   * `whole`: not the shell, which e.g. asks for no permission, but the browser */
-  static async launch({
-    scrollBars = false,
-    more = [] as readonly string[],
-    whole = false,
-  } = {}): Promise<TestBrowser> {
+  /** @param given `scrollBars`: they are painted, and take the room they take in a browser that people use; `more` flags */
+  static async launch({ scrollBars = false, more = [] as readonly string[] } = {}): Promise<TestBrowser> {
     const ignoreDefaultArgs = scrollBars ? ['--hide-scrollbars'] : [];
-    const args = [...flags, ...more, ...(whole ? ['--headless=new'] : [])];
-    const path = whole ? '/usr/bin/chromium' : executablePath;
-    return new TestBrowser(await chromium.launch({ executablePath: path, args, headless: true, ignoreDefaultArgs }));
+    const args = [...flags, ...more];
+    return new TestBrowser(await chromium.launch({ executablePath, args, headless: true, ignoreDefaultArgs }));
   }
 
   /** Idempotent; closes every page that is still open. */
