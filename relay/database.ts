@@ -3,8 +3,11 @@ import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import BetterSqlite from 'better-sqlite3';
 import { codeOf, messageOf, SalaError } from '../systemd/errors.ts';
+import { archiveSchema } from './archive/schema.ts';
+import { canonicalSchema } from './canonical/schema.ts';
 import { syncFolder } from './database-copy.ts';
 import { Database, isDamage, isDiskFault } from './database-handle.ts';
+import { sinkSchema } from './sink/schema.ts';
 
 export { type Database, tryWrite } from './database-handle.ts';
 
@@ -259,6 +262,7 @@ export const migrations: readonly string[] = [
   CREATE INDEX tokens_by_end ON tokens (expires_ms) WHERE expires_ms IS NOT NULL;
   CREATE INDEX tokens_by_kit ON tokens (kit) WHERE kit IS NOT NULL;
   `,
+  `${archiveSchema}${canonicalSchema}${sinkSchema}`,
 ];
 
 /**

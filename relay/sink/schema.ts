@@ -1,0 +1,2 @@
+/** What the sink still has to send: a part of schema 9. */
+export const sinkSchema = '';
