@@ -37,7 +37,8 @@ export function addRoomCalls(app: OpenAPIHono, rooms: LiveRooms, views: RoomView
     }),
     (context) => {
       const name = context.req.valid('param').room;
-      const { name: title, language, engine, public: open, source, restAfter, recognition } = context.req.valid('json');
+      const given = context.req.valid('json');
+      const { name: title, language, engine, public: open, source, restAfter, recognition, recording } = given;
       const change: RoomChange = {
         ...(title === undefined ? {} : { title }),
         ...(language === undefined ? {} : { language }),
@@ -46,7 +47,9 @@ export function addRoomCalls(app: OpenAPIHono, rooms: LiveRooms, views: RoomView
         ...(source === undefined ? {} : { source }),
         ...(restAfter === undefined ? {} : { restAfter }),
         ...(recognition === undefined ? {} : { recognition }),
+        ...(recording === undefined ? {} : { recording }),
       };
+      if (recording) context.set('told', { recording });
       const existed = rooms.get(name) !== undefined;
       const view = views.of(rooms.put(name, change));
       return existed ? context.json(view, 200) : context.json(view, 201);

@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { recordingChange, recordingSchema } from './archive/recording-settings.ts';
 import { type Health, holeReasons, roomPattern } from './protocol.js';
 import { recognitionChange, recognitionSchema } from './recognition.ts';
 import { engineName, language } from './settings.ts';
@@ -39,6 +40,9 @@ export const roomChange = z
       .nullable()
       .optional()
       .describe("Silence in seconds after which a paid session rests, 0: never; null: the relay's --rest-after"),
+    recording: recordingChange
+      .optional()
+      .describe('Whether talks are recorded and transcribed again; what is left out stays'),
   })
   .openapi('RoomChange');
 
@@ -90,6 +94,7 @@ export const roomView = z
     recognition: recognitionSchema,
     source: z.string().nullable().describe('The pinned device: it goes before any other that is there'),
     restAfter: z.number().nullable(),
+    recording: recordingSchema,
     paused: z.boolean().describe('What is spoken now is not captioned'),
     log: z.string().describe('Id of the caption log'),
     seq: z.number().int().describe('Newest seq of the log'),

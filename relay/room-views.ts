@@ -1,4 +1,5 @@
 import { viewOfConduct } from './api-conduct.ts';
+import { defaultRecording } from './archive/recording-settings.ts';
 import type { Conducted } from './conduct.ts';
 import { LastWords } from './last-words.ts';
 import type { LiveRoom } from './live.ts';
@@ -44,6 +45,7 @@ export class RoomViews {
       recognition: settings.recognition,
       source: settings.source,
       restAfter: settings.restAfter ?? null,
+      recording: settings.recording ?? defaultRecording,
       paused: room.record.paused,
       log: room.log.id,
       seq: room.log.seq,

@@ -1,5 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { SalaError } from '../systemd/errors.ts';
+import {
+  changeRecording,
+  defaultRecording,
+  type RecordingChange,
+  type RecordingSettings,
+} from './archive/recording-settings.ts';
 import { type Database, tryWrite } from './database.ts';
 import {
   changeRecognition,
@@ -11,9 +17,10 @@ import {
 import type { TextRules } from './text-rules.ts';
 import type { Phrase } from './vocabulary.ts';
 
-/** What is left out stays; of recognition, too, and null is every default of it. */
-export type RoomChange = Partial<Omit<RoomSettings, 'recognition'>> & {
+/** What is left out stays; of recognition and recording, too, and null is every default of recognition. */
+export type RoomChange = Partial<Omit<RoomSettings, 'recognition' | 'recording'>> & {
   readonly recognition?: RecognitionChange | null;
+  readonly recording?: RecordingChange;
 };
 
 /** What an organizer sets for a room. */
@@ -38,6 +45,8 @@ export interface RoomSettings {
   readonly textRules?: TextRules;
   /** Names and terms to listen for, beside those of the event; absent: none were ever given. */
   readonly vocabulary?: readonly Phrase[];
+  /** Whether talks are recorded; absent: nobody ever said so, and they are not. */
+  readonly recording?: RecordingSettings;
 }
 
 /** What governs captions from a room time on: language, engine and recognition, or that there are none. */
@@ -164,8 +173,8 @@ export class Rooms {
    * The settings as a change would leave them. A language assigned without more ends identification; identification
    * keeps the room's language among those it may be.
    */
-  settingsAfter(name: string, { recognition: asked, ...change }: RoomChange): RoomSettings {
-    const before = this.get(name)?.settings ?? {
+  settingsAfter(name: string, { recognition: asked, recording, ...change }: RoomChange): RoomSettings {
+    const before: RoomSettings = this.get(name)?.settings ?? {
       title: name,
       language: this.#defaults.language,
       engine: null,
@@ -184,6 +193,7 @@ export class Rooms {
       ...change,
       language: change.language ?? ownLanguage(before.language, recognition),
       recognition,
+      ...(recording && { recording: changeRecording(before.recording ?? defaultRecording, recording) }),
       languageAssigned: before.languageAssigned || change.language !== undefined || recognition.identification !== null,
     };
   }
