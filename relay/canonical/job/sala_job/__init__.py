@@ -1,0 +1,1 @@
+"""From the recording of a talk to what an engine heard in it."""

@@ -1,0 +1,1 @@
+"""Engines behind one interface (`base.py`), each loaded only when it is asked for."""
