@@ -214,3 +214,22 @@ export function jobFolder(job: JobIdentity): string {
   const hash = createHash('sha256').update(same).digest('hex').slice(0, 12);
   return `${transcriptsFolder(job)}r${job.revision}-${job.engine}-${hash}/`;
 }
+
+/**
+ * What a run writes beside its `transcript.json`, before it: in a folder named by the transcript's own hash, so that what
+ * lies under a name never changes and two runs at the same time never mix. Without them a `transcript.json` is void.
+ */
+export function companionKeys(folder: string, transcriptSha256: string): { vtt: string; srt: string; report: string } {
+  const within = `${folder}${transcriptSha256.slice(0, 12)}/`;
+  return { vtt: `${within}captions.vtt`, srt: `${within}captions.srt`, report: `${within}report.json` };
+}
+
+/** Which recording a key is the manifest of; null: of none. */
+export function recordingOf(key: string): (TalkAddress & { readonly revision: number }) | null {
+  const part = '([a-z0-9][a-z0-9-]{0,63})';
+  const match = new RegExp(`^recordings/v1/${part}/${part}/${part}/(?:r([1-9]\\d{0,8})/)?manifest\\.json$`).exec(key);
+  const [, event, room, talk, revision = '1'] = match ?? [];
+  if (event === undefined || room === undefined || talk === undefined) return null;
+  const recording = { event, room, talk, revision: Number(revision) };
+  return key === `${recordingFolder(recording, recording.revision)}manifest.json` ? recording : null;
+}
