@@ -91,6 +91,22 @@ const data: Readonly<Record<string, readonly Row[]>> = {
   conducted: [{ room: 'hall', state: '{}' }],
   kits: [{ name: 'hall-1', kind: 'device', label: 'left', created_ms: 1, enrolled_ms: 2, seen_ms: 3, told: '{}' }],
   kit_rooms: [{ id: 1, kit: 'hall-1', room: 'hall', from_ms: 1, to_ms: null }],
+  recordings: [
+    {
+      ...{
+        room: 'hall',
+        talk: 't1',
+        talk_id: 'T1',
+        revision: 1,
+        room_title: 'Sala',
+        title: 'Opera',
+        speakers: '["Ada"]',
+      },
+      ...{ from_ms: 1.5, to_ms: 2.5, state: 'stored', message: '', hint: '', redact: 1, engine: 'parakeet' },
+      ...{ manifest: 'recordings/v1/event/hall/t1/manifest.json', plan: null, changed_ms: 3.5 },
+    },
+  ],
+  recorded_rooms: [{ room: 'hall', since_ms: 1.5 }],
 };
 
 /** The file itself, beside whoever has it open. */

@@ -21,5 +21,7 @@ export const archiveSchema = `
     changed_ms REAL NOT NULL,
     PRIMARY KEY (room, talk)
   ) STRICT, WITHOUT ROWID;
-  CREATE INDEX recordings_by_start ON recordings (room, from_ms);
+
+  -- From when on a room may be recorded: nothing from before that is.
+  CREATE TABLE recorded_rooms (room TEXT PRIMARY KEY, since_ms REAL NOT NULL) STRICT, WITHOUT ROWID;
 `;
