@@ -21,12 +21,23 @@ export interface UploadedPart {
   readonly number: number;
   readonly bytes: number;
   readonly etag: string;
+  /** Hexadecimal; null where the store does not say. */
+  readonly sha256: string | null;
+}
+
+/** What ought to lie under a key. */
+export interface Content {
+  readonly bytes: number;
+  /** Hexadecimal, of the whole. */
+  readonly sha256: string;
+  /** Of each part, in order, where it was uploaded in parts. */
+  readonly parts: readonly string[];
 }
 
 /**
  * Errors are `SalaError`s: `store-unreachable` (no or a broken answer, 5xx, too slow), `store-refused` (credentials, rights),
  * `store-full`, `store-missing` (no such key or bucket), `store-exists` and `store-changed` (a condition does not hold),
- * `store-damaged` (what came back is not what was sent). What is written is there whole or not at all.
+ * `store-damaged` (what came back is not what was sent), `store-key` (not a key: see keys.ts). A signal's own reason is thrown as it is. What is written is there whole or not at all.
  */
 export interface ObjectStore {
   /** In words: `bucket my-talks at https://…`. Without secrets. */
@@ -34,9 +45,14 @@ export interface ObjectStore {
   head(key: string, signal?: AbortSignal): Promise<StoredObject | null>;
   /** @throws {SalaError} `store-too-large` beyond `maxBytes` */
   get(key: string, maxBytes: number, signal?: AbortSignal): Promise<{ body: Uint8Array; etag: string }>;
-  /** Into a new file; its SHA-256. */
+  /** Into a new file; its SHA-256. Half a file is not left. @throws {LocalFileError} where this machine's disk is at fault */
   download(key: string, file: string, signal?: AbortSignal): Promise<{ bytes: number; sha256: string }>;
   put(key: string, body: Uint8Array, options?: PutOptions): Promise<{ etag: string }>;
+  /**
+   * The store's own word that this lies under the key: its checksum of the content or, where it gives none, all of it read back.
+   * @throws {SalaError} `store-missing`, `store-damaged`
+   */
+  verify(key: string, content: Content, signal?: AbortSignal): Promise<void>;
   /** In the order of keys; `after`: the last key of the page before. */
   list(prefix: string, after?: string, signal?: AbortSignal): Promise<{ objects: StoredObject[]; more: boolean }>;
   /** What is not there is deleted already. */

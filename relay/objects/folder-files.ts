@@ -1,0 +1,101 @@
+import { createHash } from 'node:crypto';
+import { type BigIntStats, createReadStream, type Dirent } from 'node:fs';
+import { type FileHandle, mkdir, open, readdir, readFile, rmdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { codeOf } from '../../systemd/errors.ts';
+
+/** Conditions are asked of small objects: pointers, transcripts. */
+const maxHashedBytes = 1_048_576;
+
+/** Hexadecimal SHA-256 of a file. */
+export async function hashOf(file: string, signal: AbortSignal): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const bytes of createReadStream(file, { signal })) hash.update(bytes);
+  return hash.digest('hex');
+}
+
+/**
+ * Names the content of a file that is only ever replaced whole: its SHA-256, or, so that a folder of recordings can be
+ * listed without reading them, what tells this file from any other.
+ */
+export async function etagOf(file: string, stat: BigIntStats): Promise<string> {
+  if (stat.size > maxHashedBytes) return `${stat.size}-${stat.mtimeNs}-${stat.ino}`;
+  return createHash('sha256')
+    .update(await readFile(file))
+    .digest('hex');
+}
+
+/** Writes a new file and syncs it. What was half written is there still when it throws. */
+export async function writeSynced(file: string, write: (handle: FileHandle) => Promise<void>): Promise<void> {
+  const handle = await open(file, 'wx', 0o640);
+  try {
+    await write(handle);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Makes the folders from `root`, which has to be there, to `folder`, each of them on the disk. */
+export async function makeFolders(root: string, folder: string): Promise<void> {
+  if (folder === root) return;
+  try {
+    await mkdir(folder, { mode: 0o750 });
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return;
+    if (codeOf(error) !== 'ENOENT') throw error;
+    await makeFolders(root, dirname(folder));
+    await mkdir(folder, { mode: 0o750 });
+  }
+  await syncFolder(dirname(folder));
+}
+
+/** Removes `folder` and those above it, up to `root`, as far as nothing is in them. */
+export async function removeEmptyFolders(root: string, folder: string): Promise<void> {
+  for (let each = folder; each !== root; each = dirname(each)) {
+    try {
+      await rmdir(each);
+    } catch {
+      return;
+    }
+    await syncFolder(dirname(each));
+  }
+}
+
+/** Paths of the files that begin with `prefix` and come after `after`, in the order of their bytes. */
+export async function* filesIn(root: string, prefix: string, after: string): AsyncGenerator<string> {
+  yield* walk(root, prefix.includes('/') ? `${dirname(`${prefix}x`)}/` : '', prefix, after);
+}
+
+async function* walk(root: string, folder: string, prefix: string, after: string): AsyncGenerator<string> {
+  for (const path of await entriesOf(root, folder)) {
+    const isFolder = path.endsWith('/');
+    if (!path.startsWith(prefix) && !(isFolder && prefix.startsWith(path))) continue;
+    if (!isFolder && path > after) yield path;
+    if (isFolder && (path > after || after.startsWith(path))) yield* walk(root, path, prefix, after);
+  }
+}
+
+/** Folders end with a slash, and are sorted so. */
+async function entriesOf(root: string, folder: string): Promise<string[]> {
+  let entries: Dirent[];
+  try {
+    entries = await readdir(join(root, folder), { withFileTypes: true });
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return [];
+    throw error;
+  }
+  return entries
+    .filter((entry) => !basename(entry.name).startsWith('.') && (entry.isFile() || entry.isDirectory()))
+    .map((entry) => `${folder}${entry.name}${entry.isDirectory() ? '/' : ''}`)
+    .sort((a, b) => (a < b ? -1 : 1));
+}

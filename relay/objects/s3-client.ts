@@ -1,0 +1,58 @@
+import type { S3Client } from '@aws-sdk/client-s3';
+
+export type S3Sdk = typeof import('@aws-sdk/client-s3');
+
+export interface S3Limits {
+  /** Of a call, beside what its bytes may take. */
+  readonly callMs: number;
+  /** So slow may a line be. */
+  readonly minBytesPerSecond: number;
+  /** Of one try, without a byte either way. */
+  readonly silenceMs: number;
+  readonly maxAttempts: number;
+}
+
+export const defaultS3Limits: S3Limits = {
+  callMs: 60_000,
+  minBytesPerSecond: 32_768,
+  silenceMs: 20_000,
+  maxAttempts: 3,
+};
+
+export interface S3Place {
+  readonly endpoint?: string | undefined;
+  /** Where it is not given the SDK finds it. */
+  readonly region?: string | undefined;
+  /** The bucket in the path, not in the host's name; by default so with an endpoint of one's own. */
+  readonly pathStyle?: boolean | undefined;
+}
+
+/** Loads the packages when a store is first used: a relay that records nothing never does. */
+export async function createS3Client(
+  { endpoint, region, pathStyle }: S3Place,
+  limits: S3Limits,
+): Promise<{ sdk: S3Sdk; client: S3Client }> {
+  const [sdk, { NodeHttpHandler }, { defaultProvider }] = await Promise.all([
+    import('@aws-sdk/client-s3'),
+    import('@smithy/node-http-handler'),
+    import('@aws-sdk/credential-provider-node'),
+  ]);
+  const client = new sdk.S3Client({
+    ...(endpoint !== undefined && { endpoint }),
+    ...(region !== undefined && { region }),
+    forcePathStyle: pathStyle ?? endpoint !== undefined,
+    // Files with credentials are read anew by each client, so that a person can put them right.
+    credentials: defaultProvider({ ignoreCache: true }),
+    maxAttempts: limits.maxAttempts,
+    // Ours is SHA-256, made beside the event loop.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    requestHandler: new NodeHttpHandler({
+      connectionTimeout: Math.min(10_000, limits.silenceMs),
+      socketTimeout: limits.silenceMs,
+      httpAgent: { keepAlive: true, maxSockets: 8 },
+      httpsAgent: { keepAlive: true, maxSockets: 8 },
+    }),
+  });
+  return { sdk, client };
+}
