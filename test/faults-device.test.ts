@@ -32,8 +32,8 @@ describe.concurrent('a device that is killed in mid-talk', { timeout: 150_000 },
     const random = seeded(seed);
     const { talk, over } = await startMixerTalk({ numbers: 250 }, onTestFinished);
     await talk.said(20);
-    const offlineFrom = Date.now();
     await talk.parts.proxy.refuse(true);
+    const offlineFrom = Date.now();
     await delay(6500 + random() * 1000); // the outage, with the kill in it
     const killed = await kill(talk);
     await delay(5000);
