@@ -62,7 +62,7 @@ class Recording:
                     done += len(mono)
                     yield mono
             if done != file.samples:
-                raise bad_audio(f"{file.path.name} ends after {done} samples; its head promises {file.samples}")
+                raise bad_audio(f"{file.path.name} has {done} samples; its head promises {file.samples}")
 
 
 def ms_of(samples: int) -> int:

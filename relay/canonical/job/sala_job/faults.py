@@ -25,16 +25,18 @@ class JobFault(Exception):
         self.hint = hint
 
 
-class Stopped(JobFault):
-    """The program was asked to end."""
+class Stopped(BaseException):
+    """The program was asked to end. No Exception: libraries that catch those must not swallow it."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            Exit.TRY_AGAIN,
-            "stopped",
-            "The work was asked to end before it was done",
-            "Nothing half-done is left behind; run it again.",
-        )
+
+def stopped() -> JobFault:
+    """The same in words."""
+    return JobFault(
+        Exit.TRY_AGAIN,
+        "stopped",
+        "The work was asked to end before it was done",
+        "Nothing half-done is left behind; run it again.",
+    )
 
 
 def bad_audio(message: str) -> JobFault:

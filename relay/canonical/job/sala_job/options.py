@@ -43,10 +43,11 @@ def read_options(arguments: Sequence[str]) -> Options:
     )
     parser.add_argument("--vocabulary", type=_vocabulary, default=(), help="file of names and terms, one a line")
     parser.add_argument("--streaming", type=_yes_or_no, default=True, help="yes (default) or no: parakeet by windows")
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="for parakeet, whisper and turns")
     parser.add_argument("--turns", type=_yes_or_no, default=False, help="yes or no (default): who speaks when")
     parser.add_argument("--turns-model", type=Path, help="model of the speakers' turns")
     given = parser.parse_args(arguments)
-    request = Request(given.language, given.model, given.vad, given.vocabulary, given.streaming)
+    request = Request(given.language, given.model, given.vad, given.vocabulary, given.streaming, given.device)
     return Options(given.engine, tuple(given.audio), given.out, request, given.turns, given.turns_model)
 
 

@@ -9,23 +9,25 @@ from pathlib import Path
 
 from .audio import Recording
 from .engines.base import Engine, Request
-from .faults import Exit, JobFault, Stopped, unavailable
+from .faults import Exit, JobFault, Stopped, stopped
+from .library import gpu_fault, is_fault_of_gpu
 from .options import RECORDED, Options, read_options
 from .progress import Progress
 from .result import ResultFile
+from .turns import pyannote, turns_of
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the program and says what became of it; the exit status."""
     options = read_options(arguments)
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, _stop)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
     try:
         run(options)
+    except (Stopped, BrokenPipeError):
+        return _told(stopped())
     except JobFault as fault:
         return _told(fault)
-    except BrokenPipeError:
-        return _told(Stopped())
     except MemoryError:
         return _told(JobFault(Exit.TRY_AGAIN, "memory", "There is not enough memory", "Take a machine with more of it."))
     except Exception as error:
@@ -36,26 +38,39 @@ def main(arguments: Sequence[str]) -> int:
 
 def run(options: Options) -> None:
     """Hears the recording and writes the result."""
-    if not options.out.parent.is_dir():
-        raise JobFault(Exit.USAGE, "out-folder", f"There is no folder {options.out.parent}", "Make it, or name another.")
     recording = Recording(options.audio)
+    diarize = pyannote(options.turns_model, options.request.device) if options.turns else None
     engine = engine_of(options.engine, options.request)
     progress = Progress(recording.samples, sys.stdout)
-    with ResultFile(options.out, engine.info, recording.duration_ms) as result:
+    try:
+        result_file = ResultFile(options.out, engine.info, recording.duration_ms)
+    except OSError as error:
+        raise JobFault(
+            Exit.USAGE, "out", f"{options.out} cannot be written: {error.strerror}", "Name a file in a folder of yours."
+        ) from error
+    with result_file as result:
         engine.transcribe(recording, result, progress)
+        if diarize:
+            result.turns = list(turns_of(recording, diarize))
 
 
 def engine_of(name: str, request: Request) -> Engine:
     """The engine of that name, its model loaded; only now is its code read."""
-    if name.startswith(RECORDED):
-        from .engines.recorded import RecordedEngine
+    if name == "parakeet":
+        from .engines.parakeet import ParakeetEngine
 
-        return RecordedEngine(Path(name.removeprefix(RECORDED)), request)
+        return ParakeetEngine(request)
+    if name == "whisper":
+        from .engines.whisper import WhisperEngine
+
+        return WhisperEngine(request)
     if name == "pocketsphinx":
         from .engines.pocketsphinx import PocketSphinxEngine
 
         return PocketSphinxEngine(request)
-    raise unavailable("engine-missing", f"The engine {name} is not there", "Take another.")
+    from .engines.recorded import RecordedEngine
+
+    return RecordedEngine(Path(name.removeprefix(RECORDED)), request)
 
 
 def _stop(number: int, _frame: object) -> None:
@@ -71,6 +86,8 @@ def _told(fault: JobFault) -> int:
 
 
 def _unexpected(error: Exception) -> JobFault:
+    if is_fault_of_gpu(error):
+        return gpu_fault(error)
     if isinstance(error, OSError):
         return JobFault(Exit.TRY_AGAIN, "system", f"The system refused: {error}", "Look for a full disk, and try again.")
     return JobFault(

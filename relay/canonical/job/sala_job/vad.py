@@ -37,6 +37,9 @@ def read_vad(text: str) -> Vad:
     if not isinstance(value, dict):
         raise ValueError("must be a JSON object")
     speech = value.pop("speech", None)
+    # A voice map as the job has it.
+    for name in ("speech_ms", "duration_ms"):
+        value.pop(name, None)
     for name, each in value.items():
         if name not in OPTIONS:
             raise ValueError(f"{name} is no option; there are {', '.join(OPTIONS)} and speech")

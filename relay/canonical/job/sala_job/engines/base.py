@@ -1,6 +1,6 @@
 """What an engine is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -18,11 +18,13 @@ class Request:
     language: str
     #: Model's file or folder; None: the engine's own place for it.
     model: Path | None = None
-    vad: Vad = Vad({}, None)
+    vad: Vad = field(default_factory=lambda: Vad({}, None))
     #: Names and terms that are likely to be said.
     vocabulary: tuple[str, ...] = ()
     #: Windows that slide over the recording, instead of all of it at once.
     streaming: bool = True
+    #: `cuda` or `cpu`, for the engines that can use a graphics processor.
+    device: str = "cuda"
 
 
 class Engine(Protocol):
