@@ -2,11 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type BetterSqlite from 'better-sqlite3';
+import { fetchedTables } from './canonical/schema.ts';
 
 /** Messages of the logs that one update copies at most, under 100 ms of work: a copy that is made anew takes several. */
 const maxMessages = 1000;
 /** Damaged files are kept for whoever wants to look, but not for ever. */
 const maxDamagedFiles = 3;
+/** Tables that grow by their end, and those that are fetched again where they are missing. */
+const copiedElsehow: ReadonlySet<string> = new Set(['log', 'audit', ...fetchedTables]);
 /** SQLite keeps up to three files. */
 const parts = ['', '-wal', '-shm'];
 
@@ -35,7 +38,7 @@ export function updateCopy(copy: BetterSqlite.Database, file: string): CopyState
     const { left, seqs } = copyLogs(copy);
     if (left > 0) {
       copyAudit(copy);
-      for (const table of tablesOf(copy)) if (table !== 'log' && table !== 'audit') copyTable(copy, table);
+      for (const table of tablesOf(copy)) if (!copiedElsehow.has(table)) copyTable(copy, table);
     }
     return { isComplete: left > 0, seqs };
   })();

@@ -77,6 +77,32 @@ export class History {
     });
   }
 
+  /** The stretches of room time whose captions are hidden now, and when each was hidden. */
+  hidden(fromMs: number, toMs: number): { start: number; end: number; at: number }[] {
+    return this.#log.read(() => {
+      const waiting = this.#waiting();
+      const amends = newestByCaption(waiting);
+      // Few are ever amended: from these on, not from all that was said.
+      for (const row of this.#db
+        .prepare<[string], { of_seq: number; message: string; seq: number }>(
+          `SELECT of_seq, message, max(seq) AS seq FROM log INDEXED BY log_amended
+           WHERE room = ? AND type = 'amend' GROUP BY of_seq`,
+        )
+        .all(this.#room))
+        if (!amends.has(row.of_seq)) amends.set(row.of_seq, JSON.parse(row.message));
+      const place = this.#db.prepare<[string, number], { start: number; end: number }>(
+        'SELECT start_ms AS start, end_ms AS end FROM log WHERE room = ? AND seq = ?',
+      );
+      return [...amends.values()].flatMap(({ of, text, at = Number.NEGATIVE_INFINITY }) => {
+        if (text !== null) return [];
+        const caption = waiting.find(({ seq }) => seq === of) ?? place.get(this.#room, of);
+        if (!caption || !('start' in caption)) return [];
+        const { start, end } = caption;
+        return end > fromMs && start < toMs ? [{ start, end, at }] : [];
+      });
+    });
+  }
+
   /** The words a caption was shown in last, though it may be hidden now; null where there is no such caption. */
   wordsOf(seq: number): string | null {
     const corrected = this.#waiting().findLast(

@@ -91,6 +91,22 @@ const data: Readonly<Record<string, readonly Row[]>> = {
   conducted: [{ room: 'hall', state: '{}' }],
   kits: [{ name: 'hall-1', kind: 'device', label: 'left', created_ms: 1, enrolled_ms: 2, seen_ms: 3, told: '{}' }],
   kit_rooms: [{ id: 1, kit: 'hall-1', room: 'hall', from_ms: 1, to_ms: null }],
+  canonical_versions: [
+    {
+      ...{ id: 1, room: 'hall', talk: 'opera', name: 'r1-parakeet-1', folder: 'transcripts/', etag: 'e', sha256: 's' },
+      ...{ about: '{}', report: null, fetched_ms: 1.5, whole: 1 },
+    },
+  ],
+  canonical_segments: [
+    {
+      ...{ version: 1, id: 0, start_ms: 1.5, end_ms: 2.5, speaker: null, language: 'it-IT', text: 'said' },
+      ...{ words: null, withheld: null },
+    },
+  ],
+  canonical_talks: [{ room: 'hall', talk: 'opera', state: '{}' }],
+  canonical_corrections: [
+    { room: 'hall', talk: 'opera', version: 'r1-parakeet-1', segment: 0, text: null, at_ms: 1.5 },
+  ],
   recordings: [
     {
       ...{
