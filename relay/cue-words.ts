@@ -119,7 +119,7 @@ interface Said {
 }
 
 /** A text's letters and digits, by which what was said is found again in what is shown. */
-const keyOf = (text: string) => text.toLowerCase().replaceAll(/[^\p{L}\p{N}\p{M}]+/gu, '');
+export const keyOf = (text: string) => text.toLowerCase().replaceAll(/[^\p{L}\p{N}\p{M}]+/gu, '');
 /** Pairs of words that are compared where a text was changed in its midst. */
 const maxPairs = 40_000;
 

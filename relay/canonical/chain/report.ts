@@ -1,12 +1,181 @@
 import { z } from 'zod';
+import { keyOf, tokensOf } from '../../cue-words.ts';
+import type { CanonicalTranscript, LiveTranscript } from '../contract.ts';
+import { between, type Interval, Stretches } from './stretches.ts';
+import type { VoiceMap } from './voice-map.ts';
+import { type ComparedWord, wordErrorOf } from './word-error.ts';
 
 const count = z.int().min(0);
+const share = z.number().min(0).max(1);
+const interval = z.object({ start_ms: count, end_ms: count });
+const counts = z.array(z.object({ name: z.string(), count }));
 
 /** `report.json`, for organizers. Nothing that was taken out of the transcript is in it. */
 export const report = z.object({
   schema: z.literal('sala.report.v1'),
-  engine: z.string(),
+  engine: z.object({ name: z.string(), model: z.string(), version: z.string() }),
+  canonical: z.boolean(),
+  duration_ms: count,
   words: count,
   segments: count,
+  /** Time in which somebody speaks, of all time. */
+  speech_ms: count,
+  speech_ratio: share.nullable(),
+  /** Somebody speaks, and the transcript has no word: the first ones, and how many there are. */
+  unheard: z.object({ count, first: z.array(interval) }),
+  /** Mean of all words of which the engine told it; the segments with the least. */
+  confidence: z.object({
+    mean: share.nullable(),
+    doubtful: z.array(z.object({ segment: count, confidence: share })),
+  }),
+  /** Between this transcript and the live one. */
+  live: z.object({
+    captions: count,
+    words: count,
+    /** (changed + missing + extra) / words of this transcript; null: it has none. */
+    word_error_rate: z.number().min(0).nullable(),
+    same: count,
+    changed: count,
+    /** Words that the live one has not. */
+    missing: count,
+    /** Words that it alone has. */
+    extra: count,
+    changes: z.array(z.object({ live: z.string(), canonical: z.string(), count })),
+  }),
+  /** What is not in the transcript. */
+  taken_out: z.object({
+    words_in_pauses: count,
+    words_in_holes: count,
+    segments_by_rules: count,
+    private_data: counts,
+  }),
+  /** What an engine that may invent said in silence and without confidence: the first ones, and how many there are. */
+  dropped: z.object({
+    count,
+    first: z.array(
+      interval.extend({ text: z.string(), confidence: z.number().nullable(), no_speech: z.number().nullable() }),
+    ),
+  }),
+  withheld: count,
+  /** Words whose times are shares of the time around them. */
+  guessed_times: count,
+  speakers: z.array(z.object({ speaker: z.string(), name: z.string().nullable(), words: count })),
+  /** Text rules: in how many segments each acted, where each was left out, and which are of no use any more. */
+  rules: z.object({ acted: counts, left_out: counts, unusable: z.array(z.string()) }),
+  rtf: z.number().nullable(),
+  steps: z.array(z.object({ step: z.string(), ms: z.number() })),
 });
 export type Report = z.infer<typeof report>;
+
+/** What the steps took out or left, and is not to be seen in the transcript any more. */
+export interface Tally {
+  readonly inPauses: number;
+  readonly inHoles: number;
+  readonly removedByRules: number;
+  readonly guessedTimes: number;
+  readonly acted: ReadonlyMap<string, number>;
+  readonly leftOut: ReadonlyMap<string, number>;
+  readonly unusable: readonly string[];
+  /** Without private data where the transcript is. */
+  readonly dropped: Report['dropped']['first'];
+  readonly live: LiveTranscript['captions'];
+}
+
+/** Voice without words that is worth a look. */
+const unheardMs = 15_000;
+/** Either side of a word. */
+const nearWordMs = 1000;
+const maxListed = 100;
+const maxDoubtful = 20;
+const doubtful = 0.5;
+
+export function reportOf(transcript: CanonicalTranscript, voice: VoiceMap, tally: Tally): Report {
+  const { segments, talk, engine, canonical, stats, speakers, redactions, withheld } = transcript;
+  const bySegment = segments.map((segment) => compared(segment));
+  const canonicalWords = bySegment.flat();
+  const liveWords = tally.live.flatMap((caption) => compared(caption));
+  const { same, changed, missing, extra, changes } = wordErrorOf(liveWords, canonicalWords);
+  const confidences = segments.map(({ id, words }) => {
+    const known = words.flatMap(({ conf }) => conf ?? []);
+    const sum = known.reduce((total, conf) => total + conf, 0);
+    return { segment: id, sum, known: known.length, confidence: known.length > 0 ? sum / known.length : 1 };
+  });
+  const known = confidences.reduce((total, each) => total + each.known, 0);
+  const unheard = unheardIn(segments, voice);
+  const words = canonicalWords.length;
+  return {
+    schema: 'sala.report.v1',
+    engine: { name: engine.name, model: engine.model, version: engine.version },
+    ...{ canonical, duration_ms: talk.duration_ms, words, segments: segments.length },
+    speech_ms: voice.speech_ms,
+    speech_ratio: voice.duration_ms === 0 ? null : Math.min(1, voice.speech_ms / voice.duration_ms),
+    unheard: { count: unheard.length, first: unheard.slice(0, maxListed) },
+    confidence: {
+      mean: known === 0 ? null : confidences.reduce((total, { sum }) => total + sum, 0) / known,
+      doubtful: confidences
+        .filter(({ confidence }) => confidence < doubtful)
+        .toSorted((a, b) => a.confidence - b.confidence)
+        .slice(0, maxDoubtful)
+        .map(({ segment, confidence }) => ({ segment, confidence })),
+    },
+    live: {
+      captions: tally.live.length,
+      words: liveWords.length,
+      word_error_rate: words === 0 ? null : (changed + missing + extra) / words,
+      ...{ same, changed, missing, extra },
+      changes: changes.map((change) => ({ ...change })),
+    },
+    taken_out: {
+      words_in_pauses: tally.inPauses,
+      words_in_holes: tally.inHoles,
+      segments_by_rules: tally.removedByRules,
+      private_data: listed(
+        Map.groupBy(redactions, ({ type }) => type),
+        (found) => found.length,
+      ),
+    },
+    dropped: { count: tally.dropped.length, first: tally.dropped.slice(0, maxListed) },
+    withheld: withheld.length,
+    guessed_times: tally.guessedTimes,
+    speakers: Object.entries(speakers).map(([speaker, { name }]) => ({
+      ...{ speaker, name },
+      words: segments.reduce((sum, each, i) => sum + (each.speaker === speaker ? (bySegment[i]?.length ?? 0) : 0), 0),
+    })),
+    rules: {
+      acted: listed(tally.acted, (times) => times),
+      left_out: listed(tally.leftOut, (times) => times),
+      unusable: [...tally.unusable],
+    },
+    rtf: stats.rtf,
+    steps: stats.steps,
+  };
+}
+
+const listed = <T>(counted: ReadonlyMap<string, T>, countOf: (of: T) => number) =>
+  [...counted].map(([name, of]) => ({ name, count: countOf(of) })).toSorted((a, b) => b.count - a.count);
+
+/** The words of a segment or caption as they are compared, in scripts without spaces too. */
+function compared({
+  start_ms,
+  end_ms,
+  text,
+  language,
+}: Interval & { readonly text: string; readonly language: string }): ComparedWord[] {
+  const caption = {
+    ...{ type: 'caption' as const, seq: 0, final: true as const, text, language, start: start_ms, end: end_ms },
+    ...{ speaker: null, late: false, stream: '', from: 0, to: 0 },
+  };
+  return tokensOf({ caption, words: [], isAmended: false })
+    .map(({ text: shown, startMs, endMs }) => ({ key: keyOf(shown), startMs, endMs }))
+    .filter(({ key }) => key !== '');
+}
+
+function unheardIn(segments: CanonicalTranscript['segments'], voice: VoiceMap): Interval[] {
+  const heard = segments.flatMap(({ words }) =>
+    words.flatMap(({ start_ms, end_ms }) =>
+      start_ms === null || end_ms === null ? [] : { start_ms: start_ms - nearWordMs, end_ms: end_ms + nearWordMs },
+    ),
+  );
+  const speech = new Stretches(voice.speech);
+  return between(heard, voice.duration_ms).filter((gap) => speech.coveredMs(gap) >= unheardMs);
+}

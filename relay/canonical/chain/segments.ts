@@ -1,44 +1,83 @@
-import { endsSentence } from '../../cue-grammar.ts';
-import type { Manifest } from '../contract.ts';
+import { breakCost, endsSentence } from '../../cue-grammar.ts';
+import { isWide, widthOf } from '../../cue-text.ts';
 import type { Heard, Sentence, Word } from './words.ts';
 
 /** A pause that ends a sentence whatever its words say. */
 const maxPauseMs = 1500;
-const maxWords = 60;
+/** Engines cut what goes on where their window ends: then nothing is between. */
+const seamMs = 300;
+/** What is longer is cut where it hurts least. */
+const maxMs = 20_000;
+const maxLetters = { narrow: 300, wide: 110 };
 
-/** Words to sentences, cut where the speaker or the language changes. */
-export function sentencesOf(heard: readonly Heard[], languages: Manifest['languages']): Sentence[] {
+/** Words to sentences of a bearable length, cut where the speaker or the language changes; in the order of their begin. */
+export function sentencesOf(heard: readonly Heard[], languageAt: (ms: number) => string): Sentence[] {
   const sentences: Sentence[] = [];
-  const languageAt = (ms: number) =>
-    (languages.findLast(({ from_ms }) => from_ms <= ms) ?? languages[0])?.language ?? 'und';
-  for (const { words } of heard) {
-    let run: Word[] = [];
-    const end = () => {
-      const [first, last] = [run[0], run.at(-1)];
-      if (first && last)
-        sentences.push({
-          start_ms: first.start_ms,
-          end_ms: last.end_ms,
-          words: run,
-          speaker: first.speaker,
-          language: languageAt(first.start_ms),
-        });
-      run = [];
-    };
+  let run: Word[] = [];
+  let language = '';
+  const end = () => {
+    for (const words of bearable(run, language)) {
+      const [first, last] = [words[0], words.at(-1)];
+      if (!first || !last) continue;
+      const { start_ms, speaker } = first;
+      sentences.push({ start_ms, end_ms: Math.max(start_ms, last.end_ms), words, speaker, language });
+    }
+    run = [];
+  };
+  for (const { words } of heard)
     words.forEach((word, i) => {
+      const last = run.at(-1);
+      const spoken = languageAt(word.start_ms);
+      if (last && (spoken !== language || isApart(last, word, language, i === 0))) end();
+      language = spoken;
       run.push(word);
-      const next = words[i + 1];
-      const language = languageAt(run[0]?.start_ms ?? 0);
-      if (
-        !next ||
-        run.length >= maxWords ||
-        next.start_ms - word.end_ms > maxPauseMs ||
-        next.speaker !== word.speaker ||
-        languageAt(next.start_ms) !== language ||
-        endsSentence(word.w, next.w, language)
-      )
-        end();
     });
-  }
+  end();
   return sentences.toSorted((a, b) => a.start_ms - b.start_ms);
+}
+
+function isApart(last: Word, word: Word, language: string, isSeam: boolean): boolean {
+  const pauseMs = word.start_ms - last.end_ms;
+  return (
+    word.speaker !== last.speaker ||
+    word.start_ms < last.start_ms ||
+    pauseMs > (isSeam ? seamMs : maxPauseMs) ||
+    (isSeam && pauseMs < -seamMs) ||
+    (word.hasSpaceBefore || isSeam || isWide(word.w) ? endsSentence(last.w, word.w, language) : false)
+  );
+}
+
+/** A sentence in as many parts as it takes, each cut at the cheapest place of its second half. */
+function* bearable(words: Word[], language: string): Generator<Word[]> {
+  let from = 0;
+  for (;;) {
+    const to = reach(words, from);
+    if (to >= words.length) break;
+    let [at, least] = [to, Number.POSITIVE_INFINITY];
+    for (let i = from + Math.ceil((to - from) / 2); i <= to; i++) {
+      const [last, next] = [words[i - 1], words[i]];
+      if (!last || !next) continue;
+      const cost = next.hasSpaceBefore ? breakCost(last.w, next.w, language) : 1;
+      const eased = cost - Math.min(1, Math.max(0, next.start_ms - last.end_ms) / 500);
+      if (eased <= least) [at, least] = [i, eased];
+    }
+    yield words.slice(from, at);
+    from = at;
+  }
+  yield words.slice(from);
+}
+
+/** How far a part may go that begins there: at least a word. */
+function reach(words: readonly Word[], from: number): number {
+  const begins = words[from]?.start_ms ?? 0;
+  let [letters, isOfWide] = [0, false];
+  for (let to = from; to < words.length; to++) {
+    const word = words[to];
+    if (!word) break;
+    letters += widthOf(word.w) + (word.hasSpaceBefore ? 1 : 0);
+    isOfWide ||= isWide(word.w);
+    const isTooLong = letters > (isOfWide ? maxLetters.wide : maxLetters.narrow) || word.end_ms - begins > maxMs;
+    if (isTooLong && to > from) return to;
+  }
+  return words.length;
 }

@@ -1,0 +1,111 @@
+import type { CanonicalTranscript } from '../contract.ts';
+import type { Finding } from '../redaction/finding.ts';
+import { findPrivate } from '../redaction/recognition.ts';
+import { type Sentence, textOf, type Word } from './words.ts';
+
+type Redaction = Omit<CanonicalTranscript['redactions'][number], 'segment'>;
+
+export interface Redacted {
+  readonly sentence: Sentence;
+  /** Letters (UTF-16) of its text as it is now. */
+  readonly found: readonly Redaction[];
+}
+
+/**
+ * Sentences without private data: a label stands for it, in the text and among the words. It is looked for in all that was said
+ * in a language, and once more in what each speaker said, so that neither a pause nor another's word in between hides a number.
+ */
+export function redacted(sentences: readonly Sentence[]): Redacted[] {
+  const findings = sentences.map((): Finding[] => []);
+  for (const of of sequences(sentences)) {
+    const texts = of.map((i) => textOf(sentences[i]?.words ?? []));
+    const language = sentences[of[0] ?? 0]?.language ?? '';
+    for (const [i, finding] of placed(texts, findPrivate(texts.join('\n'), language)))
+      findings[of[i] ?? 0]?.push(finding);
+  }
+  return sentences.map((sentence, i) => without(sentence, apart(findings[i] ?? [])));
+}
+
+/** Which sentences are looked through together. */
+function sequences(sentences: readonly Sentence[]): number[][] {
+  const languages = [...Map.groupBy(sentences.keys(), (i) => sentences[i]?.language).values()];
+  return languages.flatMap((all) => {
+    const own = [...Map.groupBy(all, (i) => sentences[i]?.speaker).values()];
+    return own.length > 1 ? [all, ...own] : [all];
+  });
+}
+
+/** Findings in texts that were joined by a letter each, by the texts they are in. */
+function placed(texts: readonly string[], findings: readonly Finding[]): [text: number, Finding][] {
+  const out: [number, Finding][] = [];
+  let next = 0;
+  let offset = 0;
+  texts.forEach((text, i) => {
+    const end = offset + text.length;
+    while ((findings[next]?.end ?? Number.POSITIVE_INFINITY) <= offset) next++;
+    for (let at = next; (findings[at]?.start ?? Number.POSITIVE_INFINITY) < end; at++) {
+      const finding = findings[at];
+      if (!finding) break;
+      const within = { start: Math.max(0, finding.start - offset), end: Math.min(text.length, finding.end - offset) };
+      if (within.end > within.start) out.push([i, { ...finding, ...within }]);
+    }
+    offset = end + 1;
+  });
+  return out;
+}
+
+/** In order; those that overlap are one, with the name of the longer. */
+function apart(findings: readonly Finding[]): Finding[] {
+  const out: Finding[] = [];
+  for (const finding of findings.toSorted((a, b) => a.start - b.start || b.end - a.end)) {
+    const last = out.at(-1);
+    if (!last || finding.start >= last.end) out.push(finding);
+    else if (finding.end > last.end) {
+      const longer = finding.end - finding.start > last.end - last.start ? finding : last;
+      out[out.length - 1] = { ...longer, start: last.start, end: finding.end };
+    }
+  }
+  return out;
+}
+
+/** The words that a finding touches become one, with the time of all of them. */
+function without(sentence: Sentence, findings: readonly Finding[]): Redacted {
+  if (findings.length === 0) return { sentence, found: [] };
+  const text = textOf(sentence.words);
+  const words: Word[] = [];
+  const found: Redaction[] = [];
+  /** In the text as it was, and as it is now. */
+  let [at, written, next] = [0, 0, 0];
+  for (let i = 0; i < sentence.words.length; ) {
+    const first = sentence.words[i];
+    if (!first) break;
+    const space = first.hasSpaceBefore && i > 0 ? 1 : 0;
+    const begins = at + space;
+    let end = begins + first.w.length;
+    let last = first;
+    const own: Finding[] = [];
+    for (i++; ; i++) {
+      for (; (findings[next]?.start ?? Number.POSITIVE_INFINITY) < end; next++)
+        own.push(...findings.slice(next, next + 1));
+      const following = sentence.words[i];
+      if (!following || (own.at(-1)?.end ?? 0) <= end) break;
+      end += (following.hasSpaceBefore ? 1 : 0) + following.w.length;
+      last = following;
+    }
+    written += space;
+    let w = '';
+    let from = begins;
+    for (const { start, end: to, type, rule } of own) {
+      w += text.slice(from, start);
+      const label = `[${type}]`;
+      found.push({ start: written + w.length, end: written + w.length + label.length, type, rule });
+      w += label;
+      from = to;
+    }
+    w += text.slice(from, end);
+    words.push(own.length === 0 ? first : { ...first, w, end_ms: last.end_ms, conf: null, isGuessed: true });
+    at = end;
+    written += w.length;
+  }
+  return { sentence: { ...sentence, words }, found };
+}

@@ -1,0 +1,137 @@
+/** How far two transcripts of the same talk are apart, in words. */
+
+/** A word of either, by which it is compared. */
+export interface ComparedWord {
+  /** Without capitals and marks. */
+  readonly key: string;
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+/** A stretch of words that one has otherwise than the other; empty where it has none. */
+export interface Change {
+  readonly live: string;
+  readonly canonical: string;
+  readonly count: number;
+}
+
+export interface WordError {
+  readonly same: number;
+  /** Words of the canonical transcript that the live one has otherwise, or not at all; words that only the live one has. */
+  readonly changed: number;
+  readonly missing: number;
+  readonly extra: number;
+  /** The most frequent first. */
+  readonly changes: readonly Change[];
+}
+
+/** Words that are compared at a time, of both together: the cost grows with the square. */
+const maxBlock = 1400;
+const maxDistinct = 20_000;
+const maxChanges = 50;
+const maxChangeLength = 120;
+
+interface Placed extends ComparedWord {
+  readonly isLive: boolean;
+}
+
+/**
+ * The least substitutions, omissions and additions that lead from the live words to the canonical ones (Levenshtein), block by
+ * block: each ends in the longest silence of both, so ten hours take ten times as long as one.
+ */
+export function wordErrorOf(live: readonly ComparedWord[], canonical: readonly ComparedWord[]): WordError {
+  const all: Placed[] = [
+    ...live.map((word) => ({ ...word, isLive: true })),
+    ...canonical.map((word) => ({ ...word, isLive: false })),
+  ]
+    .filter(({ key }) => key !== '')
+    .toSorted((a, b) => a.startMs - b.startMs);
+  const counts = { same: 0, changed: 0, missing: 0, extra: 0 };
+  const changes = new Map<string, { live: string; canonical: string; count: number }>();
+  for (let from = 0; from < all.length; ) {
+    const to = blockEnd(all, from);
+    const block = all.slice(from, to);
+    const keysOf = (isLive: boolean) => block.filter((word) => word.isLive === isLive).map(({ key }) => key);
+    let open = { live: [] as string[], canonical: [] as string[] };
+    const close = () => {
+      if (open.live.length + open.canonical.length > 0) note(changes, open.live, open.canonical);
+      open = { live: [], canonical: [] };
+    };
+    for (const [mine, theirs] of aligned(keysOf(true), keysOf(false))) {
+      if (mine === theirs) {
+        counts.same++;
+        close();
+        continue;
+      }
+      if (mine === null) counts.missing++;
+      else if (theirs === null) counts.extra++;
+      else counts.changed++;
+      if (mine !== null) open.live.push(mine);
+      if (theirs !== null) open.canonical.push(theirs);
+    }
+    close();
+    from = to;
+  }
+  const frequent = [...changes.values()].toSorted((a, b) => b.count - a.count).slice(0, maxChanges);
+  return { ...counts, changes: frequent };
+}
+
+/** Of the second half of what may be compared at once, the end that has the longest silence behind it. */
+function blockEnd(all: readonly Placed[], from: number): number {
+  if (all.length - from <= maxBlock) return all.length;
+  let [best, longest, spokenMs] = [from + maxBlock, Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (let i = from; i < from + maxBlock; i++) {
+    spokenMs = Math.max(spokenMs, all[i]?.endMs ?? 0);
+    const silence = (all[i + 1]?.startMs ?? 0) - spokenMs;
+    if (i >= from + maxBlock / 2 && silence >= longest) [best, longest] = [i + 1, silence];
+  }
+  return best;
+}
+
+function note(
+  changes: Map<string, { live: string; canonical: string; count: number }>,
+  live: readonly string[],
+  canonical: readonly string[],
+): void {
+  const text = (words: readonly string[]) => {
+    const joined = words.join(' ');
+    return joined.length <= maxChangeLength ? joined : `${joined.slice(0, maxChangeLength).toWellFormed()}…`;
+  };
+  const change = { live: text(live), canonical: text(canonical) };
+  const name = JSON.stringify(change);
+  const known = changes.get(name);
+  if (known) known.count++;
+  else if (changes.size < maxDistinct) changes.set(name, { ...change, count: 1 });
+}
+
+/** Which of the two a step goes on in. */
+const step = { both: 0, mine: 1, theirs: 2 } as const;
+
+/** The words of both beside each other; null where one has none. */
+function aligned(mine: readonly string[], theirs: readonly string[]): [string | null, string | null][] {
+  const width = theirs.length + 1;
+  const steps = new Uint8Array((mine.length + 1) * width);
+  let row = Uint16Array.from({ length: width }, (_, k) => k);
+  steps.fill(step.theirs, 0, width);
+  for (let i = 1; i <= mine.length; i++) {
+    const next = new Uint16Array(width);
+    next[0] = i;
+    steps[i * width] = step.mine;
+    for (let k = 1; k < width; k++) {
+      const both = (row[k - 1] ?? 0) + (mine[i - 1] === theirs[k - 1] ? 0 : 1);
+      const [onlyMine, onlyTheirs] = [(row[k] ?? 0) + 1, (next[k - 1] ?? 0) + 1];
+      const least = Math.min(both, onlyMine, onlyTheirs);
+      next[k] = least;
+      steps[i * width + k] = least === both ? step.both : least === onlyMine ? step.mine : step.theirs;
+    }
+    row = next;
+  }
+  const pairs: [string | null, string | null][] = [];
+  for (let [i, k] = [mine.length, theirs.length]; i > 0 || k > 0; ) {
+    const at = steps[i * width + k];
+    const a = at === step.theirs ? null : (mine[--i] ?? null);
+    const b = at === step.mine ? null : (theirs[--k] ?? null);
+    pairs.push([a, b]);
+  }
+  return pairs.reverse();
+}
