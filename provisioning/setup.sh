@@ -134,6 +134,8 @@ install_system() {
   need libpocketsphinx3
   need pocketsphinx-en-us
   need libportaudio2
+  # Recordings of talks.
+  need_command flac flac
   if [ "$mode" = test ]; then
     need libasound2-plugins
     need_command "$(browser)" chromium-headless-shell chromium chromium-browser
