@@ -9,6 +9,9 @@ import type { RecordingSettings } from './recording-settings.ts';
 export const recordingStates = ['running', 'ended', 'cutting', 'uploading', 'stored', 'failed', 'deleted'] as const;
 export type RecordingState = (typeof recordingStates)[number];
 
+/** By the schedule, by silence, by a person, as recording was switched off, or as it had become too long. */
+export type RecordingEnd = 'schedule' | 'silence' | 'hand' | 'off' | 'length';
+
 /** The recording of one talk, as far as it has come. */
 export interface Recording {
   readonly room: string;
@@ -25,6 +28,7 @@ export interface Recording {
   readonly fromMs: number;
   /** null while it runs. */
   readonly toMs: number | null;
+  readonly endedBy: RecordingEnd | null;
   readonly state: RecordingState;
   /** In words, for organizers. */
   readonly message: string;
@@ -45,6 +49,7 @@ interface RecordingRow {
   readonly speakers: string;
   readonly from_ms: number;
   readonly to_ms: number | null;
+  readonly ended_by: RecordingEnd | null;
   readonly state: RecordingState;
   readonly message: string;
   readonly hint: string;
@@ -54,7 +59,7 @@ interface RecordingRow {
 }
 
 const columns =
-  'room, talk, talk_id, revision, room_title, title, speakers, from_ms, to_ms, state, message, hint, redact, engine, manifest';
+  'room, talk, talk_id, revision, room_title, title, speakers, from_ms, to_ms, ended_by, state, message, hint, redact, engine, manifest';
 
 export interface RecordingsListener {
   /** It is new, or something of it is other than before. */
@@ -76,10 +81,10 @@ export class Recordings {
     this.#db = db;
     this.#now = now;
     this.#upsert = db.prepare(
-      `INSERT INTO recordings (${columns}, changed_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO recordings (${columns}, changed_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT DO UPDATE SET talk_id = excluded.talk_id, revision = excluded.revision, room_title = excluded.room_title,
          title = excluded.title, speakers = excluded.speakers, from_ms = excluded.from_ms, to_ms = excluded.to_ms,
-         state = excluded.state, message = excluded.message, hint = excluded.hint, redact = excluded.redact,
+         ended_by = excluded.ended_by, state = excluded.state, message = excluded.message, hint = excluded.hint, redact = excluded.redact,
          engine = excluded.engine, manifest = excluded.manifest, changed_ms = excluded.changed_ms`,
     );
   }
@@ -156,6 +161,7 @@ export class Recordings {
       JSON.stringify(each.speakers),
       each.fromMs,
       each.toMs,
+      each.endedBy,
       each.state,
       each.message,
       each.hint,
@@ -178,6 +184,7 @@ function recordingOf(row: RecordingRow): Recording {
     speakers: JSON.parse(row.speakers),
     fromMs: row.from_ms,
     toMs: row.to_ms,
+    endedBy: row.ended_by,
     state: row.state,
     message: row.message,
     hint: row.hint,

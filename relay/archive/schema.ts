@@ -11,6 +11,7 @@ export const archiveSchema = `
     speakers TEXT NOT NULL,               -- JSON list of names
     from_ms REAL NOT NULL,                -- room time
     to_ms REAL,                           -- null: it runs
+    ended_by TEXT,                        -- recordings.ts; null: it runs
     state TEXT NOT NULL CHECK (state IN ('running', 'ended', 'cutting', 'uploading', 'stored', 'failed', 'deleted')),
     message TEXT NOT NULL,
     hint TEXT NOT NULL,
