@@ -11,6 +11,8 @@ export interface Running {
   stop(): Promise<void>;
   /** Settles when the program has nothing left to do (a played file); never for a service. */
   readonly done?: Promise<void>;
+  /** Exit status once it has stopped; 0 without. */
+  status?(): number;
 }
 
 export interface Program<S extends Settings> extends ProgramText {
@@ -75,7 +77,7 @@ export async function run<S extends Settings>(
     }
     let running: Running | null = null;
     let stoppingSinceMs: number | null = null;
-    const drain = () => running?.stop().then(() => host.exit(0), fail);
+    const drain = () => running?.stop().then(() => host.exit(running?.status?.() ?? 0), fail);
     const stop = (signal?: NodeJS.Signals) => {
       if (stoppingSinceMs !== null) {
         // Ctrl-C reaches us from the terminal and once more through npm: that is one signal, not two.

@@ -47,6 +47,7 @@ describe('the structure of the house', () => {
       'device/loopback.ts',
       'device/sources/mixer-child.ts', // a process of its own
       'relay/main.ts',
+      'relay/canonical/main.ts',
       'relay/engines/recogniser-host.ts', // likewise
       'display/kiosk/main.ts',
       'provisioning/main.ts',

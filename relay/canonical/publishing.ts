@@ -13,6 +13,7 @@ import {
   jobFolder,
   pointerKey,
   recordingFolder,
+  type TalkAddress,
 } from './contract.ts';
 
 /** What a run has to give to readers. */
@@ -130,6 +131,11 @@ export class Publishing {
     return this.#finish(run, whole, replace);
   }
 
+  /** What counts of a talk; null: nothing does. */
+  async pointer(talk: TalkAddress): Promise<CanonicalPointer | null> {
+    return (await this.#pointer(talk))?.pointer ?? null;
+  }
+
   /** Leaves word that this run will not be tried again by itself; a transcript that is there counts more. */
   async fail(run: JobIdentity, { code, message, hint }: Explained): Promise<void> {
     const folder = jobFolder(run);
@@ -171,8 +177,8 @@ export class Publishing {
   }
 
   /** null: there is none; without `pointer`: what is there is none. */
-  async #pointer(run: JobIdentity): Promise<{ etag: string; pointer: CanonicalPointer | null } | null> {
-    const found = await this.#get(pointerKey(run), maxSmallBytes);
+  async #pointer(talk: TalkAddress): Promise<{ etag: string; pointer: CanonicalPointer | null } | null> {
+    const found = await this.#get(pointerKey(talk), maxSmallBytes);
     return found && { etag: found.etag, pointer: canonicalPointer.safeParse(jsonOf(found.body)).data ?? null };
   }
 

@@ -1,0 +1,58 @@
+import type { EngineResult, JobIdentity } from './contract.ts';
+import type { Publication } from './publishing.ts';
+
+export interface JobFigures {
+  readonly run: JobIdentity;
+  readonly publication: Publication;
+  readonly result: EngineResult;
+  readonly steps: readonly { readonly step: string; readonly ms: number }[];
+  readonly totalMs: number;
+  /** Wall clock time. */
+  readonly atMs: number;
+  readonly attempt: number;
+}
+
+const units: Readonly<Record<string, string>> = {
+  AudioSeconds: 'Seconds',
+  EngineSeconds: 'Seconds',
+  TotalSeconds: 'Seconds',
+  RealTimeFactor: 'None',
+  SpeechRatio: 'None',
+  MeanConfidence: 'None',
+  Words: 'Count',
+  Attempt: 'Count',
+};
+
+const rounded = (value: number) => Math.round(value * 10_000) / 10_000;
+
+/** A job's figures as one line of the log, in CloudWatch's embedded metric format: there they become metrics by themselves. */
+export function jobMetrics({ run, publication, result, steps, totalMs, atMs, attempt }: JobFigures): object {
+  const { transcript, pointer } = publication;
+  const { duration_ms: audioMs } = transcript.talk;
+  const words = transcript.segments.flatMap((segment) => segment.words);
+  const confidences = words.flatMap(({ conf }) => (conf === null ? [] : [conf]));
+  const engineMs = steps.find(({ step }) => step === 'engine')?.ms ?? 0;
+  const figures: Record<string, number> = {
+    AudioSeconds: audioMs / 1000,
+    EngineSeconds: engineMs / 1000,
+    TotalSeconds: totalMs / 1000,
+    Words: words.length,
+    Attempt: attempt,
+    ...(audioMs > 0 && { RealTimeFactor: engineMs / audioMs, SpeechRatio: transcript.stats.vad_speech_ms / audioMs }),
+    ...(confidences.length > 0 && {
+      MeanConfidence: confidences.reduce((sum, each) => sum + each, 0) / confidences.length,
+    }),
+  };
+  const Metrics = Object.keys(figures).map((Name) => ({ Name, Unit: units[Name] ?? 'None' }));
+  return {
+    _aws: { Timestamp: atMs, CloudWatchMetrics: [{ Namespace: 'Sala/Canonical', Dimensions: [['Engine']], Metrics }] },
+    event: 'published',
+    Engine: run.engine,
+    ...Object.fromEntries(Object.entries(figures).map(([name, value]) => [name, rounded(value)])),
+    talk: `${run.event}/${run.room}/${run.talk}`,
+    revision: run.revision,
+    pointer,
+    dropped: result.dropped.length,
+    steps: Object.fromEntries(steps.map(({ step, ms }) => [step, Math.round(ms)])),
+  };
+}
