@@ -1,14 +1,16 @@
-"""A recording: one or several files of FLAC or WAV as one run of mono samples at 16 kHz, read in blocks, never whole."""
+"""A recording: files of FLAC or WAV as one run of mono samples at 16 kHz, read in blocks, never whole."""
+
+from __future__ import annotations
 
 import subprocess
 import sys
 import wave
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from .faults import bad_audio, unavailable
 
@@ -44,7 +46,7 @@ class Recording:
         """Length, rounded to the next ms."""
         return ms_of(self.samples)
 
-    def blocks(self) -> Iterator[array]:
+    def blocks(self) -> Iterator[array[int]]:
         """All samples in order, as arrays of at most `BLOCK_SAMPLES` signed 16-bit values; both channels' mean.
 
         Raises:
@@ -70,7 +72,7 @@ def ms_of(samples: int) -> int:
     return round(samples * 1000 / RATE)
 
 
-def _mean(stereo: array) -> array:
+def _mean(stereo: array[int]) -> array[int]:
     return array("h", [(left + right) >> 1 for left, right in zip(stereo[0::2], stereo[1::2])])
 
 
@@ -109,13 +111,13 @@ def _wav_head(path: Path) -> tuple[AudioFile, int, int]:
         raise bad_audio(f"{path.name} is no WAV file of plain samples: {error or 'it is cut short'}") from error
 
 
-def _wav_blocks(file: AudioFile) -> Iterator[bytes]:
+def _wav_blocks(file: AudioFile) -> Generator[bytes, None, None]:
     with wave.open(str(file.path), "rb") as source:
         while block := source.readframes(BLOCK_SAMPLES):
             yield block[: len(block) - len(block) % (2 * file.channels)]
 
 
-def _flac_blocks(file: AudioFile) -> Iterator[bytes]:
+def _flac_blocks(file: AudioFile) -> Generator[bytes, None, None]:
     """What the program `flac` decodes; it compares the samples with the file's own checksums."""
     command = ["flac", "--decode", "--silent", "--stdout", "--force-raw-format", "--endian=little", "--sign=signed"]
     try:
@@ -123,7 +125,8 @@ def _flac_blocks(file: AudioFile) -> Iterator[bytes]:
             [*command, "--", str(file.path)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
     except FileNotFoundError as error:
-        raise unavailable("flac-missing", "The program flac is not there", "Install it: sudo apt install flac") from error
+        hint = "Install it: sudo apt install flac"
+        raise unavailable("flac-missing", "The program flac is not there", hint) from error
     # It says little, and only once it fails: a pipe holds that.
     with child:
         try:
@@ -136,7 +139,7 @@ def _flac_blocks(file: AudioFile) -> Iterator[bytes]:
             child.kill()
 
 
-def _whole_frames(stream: BinaryIO, frame_bytes: int) -> Iterator[bytes]:
+def _whole_frames(stream: IO[bytes], frame_bytes: int) -> Iterator[bytes]:
     while block := stream.read(BLOCK_SAMPLES * frame_bytes):
         yield block[: len(block) - len(block) % frame_bytes]
 

@@ -2,10 +2,11 @@
 
 import importlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
-from .faults import JobFault, Exit, unavailable
+from .faults import Exit, JobFault, unavailable
 
 
 def load(module: str, package: str) -> ModuleType:
@@ -45,13 +46,13 @@ def model_at(path: Path, what: str) -> Path:
     return path
 
 
-def device_of(torch: ModuleType, wanted: str) -> str:
+def device_of(has_cuda: Callable[[], bool], wanted: str) -> str:
     """`cuda` or `cpu`, as wanted.
 
     Raises:
         JobFault: `gpu-missing` (69).
     """
-    if wanted == "cuda" and not torch.cuda.is_available():
+    if wanted == "cuda" and not has_cuda():
         raise unavailable(
             "gpu-missing",
             "There is no graphics processor that CUDA can use",

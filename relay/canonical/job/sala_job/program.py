@@ -29,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     except JobFault as fault:
         return _told(fault)
     except MemoryError:
-        return _told(JobFault(Exit.TRY_AGAIN, "memory", "There is not enough memory", "Take a machine with more of it."))
+        return _told(JobFault(Exit.TRY_AGAIN, "memory", "There is not enough memory", "Take a larger machine."))
     except Exception as error:
         traceback.print_exc()
         return _told(_unexpected(error))
@@ -89,7 +89,7 @@ def _unexpected(error: Exception) -> JobFault:
     if is_fault_of_gpu(error):
         return gpu_fault(error)
     if isinstance(error, OSError):
-        return JobFault(Exit.TRY_AGAIN, "system", f"The system refused: {error}", "Look for a full disk, and try again.")
+        return JobFault(Exit.TRY_AGAIN, "system", f"The system refused: {error}", "Is a disk full? Try again.")
     return JobFault(
         Exit.INTERNAL, "unexpected", f"{type(error).__name__}: {error}", "This is a mistake in the program: report it."
     )

@@ -1,5 +1,7 @@
 """A recording in slices that an engine can hear at once, cut where it is quietest."""
 
+from __future__ import annotations
+
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,10 +18,10 @@ class Slice:
     """Samples from a place of the recording on."""
 
     start: int
-    samples: array
+    samples: array[int]
 
 
-def slices(blocks: Iterable[array], most: int, search: int) -> Iterator[Slice]:
+def slices(blocks: Iterable[array[int]], most: int, search: int) -> Iterator[Slice]:
     """Slices of at most `most` samples; each but the last ends at the quietest place of its last `search` samples."""
     if not QUIET_STEPS * STEP_SAMPLES <= search <= most:
         raise ValueError("a slice must be longer than what is searched, and that longer than a quiet place")
@@ -36,10 +38,11 @@ def slices(blocks: Iterable[array], most: int, search: int) -> Iterator[Slice]:
         yield Slice(start, held)
 
 
-def quietest(samples: array) -> int:
+def quietest(samples: array[int]) -> int:
     """The middle of the quietest stretch."""
     steps = [
-        sum(map(abs, samples[at : at + STEP_SAMPLES])) for at in range(0, len(samples) - STEP_SAMPLES + 1, STEP_SAMPLES)
+        sum([abs(sample) for sample in samples[at : at + STEP_SAMPLES]])
+        for at in range(0, len(samples) - STEP_SAMPLES + 1, STEP_SAMPLES)
     ]
     loudness = least = sum(steps[:QUIET_STEPS])
     found = 0

@@ -3,10 +3,12 @@
 Not tried on a graphics processor. The calls are those of pyannote.audio 4.0.7.
 """
 
+from __future__ import annotations
+
 from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from .audio import RATE, Recording
 from .library import device_of, load, model_at
@@ -18,7 +20,7 @@ MODEL = Path("/opt/sala/models/speaker-diarization-community-1")
 SLICE_SAMPLES, SEARCH_SAMPLES = 2 * 60 * 60 * RATE, 10 * 60 * RATE
 
 #: Exclusive turns of some audio: `start` and `end` in seconds, `speaker`.
-Diarize = Callable[[array], list[dict[str, Any]]]
+Diarize: TypeAlias = "Callable[[array[int]], list[dict[str, Any]]]"
 
 
 def turns_of(recording: Recording, diarize: Diarize) -> Iterator[Turn]:
@@ -43,11 +45,12 @@ def pyannote(model: Path | None, device: str) -> Diarize:
     torch = load("torch", "torch")
     audio = load("pyannote.audio", "pyannote.audio")
     pipeline = audio.Pipeline.from_pretrained(str(path))
-    pipeline.to(torch.device(device_of(torch, device)))
+    pipeline.to(torch.device(device_of(torch.cuda.is_available, device)))
 
-    def diarize(samples: array) -> list[dict[str, Any]]:
+    def diarize(samples: array[int]) -> list[dict[str, Any]]:
         values = torch.frombuffer(samples, dtype=torch.int16).to(torch.float32) / 32768
         found = pipeline({"waveform": values.unsqueeze(0), "sample_rate": RATE})
-        return found.serialize()["exclusive_diarization"]
+        turns: list[dict[str, Any]] = found.serialize()["exclusive_diarization"]
+        return turns
 
     return diarize

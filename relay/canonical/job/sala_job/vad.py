@@ -1,5 +1,7 @@
 """The gate before an engine that does not bear silence well: what is no speech is heard as silence, at its own time."""
 
+from __future__ import annotations
+
 import json
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -67,7 +69,7 @@ def _stretches(speech: Any, pad_ms: int) -> list[tuple[int, int]]:
     return found
 
 
-def gated(blocks: Iterable[array], speech: Sequence[tuple[int, int]] | None) -> Iterator[array]:
+def gated(blocks: Iterable[array[int]], speech: Sequence[tuple[int, int]] | None) -> Iterator[array[int]]:
     """The same samples, with silence wherever nobody speaks; None: all of them."""
     if speech is None:
         yield from blocks

@@ -1,7 +1,7 @@
 """Windows that slide over a recording: each sample is decided in exactly one of them, with context on both sides.
 
-The arithmetic is that of NeMo's buffered streaming (`speech_to_text_streaming_infer_rnnt.py`), with one difference: left
-context always begins at a whole frame of the encoder, also in the last window, so that frames keep their places.
+The arithmetic is that of NeMo's buffered streaming (`speech_to_text_streaming_infer_rnnt.py`), with one difference:
+left context begins at a whole frame of the encoder in the last window, too, so that frames keep their places.
 """
 
 from collections.abc import Iterator
@@ -27,13 +27,14 @@ class Contexts:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What the encoder hears, [start, end), and what is decided of it, [chunk_start, chunk_end); samples of the recording."""
+    """What the encoder hears, [start, end), and what is decided of it, [chunk_start, chunk_end), in samples."""
 
     start: int
     chunk_start: int
     chunk_end: int
     end: int
     frame: int
+    is_last: bool
 
     @property
     def left_frames(self) -> int:
@@ -48,7 +49,7 @@ class Window:
     @property
     def chunk_frames(self) -> int | None:
         """How many frames are decided; None: all that are left, in the last window."""
-        return None if self.end == self.chunk_end else (self.chunk_end - self.chunk_start) // self.frame
+        return None if self.is_last else (self.chunk_end - self.chunk_start) // self.frame
 
 
 def contexts(chunk_seconds: float, left_seconds: float, right_seconds: float, frame_samples: int) -> Contexts:
@@ -68,6 +69,7 @@ def windows(samples: int, sizes: Contexts) -> Iterator[Window]:
     chunk_start = 0
     while chunk_start < samples:
         end = min(chunk_start + sizes.chunk + sizes.right, samples)
-        chunk_end = end if end == samples else chunk_start + sizes.chunk
-        yield Window(max(0, chunk_start - sizes.left), chunk_start, chunk_end, end, sizes.frame)
+        is_last = end == samples
+        chunk_end = samples if is_last else chunk_start + sizes.chunk
+        yield Window(max(0, chunk_start - sizes.left), chunk_start, chunk_end, end, sizes.frame, is_last)
         chunk_start = chunk_end

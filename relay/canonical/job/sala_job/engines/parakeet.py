@@ -3,6 +3,8 @@
 Not tried on a graphics processor. The calls are those of NeMo's `speech_to_text_streaming_infer_rnnt.py` (2026).
 """
 
+from __future__ import annotations
+
 import copy
 from array import array
 from collections.abc import Callable, Iterator
@@ -49,11 +51,11 @@ class Model(Protocol):
     version: str
     frame_samples: int
 
-    def decode(self, samples: array, window: Window, state: Any) -> tuple[Decoded, Any]:
+    def decode(self, samples: array[int], window: Window, state: Any) -> tuple[Decoded, Any]:
         """What is said in a window's chunk, and the state for the next one."""
         ...
 
-    def hear(self, samples: array) -> list[dict[str, Any]]:
+    def hear(self, samples: array[int]) -> list[dict[str, Any]]:
         """All words of some audio, heard at once: `word`, `start` and `end` in seconds."""
         ...
 
@@ -84,7 +86,7 @@ class ParakeetEngine:
             result.add(segment)
 
     def _tokens(
-        self, blocks: Iterator[array], samples: int, sizes: Contexts, progress: Progress
+        self, blocks: Iterator[array[int]], samples: int, sizes: Contexts, progress: Progress
     ) -> Iterator[Token]:
         state: Any = None
         for window, heard in windowed(blocks, samples, sizes):
@@ -94,7 +96,7 @@ class ParakeetEngine:
             yield from tokens_of(decoded, window, samples)
             progress.at(window.chunk_end)
 
-    def _passes(self, blocks: Iterator[array], progress: Progress) -> Iterator[Word]:
+    def _passes(self, blocks: Iterator[array[int]], progress: Progress) -> Iterator[Word]:
         for piece in slices(blocks, PASS_SAMPLES, PASS_SEARCH_SAMPLES):
             start_ms = piece.start * 1000 // RATE
             length_ms = len(piece.samples) * 1000 // RATE
@@ -104,7 +106,7 @@ class ParakeetEngine:
             progress.at(piece.start + len(piece.samples))
 
 
-def windowed(blocks: Iterator[array], samples: int, sizes: Contexts) -> Iterator[tuple[Window, array]]:
+def windowed(blocks: Iterator[array[int]], samples: int, sizes: Contexts) -> Iterator[tuple[Window, array[int]]]:
     """Each window with its samples; no more than a window and a block are held. All blocks are read to their end."""
     held = array("h")
     held_from = 0
@@ -146,7 +148,7 @@ class NemoModel:
         nemo = load("nemo", "nemo_toolkit[asr]")
         models = load("nemo.collections.asr.models", "nemo_toolkit[asr]")
         self.version = str(nemo.__version__)
-        self._device = device_of(self._torch, request.device)
+        self._device = device_of(self._torch.cuda.is_available, request.device)
         self._torch.set_grad_enabled(False)
         self._torch.set_float32_matmul_precision("high")
         model = models.ASRModel.restore_from(str(path), map_location=self._device)
@@ -183,7 +185,7 @@ class NemoModel:
         self._model.change_decoding_strategy(decoding)
         self._decoder = self._model.decoding.decoding.decoding_computer
 
-    def decode(self, samples: array, window: Window, state: Any) -> tuple[Decoded, Any]:
+    def decode(self, samples: array[int], window: Window, state: Any) -> tuple[Decoded, Any]:
         """Encodes the whole window, decodes its chunk."""
         torch = self._torch
         with torch.inference_mode():
@@ -201,17 +203,18 @@ class NemoModel:
                 return None if values is None else values[0, :count].tolist()
 
             pieces = self._model.tokenizer.ids_to_tokens(row(found.transcript))
-            durations = row(getattr(found, "token_durations", None))
-            return Decoded(pieces, row(found.timestamps) or [], durations, row(getattr(found, "step_confidence", None))), state
+            durations, confidences = (row(getattr(found, of, None)) for of in ("token_durations", "step_confidence"))
+            return Decoded(pieces, row(found.timestamps) or [], durations, confidences), state
 
-    def hear(self, samples: array) -> list[dict[str, Any]]:
+    def hear(self, samples: array[int]) -> list[dict[str, Any]]:
         """One pass over all of it."""
         with self._torch.inference_mode():
             signal = self._signal(samples)[0].cpu().numpy()
             heard = self._model.transcribe([signal], batch_size=1, timestamps=True, verbose=False)
-        return heard[0].timestamp["word"]
+        words: list[dict[str, Any]] = heard[0].timestamp["word"]
+        return words
 
-    def _signal(self, samples: array) -> Any:
+    def _signal(self, samples: array[int]) -> Any:
         torch = self._torch
         values = torch.frombuffer(samples, dtype=torch.int16).to(device=self._device, dtype=torch.float32)
         return (values / 32768).unsqueeze(0)

@@ -1,4 +1,6 @@
-"""PocketSphinx: modest, US English only, needs neither a graphics processor nor a package. It cannot invent sentences."""
+"""PocketSphinx: modest, US English only, without need of a graphics processor or a package; invents no sentences."""
+
+from __future__ import annotations
 
 import ctypes
 import re
@@ -92,7 +94,7 @@ class Decoder:
         """The last pass over the utterance; its pieces are final then."""
         self._must(self._library.ps_end_utt(self._decoder))
 
-    def process(self, samples: array) -> bool:
+    def process(self, samples: array[int]) -> bool:
         """Hears samples; whether somebody speaks at their end."""
         address, count = samples.buffer_info()
         self._must(self._library.ps_process_raw(self._decoder, address, count, 0, 0))
@@ -114,7 +116,7 @@ class Decoder:
     def _must(self, status: int) -> None:
         if status < 0:
             raise JobFault(
-                Exit.TRY_AGAIN, "pocketsphinx-failed", "PocketSphinx gave up in the midst of the recording", "Try again."
+                Exit.TRY_AGAIN, "pocketsphinx-failed", "PocketSphinx gave up within the recording", "Try again."
             )
 
 

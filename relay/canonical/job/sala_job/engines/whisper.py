@@ -1,7 +1,9 @@
-"""Whisper-large-v3-turbo by faster-whisper. It can invent: silence is kept from it, and what it says of silence is listed.
+"""Whisper-large-v3-turbo by faster-whisper. It can invent: silence is kept from it, what it says of it is listed.
 
 Not tried on a graphics processor. The calls are those of faster-whisper 1.2.1.
 """
+
+from __future__ import annotations
 
 import math
 from array import array
@@ -33,7 +35,7 @@ class Model(Protocol):
     version: str
     languages: Iterable[str]
 
-    def hear(self, samples: array, options: dict[str, Any]) -> Iterable[Any]:
+    def hear(self, samples: array[int], options: dict[str, Any]) -> Iterable[Any]:
         """Its segments, times in seconds from the first sample."""
         ...
 
@@ -48,7 +50,9 @@ class WhisperEngine:
         self._language = LANGUAGES.get(first, first)
         if self._language not in self._model.languages:
             raise unavailable(
-                "language-unsupported", f"This Whisper does not know {request.language}", "Take another model or engine."
+                "language-unsupported",
+                f"This Whisper does not know {request.language}",
+                "Take another model or engine.",
             )
         self.info = EngineInfo("whisper", (request.model or MODEL).name, f"faster-whisper {self._model.version}")
 
@@ -85,7 +89,7 @@ def options_of(request: Request, language: str) -> dict[str, Any]:
 
 def is_invented(heard: Any) -> bool:
     """No speech *and* little confidence; one of them alone is no reason."""
-    return heard.no_speech_prob > NO_SPEECH and heard.avg_logprob < LOW_LOG_PROBABILITY
+    return bool(heard.no_speech_prob > NO_SPEECH and heard.avg_logprob < LOW_LOG_PROBABILITY)
 
 
 def segment_of(heard: Any, start_ms: int, end_ms: int) -> Segment:
@@ -116,27 +120,17 @@ class FasterWhisper:
         path = model_at(request.model or MODEL, "The model of Whisper")
         library = load("faster_whisper", "faster-whisper")
         self._numpy = load("numpy", "numpy")
+        cuda = load("ctranslate2", "ctranslate2")
         self.version = str(library.__version__)
-        device = device_of(_Cuda(load("ctranslate2", "ctranslate2")), request.device)
+        device = device_of(lambda: bool(cuda.get_cuda_device_count()), request.device)
         self._model = library.WhisperModel(
             str(path), device=device, compute_type="float16" if device == "cuda" else "int8", local_files_only=True
         )
         self.languages = frozenset(self._model.supported_languages)
 
-    def hear(self, samples: array, options: dict[str, Any]) -> Iterable[Any]:
+    def hear(self, samples: array[int], options: dict[str, Any]) -> Iterable[Any]:
         """A generator: each of the model's windows is heard when its segments are asked for."""
         audio = self._numpy.frombuffer(samples, dtype=self._numpy.int16).astype(self._numpy.float32) / 32768
+        segments: Iterable[Any]
         segments, _ = self._model.transcribe(audio, **options)
         return segments
-
-
-class _Cuda:
-    """Asks ctranslate2 what torch is asked elsewhere."""
-
-    def __init__(self, ctranslate2: Any) -> None:
-        self.cuda = self
-        self._count = ctranslate2.get_cuda_device_count
-
-    def is_available(self) -> bool:
-        """Whether there is a graphics processor."""
-        return self._count() > 0

@@ -1,0 +1,108 @@
+"""What the tests of sala_job share: audio made here, engines' requests, and the program as a child."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+import wave
+from array import array
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from sala_job.audio import RATE, Recording
+from sala_job.engines.base import Engine, Request
+from sala_job.progress import Progress
+from sala_job.result import ResultFile
+
+ROOT = Path(__file__).parents[2]
+JOB = ROOT / "relay/canonical/job"
+FIXTURES = Path(__file__).parent / "fixtures"
+WELCOME = ROOT / "provisioning/speech/welcome.wav"
+
+
+def numbered(samples: int, start: int = 0) -> array[int]:
+    """Samples that tell their own places."""
+    return array("h", [(place * 7919) % 65_536 - 32_768 for place in range(start, start + samples)])
+
+
+def write_wav(path: Path, samples: Sequence[int], *, channels: int = 1, rate: int = RATE, width: int = 2) -> Path:
+    """A WAV file; `samples` interleaved."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(width)
+        file.setframerate(rate)
+        file.writeframes(array("h", samples).tobytes())
+    return path
+
+
+def write_flac(path: Path, wav: Path) -> Path:
+    """The same as FLAC, by the program that Sala writes recordings with."""
+    subprocess.run(["flac", "--silent", "--force", "-o", str(path), str(wav)], check=True)
+    return path
+
+
+def blocks_of(samples: array[int], lengths: Iterator[int]) -> Iterator[array[int]]:
+    """The samples in blocks of such lengths."""
+    at = 0
+    while at < len(samples):
+        length = next(lengths)
+        yield samples[at : at + length]
+        at += length
+
+
+class JobTest(unittest.TestCase):
+    """A test with a folder of its own."""
+
+    def setUp(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="sala-job-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def heard_by(self, engine: Engine, *paths: Path) -> dict[str, Any]:
+        """The result of an engine, and what it said of its progress as `progress`."""
+        recording = Recording(paths)
+        said = io.StringIO()
+        out = self.folder / "result.json"
+        with ResultFile(out, engine.info, recording.duration_ms) as result:
+            engine.transcribe(recording, result, Progress(recording.samples, said, interval_seconds=0))
+        read: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
+        read["progress"] = [json.loads(line)["progress"]["done_ms"] for line in said.getvalue().splitlines()]
+        return read
+
+    def start(self, *arguments: str | Path, **more: Any) -> subprocess.Popen[str]:
+        """The program; its output is text in pipes."""
+        environment = os.environ | {"PYTHONPATH": str(JOB)} | more.pop("env", {})
+        return subprocess.Popen(
+            [sys.executable, "-m", "sala_job", *map(str, arguments)],
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            **more,
+        )
+
+    def run_job(self, *arguments: str | Path, **more: Any) -> tuple[int, list[dict[str, Any]], dict[str, str] | None]:
+        """Its exit status, its progress and the error that it ends with."""
+        with self.start(*arguments, **more) as child:
+            out, errors = child.communicate(timeout=60)
+        return child.returncode, [json.loads(line)["progress"] for line in out.splitlines()], last_error(errors)
+
+
+def last_error(errors: str) -> dict[str, str] | None:
+    """The JSON of the last line, if it is that of an error."""
+    lines = errors.splitlines()
+    if not lines or not lines[-1].startswith("{"):
+        return None
+    error: dict[str, str] = json.loads(lines[-1])["error"]
+    return error
+
+
+def request(language: str = "en-US", **more: Any) -> Request:
+    """What an engine is asked for."""
+    return Request(language, **more)
