@@ -165,7 +165,13 @@ export const talkId = z
   .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 of A-Z, a-z, 0-9, ".", "_" and "-"')
   .openapi({ example: 'keynote-1' });
 
+export const transcriptVersion = z.enum(['live', 'canonical', 'best']);
 export const transcriptPeriod = z.object({
+  version: transcriptVersion
+    .optional()
+    .describe(
+      'Of `talk`, `best` by default: the transcript of its recording where one is published, else the captions',
+    ),
   talk: talkId.optional().describe('Only its stretch: to its end, or as long as words went on before the next one'),
   from: instant.optional().describe('Room time; captions that end after it'),
   to: instant.optional().describe('Room time; captions that begin before it'),
@@ -233,6 +239,9 @@ export const transcriptView = z
   .object({
     room: z.string(),
     log: z.string(),
+    version: z.enum(['live', 'canonical']).describe('As they were captioned, or from the recording after the talk'),
+    engine: z.string().nullable().describe('What heard the recording; null: of live captions'),
+    revision: z.number().int().nullable().describe('Of the canonical transcript; null: of live captions'),
     captions: z.array(captionView),
     truncated: z.boolean().describe('There are more captions in that direction than the limit let through'),
   })

@@ -8,9 +8,11 @@ import { existing, needs, Refused } from './api-access.ts';
 import { json, plain, refused, streamedJson, withToken } from './api-routes.ts';
 import { gapsView, roomParameters, transcriptFile, transcriptQuery, transcriptView } from './api-schemas.ts';
 import { unknownTalk } from './api-talks.ts';
-import { toJson, toSrt, toTxt, toVtt } from './exports.ts';
+import type { Version } from './canonical/fetched.ts';
+import type { CanonicalServing } from './canonical/serving.ts';
+import { type TranscriptMark, toJson, toSrt, toTxt, toVtt } from './exports.ts';
 import type { LiveRoom, LiveRooms } from './live.ts';
-import { unavailable } from './refusal.ts';
+import { badRequest, type Refusal, unavailable } from './refusal.ts';
 import { stretchOf } from './talk-stretch.ts';
 import type { Talks } from './talks.ts';
 import { pageCaptions, type SpokenCaption, type TranscriptQuery } from './transcript.ts';
@@ -24,8 +26,28 @@ const formats = [
 ] as const;
 
 interface Asked {
-  /** The id of a talk. */
+  /** The id of a talk, or of a recording. */
   readonly talk?: string | undefined;
+  readonly version?: 'live' | 'canonical' | 'best' | undefined;
+}
+
+/** What a transcript is read of. */
+interface Source {
+  readonly query: TranscriptQuery;
+  readonly mark: TranscriptMark;
+  /** Room time of its 0:00, where that is not its first caption's. */
+  readonly zeroMs: number | undefined;
+  pages(query: TranscriptQuery): Pages;
+  /** Whether it may still be read. */
+  stands(): boolean;
+}
+
+export interface TranscriptParts {
+  readonly turns: TranscriptTurns;
+  readonly talks: Talks;
+  /** Transcripts of recordings; null: there are none. */
+  readonly canonical: CanonicalServing | null;
+  readonly log: Logger;
 }
 
 /** Resolves when the next step may be taken. */
@@ -38,23 +60,55 @@ export function addTranscriptCalls(
   app: OpenAPIHono,
   rooms: LiveRooms,
   access: Access,
-  turns: TranscriptTurns,
-  talks: Talks,
-  log: Logger,
+  { turns, talks, canonical, log }: TranscriptParts,
 ): void {
   const streamed = async (context: Context, room: string, begin: () => Promise<Begun>) =>
     await inTurn(context, turns, room, begin, log);
   const nextStep = () => turns.step();
-  const within = async (
-    { record, log }: LiveRoom,
-    { talk: id, ...query }: TranscriptQuery & Asked,
-  ): Promise<TranscriptQuery> => {
-    if (id === undefined) return query;
-    const stretches = talks.stretches(record.name, Date.now());
+  const liveSource = (room: LiveRoom, query: TranscriptQuery): Source => ({
+    ...{ query, zeroMs: query.from, mark: { version: 'live', engine: null, revision: null } },
+    pages: (asked) => room.log.spoken.pages(asked),
+    stands: () => rooms.get(room.record.name)?.log.id === room.log.id,
+  });
+  /** The captions of a talk, as they were said. */
+  const within = async (room: LiveRoom, id: string, query: TranscriptQuery): Promise<Source> => {
+    const stretches = talks.stretches(room.record.name, Date.now());
     const talk = stretches.find((each) => each.id === id);
-    if (!talk) throw unknownTalk(record.name, id);
-    const { from, to } = await stretchOf(talk, stretches, log.spoken, setImmediate);
-    return { ...query, from: Math.max(from, query.from ?? from), to: Math.min(to, query.to ?? to) };
+    const recording = talk ? null : canonical?.recording(room.record.name, id);
+    if (!talk && !recording) throw unknownTalk(room.record.name, id);
+    const { from, to } = talk
+      ? await stretchOf(talk, stretches, room.log.spoken, setImmediate)
+      : { from: recording?.fromMs ?? 0, to: recording?.toMs ?? Date.now() };
+    return liveSource(room, {
+      ...query,
+      from: Math.max(from, query.from ?? from),
+      to: Math.min(to, query.to ?? to),
+    });
+  };
+  const sourceOf = async (room: LiveRoom, { talk, version, ...query }: TranscriptQuery & Asked): Promise<Source> => {
+    if (talk === undefined) {
+      if (version === undefined || version === 'live') return liveSource(room, query);
+      throw new Refused(talkMissing);
+    }
+    const recording = version === 'live' ? null : canonical?.recording(room.record.name, talk);
+    const served = recording && canonical?.served(recording);
+    if (canonical && served) return canonicalSource(room, canonical, served, query);
+    const live = await within(room, talk, query);
+    if (version === 'canonical') throw new Refused(noCanonical(talk));
+    return live;
+  };
+  const canonicalSource = (
+    room: LiveRoom,
+    from: CanonicalServing,
+    version: Version,
+    query: TranscriptQuery,
+  ): Source => {
+    const { engine, revision, startMs } = version.about;
+    return {
+      ...{ query, zeroMs: query.from ?? startMs, mark: { version: 'canonical', engine, revision } },
+      pages: (asked) => from.pages(room, version, asked),
+      stands: () => rooms.get(room.record.name)?.log.id === room.log.id && from.stands(version),
+    };
   };
   const reader = {
     ...withToken,
@@ -74,16 +128,24 @@ export function addTranscriptCalls(
     async (context) => {
       const room = existing(rooms, context.req.valid('param').room);
       const { download, words, ...asked } = context.req.valid('query');
-      const query = await within(room, asked);
-      const pages = standing(rooms, room, room.log.spoken.pages({ ...query, words }));
-      const write = (captions: Pages) => toJson({ room: room.record.name, log: room.log.id }, captions, words);
+      const source = await sourceOf(room, asked);
+      const { query, mark } = source;
+      const pages = standing(source, source.pages({ ...query, words }));
+      const write = (captions: Pages) => toJson({ room: room.record.name, log: room.log.id, ...mark }, captions, words);
       const begin = async (step: Step): Promise<Begun> => {
         const { first, all } = await begun(pages, step);
         return {
           steps: write(all),
           headers: {
             'content-type': 'application/json',
-            'content-disposition': disposition(room, 'json', download, query.from ?? first?.caption.start, asked.talk),
+            'content-disposition': disposition(
+              room,
+              'json',
+              download,
+              source.zeroMs ?? first?.caption.start,
+              asked.talk,
+              mark,
+            ),
           },
         };
       };
@@ -122,15 +184,17 @@ export function addTranscriptCalls(
       async (context) => {
         const room = existing(rooms, context.req.valid('param').room);
         const { download, ...asked } = context.req.valid('query');
-        const query: TranscriptQuery = { ...(await within(room, asked)), words };
+        const source = await sourceOf(room, asked);
+        const { mark } = source;
         return await streamed(context, room.record.name, async () => {
-          const { first, all } = await begun(standing(rooms, room, room.log.spoken.pages(query)), nextStep);
-          const zeroMs = query.from ?? first?.caption.start ?? 0;
+          const pages = standing(source, source.pages({ ...source.query, words }));
+          const { first, all } = await begun(pages, nextStep);
+          const zeroMs = source.zeroMs ?? first?.caption.start ?? 0;
           return {
-            steps: write(all, zeroMs),
+            steps: write(all, zeroMs, noteOf(mark)),
             headers: {
               'content-type': `${type}; charset=utf-8`,
-              'content-disposition': disposition(room, ending, download, first ? zeroMs : undefined, asked.talk),
+              'content-disposition': disposition(room, ending, download, first ? zeroMs : undefined, asked.talk, mark),
             },
           };
         });
@@ -186,11 +250,11 @@ function* followed(page: readonly SpokenCaption[], pages: Pages, truncated?: boo
   return truncated ?? (yield* pages);
 }
 
-/** A room that is deleted while its transcript is read ends it in the midst, not as if it were whole. */
-function* standing(rooms: LiveRooms, room: LiveRoom, pages: Pages): Pages {
+/** A room or talk that is deleted while its transcript is read ends it in the midst, not as if it were whole. */
+function* standing(source: Source, pages: Pages): Pages {
   for (;;) {
     const { done, value } = pages.next();
-    if (rooms.get(room.record.name)?.log.id !== room.log.id) throw new BrokenOff('the room was deleted');
+    if (!source.stands()) throw new BrokenOff('it was deleted');
     if (done) return value;
     yield value;
   }
@@ -203,10 +267,30 @@ function disposition(
   download: boolean,
   ms: number | undefined,
   talk: string | undefined,
+  { version }: TranscriptMark,
 ): string {
   const day = ms === undefined || Math.abs(ms) > 8.64e15 ? '' : `-${new Date(ms).toISOString().slice(0, 10)}`;
-  return `${download ? 'attachment' : 'inline'}; filename="${room.record.name}${day}${talk === undefined ? '' : `-${talk}`}.${ending}"`;
+  return `${download ? 'attachment' : 'inline'}; filename="${room.record.name}${day}${talk === undefined ? '' : `-${talk}`}${version === 'live' ? '' : `-${version}`}.${ending}"`;
 }
+
+/** For whoever reads a file that has no fields. */
+const noteOf = ({ version, engine, revision }: TranscriptMark) =>
+  version === 'live'
+    ? ''
+    : `Made from the recording after the talk: version ${version}, ${engine}, revision ${revision}`;
+
+const talkMissing = badRequest(
+  'talk-missing',
+  'Only a talk has a canonical transcript',
+  'Name it with talk=ID, or leave version out.',
+);
+
+const noCanonical = (talk: string): Refusal => ({
+  status: 404,
+  code: 'canonical-none',
+  message: `The talk "${talk}" has no published transcript of its recording`,
+  hint: 'Ask with version=best, or leave it out: then the live captions take its place.',
+});
 
 const busy = unavailable(
   'transcripts-busy',

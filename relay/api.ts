@@ -26,6 +26,7 @@ import { addTokenCalls } from './api-tokens.ts';
 import { addTranscriptCalls } from './api-transcripts.ts';
 import { addVocabularyCalls } from './api-vocabularies.ts';
 import { auditedCalls } from './audited-calls.ts';
+import { addCanonicalCalls, type CanonicalParts } from './canonical/api-canonical.ts';
 import type { Conduct } from './conduct.ts';
 import { defaultHttpLimits } from './connections.ts';
 import type { Costs } from './costs.ts';
@@ -76,6 +77,8 @@ export interface ApiParts {
   readonly turns?: TranscriptTurns;
   readonly kits: KitCallParts;
   readonly releases: ReleaseStore;
+  /** Transcripts of recordings. */
+  readonly canonical?: CanonicalParts;
 }
 
 /** Of what the parts of the relay refuse by themselves. */
@@ -187,7 +190,9 @@ export function createApi(parts: ApiParts): OpenAPIHono {
   addScheduleCalls(app, rooms, parts.schedule, access);
   addConductCalls(app, rooms, parts.conduct, access);
   addTokenCalls(app, rooms, tokens, access);
-  addTranscriptCalls(app, rooms, access, turns, parts.talks, log);
+  const { canonical = null } = parts;
+  addTranscriptCalls(app, rooms, access, { turns, talks: parts.talks, canonical: canonical?.serving ?? null, log });
+  if (canonical) addCanonicalCalls(app, rooms, access, canonical);
   addNowCalls(app, rooms, access);
   addTextRuleCalls(app, rooms, parts.textRules, access);
   addVocabularyCalls(app, rooms, parts.vocabularies, access);

@@ -7,6 +7,13 @@ import type { SpokenCaption } from './transcript.ts';
 
 type Pages = Iterable<readonly SpokenCaption[]>;
 
+/** Which transcript it is; `engine` and `revision` are of a canonical one. */
+export interface TranscriptMark {
+  readonly version: 'live' | 'canonical';
+  readonly engine: string | null;
+  readonly revision: number | null;
+}
+
 const two = (value: number) => String(Math.floor(value)).padStart(2, '0');
 const seconds = (ms: number) => `${two(ms / 3_600_000)}:${two((ms / 60_000) % 60)}:${two((ms / 1000) % 60)}`;
 const clock = (ms: number, decimal: string) => `${seconds(ms)}${decimal}${String(ms % 1000).padStart(3, '0')}`;
@@ -15,10 +22,13 @@ const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', 
 /** What may stand in a tag: BCP 47, else nothing. */
 const tag = (language: string) => (/^[a-z]{1,8}(-[a-z0-9]{1,8}){0,8}$/i.test(language) ? language : '');
 
-/** WebVTT. It is headed by the language of its first caption; cues in another one name it, and each its speaker. */
-export function* toVtt(pages: Pages, zeroMs: number): Generator<string, void> {
+/**
+ * WebVTT. It is headed by the language of its first caption; cues in another one name it, and each its speaker.
+ * @param note what else is to be said of all of it, in a line
+ */
+export function* toVtt(pages: Pages, zeroMs: number, note = ''): Generator<string, void> {
   let main: string | undefined;
-  yield 'WEBVTT\n';
+  yield note === '' ? 'WEBVTT\n' : `WEBVTT\n\nNOTE ${note.replaceAll('-->', '--›')}\n`;
   for (const cues of cuesOf(pages, { zeroMs })) {
     let text = '';
     for (const { startMs, endMs, lines, language, speaker } of cues) {
@@ -60,8 +70,10 @@ const stampEveryMs = 300_000;
 /**
  * Text to read: a paragraph for each speaker and language, and after each pause; the speaker where that changes; about every
  * five minutes the time since 0:00, as in the other files.
+ * @param note what else is to be said of all of it, in a line
  */
-export function* toTxt(pages: Pages, zeroMs: number): Generator<string, void> {
+export function* toTxt(pages: Pages, zeroMs: number, note = ''): Generator<string, void> {
+  if (note !== '') yield `[${note}]\n\n`;
   let before: SpokenCaption['caption'] | undefined;
   let last = '';
   let letters = 0;
@@ -106,7 +118,7 @@ export function* toTxt(pages: Pages, zeroMs: number): Generator<string, void> {
  * @param withWords each caption with `words`: those of the engine, and of a corrected text its own in their time
  */
 export function* toJson(
-  head: { readonly room: string; readonly log: string },
+  head: { readonly room: string; readonly log: string } & Partial<TranscriptMark>,
   pages: Generator<readonly SpokenCaption[], boolean>,
   withWords: boolean,
 ): Generator<string, void> {

@@ -45,15 +45,26 @@ export class CanonicalServing {
     this.#parts = parts;
   }
 
+  /** Of a room, in the order they began, without those that were deleted. */
+  recordings(room: string): Recording[] {
+    return this.#parts.recordings.of(room).filter(({ state }) => state !== 'deleted');
+  }
+
   /** The recording of a talk, by its id in the schedule or as it stands in keys; null where there is none, or it was deleted. */
   recording(room: string, talk: string): Recording | null {
-    const there = this.#parts.recordings.of(room).filter(({ state }) => state !== 'deleted');
+    const there = this.recordings(room);
     return there.findLast((each) => each.talk === talk) ?? there.findLast(({ talkId }) => talkId === talk) ?? null;
   }
 
   /** The versions of a recording as it is now. */
   versions({ room, talk, revision }: Recording): readonly Version[] {
     return this.#parts.fetched.versions(room, talk).filter(({ about }) => about.recordingRevision === revision);
+  }
+
+  /** Whether a version is still there: its talk may be deleted while it is read. */
+  stands({ id, room, talk }: Version): boolean {
+    const recording = this.recording(room, talk);
+    return recording !== null && this.versions(recording).some((each) => each.id === id);
   }
 
   /** What readers have in place of the live captions; null: those themselves. */
@@ -76,9 +87,7 @@ export class CanonicalServing {
 
   /** The talks of a room that readers have a canonical transcript of, the newest first. */
   talks(room: string): { recording: Recording; version: Version }[] {
-    return this.#parts.recordings
-      .of(room)
-      .filter(({ state }) => state !== 'deleted')
+    return this.recordings(room)
       .flatMap((recording) => {
         const version = this.served(recording);
         return version ? [{ recording, version }] : [];

@@ -172,6 +172,8 @@ export class StoreLook {
           'transcript-damaged',
           'The transcript in the store is not the one that was published: its hash differs.',
         );
+      // A run that has not come to its end, or never will.
+      if (published === null && !objects.has(companionKeys(folder, sha256).vtt)) return false;
       const transcript = await read(body, { ...address, revision }).catch(asTrouble);
       const isWanted = () => {
         const now = recordings.get(room, talk);
