@@ -41,13 +41,18 @@ export class S3Refusal extends Error {
 
 const md5 = (body: Uint8Array) => createHash('md5').update(body).digest('hex');
 const sha256 = (body: Uint8Array) => createHash('sha256').update(body).digest('base64');
-const minPartBytes = 5 * 1_048_576;
 
 /** The objects of one bucket and the uploads that are on. */
 export class HeldObjects {
   readonly objects = new Map<string, HeldObject>();
   readonly uploads = new Map<string, HeldUpload>();
+  readonly #minPartBytes: number;
   #sequence = 0;
+
+  /** @param minPartBytes of every part of an upload but the last */
+  constructor(minPartBytes = 5 * 1_048_576) {
+    this.#minPartBytes = minPartBytes;
+  }
 
   get(key: string): HeldObject {
     const found = this.objects.get(key);
@@ -103,7 +108,7 @@ export class HeldObjects {
       if (upload.withSha256 && sum === null)
         throw new S3Refusal(400, 'InvalidRequest', `The complete request must include the checksum of part ${number}.`);
       if (sum !== null && sum !== part.sha256) throw new S3Refusal(400, 'InvalidPart');
-      if (i < named.length - 1 && part.body.length < minPartBytes) throw new S3Refusal(400, 'EntityTooSmall');
+      if (i < named.length - 1 && part.body.length < this.#minPartBytes) throw new S3Refusal(400, 'EntityTooSmall');
       return part;
     });
     if (parts.length === 0) throw new S3Refusal(400, 'MalformedXML');

@@ -14,6 +14,9 @@ export interface S3StandInOptions {
   readonly bucket?: string;
   /** Of a page of a listing. */
   readonly maxKeys?: number;
+  readonly minPartBytes?: number;
+  /** False: as a store that knows none, and says nothing of them. */
+  readonly checksums?: boolean;
 }
 
 /** One request, as it was answered. */
@@ -54,7 +57,7 @@ const completeSchema = z.object({
  */
 export class S3StandIn extends EventEmitter<{ created: [ObjectCreated]; request: [S3Request] }> {
   readonly bucket: string;
-  readonly held = new HeldObjects();
+  readonly held: HeldObjects;
   readonly requests: S3Request[] = [];
   readonly #faults = new S3Faults();
   readonly #options: S3StandInOptions;
@@ -64,8 +67,9 @@ export class S3StandIn extends EventEmitter<{ created: [ObjectCreated]; request:
     super();
     this.#options = options;
     this.bucket = options.bucket ?? 'talks';
+    this.held = new HeldObjects(options.minPartBytes);
     this.#server = createServer((request, response) => {
-      this.#serve(request, response).catch(() => request.destroy());
+      this.#serve(request, response).catch(() => request.socket.destroy());
     });
   }
 
@@ -107,25 +111,22 @@ export class S3StandIn extends EventEmitter<{ created: [ObjectCreated]; request:
     const fault = this.#faults.take(operation, key);
     if (fault?.kind === 'cut' && /^(PutObject|UploadPart)$/.test(operation)) {
       await once(request, 'data');
-      return void request.destroy();
+      return void request.socket.destroy();
     }
     const body = Buffer.concat(await request.toArray());
     if (fault?.kind === 'slow') await delay(fault.ms ?? 1000);
-    const answer = this.#answer(
-      { operation, key, query: url.searchParams, body, headers: request.headers },
-      bucket,
-      fault,
-    );
+    const headers = this.#options.checksums === false ? withoutSums(request.headers) : request.headers;
+    const answer = this.#answer({ operation, key, query: url.searchParams, body, headers }, bucket, fault);
     const { status = 200 } = answer;
     const told: S3Request = { operation, key, status, headers: request.headers };
     this.requests.push(told);
     this.emit('request', told);
-    if (fault?.kind === 'lost') return void request.destroy();
+    if (fault?.kind === 'lost') return void request.socket.destroy();
     const sent = Buffer.from(answer.body ?? '');
     response.writeHead(status, { 'content-length': sent.length, 'x-amz-request-id': 'STANDIN', ...answer.headers });
     if (request.method === 'HEAD') return void response.end();
     if (fault?.kind !== 'cut') return void response.end(sent);
-    response.write(sent.subarray(0, sent.length / 2), () => request.destroy());
+    response.write(sent.subarray(0, sent.length / 2), () => request.socket.destroy());
   }
 
   #answer(asked: Asked, bucket: string, fault: S3Fault | null): Answer {
@@ -142,7 +143,8 @@ export class S3StandIn extends EventEmitter<{ created: [ObjectCreated]; request:
       if (fault?.kind === 'broken') throw new S3Refusal(500, 'InternalError');
       if (fault?.kind === 'page')
         return { headers: { 'content-type': 'text/html' }, body: '<html><body>Welcome to the Wi-Fi</body></html>' };
-      if (bucket !== this.bucket) throw new S3Refusal(404, 'NoSuchBucket', 'The specified bucket does not exist');
+      if (bucket !== this.bucket || fault?.kind === 'unknown')
+        throw new S3Refusal(404, 'NoSuchBucket', 'The specified bucket does not exist');
       return falsified(this.#does(asked, fault), fault);
     } catch (error) {
       if (!(error instanceof S3Refusal)) throw error;
@@ -287,6 +289,10 @@ function ranged(answer: { headers: Record<string, string>; body: Buffer }, range
     headers: { ...headers, 'content-range': `bytes ${from}-${last}/${length}` },
     body: answer.body.subarray(Number(from), last + 1),
   };
+}
+
+function withoutSums(headers: IncomingMessage['headers']): IncomingMessage['headers'] {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !name.startsWith('x-amz-checksum-')));
 }
 
 function spoilt(body: Buffer): Buffer {
