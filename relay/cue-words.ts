@@ -237,8 +237,9 @@ function filled(spans: readonly (Span | undefined)[], keys: readonly string[], s
     while (to < spans.length && !spans[to]) to++;
     const until = Math.max(before, spans[to]?.[0] ?? endMs);
     const letters = keys.slice(i, to).reduce((sum, key) => sum + key.length, 0);
+    const parts = letters || to - i;
     let done = 0;
-    const at = () => before + ((until - before) * done) / (letters || to - i);
+    const at = () => before + ((until - before) * done) / parts;
     for (; i < to; i++) {
       const start = at();
       done += letters > 0 ? (keys[i]?.length ?? 0) : 1;

@@ -331,6 +331,11 @@ test('words have the engine’s times, also around what an organizer corrected',
   for (const text of unchanged) expect(begins.get(text)).toBe(said.indexOf(text) * 1000);
 });
 
+test('signs without letters share the time of their caption, and none is later than its end', () => {
+  const [cue] = cues([spoken('♪ ♪ ♪ ♪', 0, 4000), spoken('♪', 8000, 9000)], 0);
+  expect(cue).toMatchObject({ startMs: 0, endMs: 4000, lines: ['♪ ♪ ♪ ♪'] });
+});
+
 test('a pause in the midst of a caption ends its cue, and the next begins with its word', () => {
   const words: SpokenWord[] = [
     ['wait', 0, 400],
