@@ -21,7 +21,8 @@ export const lookLimits = {
   /** Of a talk, beside what organizers have chosen. */
   maxVersions: 4,
   maxFailures: 8,
-  maxListPages: 5,
+  /** In the folder of a talk's transcripts. */
+  maxObjects: 5000,
   maxPointerBytes: 64 * 1024,
   maxReportBytes: 2 * 1024 * 1024,
   /** How often what came damaged is fetched again. */
@@ -102,7 +103,7 @@ export class StoreLook {
     const prefix = transcriptsFolder(address);
     const objects = new Map<string, StoredObject>();
     let after: string | undefined;
-    for (let page = 0; page < lookLimits.maxListPages; page++) {
+    while (objects.size < lookLimits.maxObjects) {
       const { objects: found, more } = await store.list(prefix, after, signal);
       for (const each of found) objects.set(each.key, each);
       after = found.at(-1)?.key;

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { AdminToken } from '../../relay/admin-token.ts';
 import { createApi } from '../../relay/api.ts';
+import type { CanonicalParts } from '../../relay/canonical/api-canonical.ts';
 import { Conduct } from '../../relay/conduct.ts';
 import type { Costs } from '../../relay/costs.ts';
 import { RelayHealth } from '../../relay/health.ts';
@@ -37,6 +38,8 @@ export interface TestApiOptions {
   readonly secret?: string;
   /** How schedules are fetched and read. */
   readonly schedule?: Pick<ScheduleParts, 'fetch' | 'read' | 'random'>;
+  /** Transcripts of recordings. */
+  readonly canonical?: CanonicalParts;
 }
 
 export interface Sent {
@@ -72,6 +75,7 @@ export class TestApi {
     secret = adminSecret,
     schedule = {},
     releases = new ReleaseStore({ folder: '/nowhere', publicKeyPem: null }),
+    canonical,
   }: TestApiOptions = {}) {
     this.rooms = rooms;
     const { lines, log } = captureLog();
@@ -106,6 +110,7 @@ export class TestApi {
       pagesDir: fileURLToPath(new URL('../../display', import.meta.url)),
       protocolFile: fileURLToPath(new URL('../../relay/protocol.js', import.meta.url)),
       version: '0.0.0',
+      ...(canonical && { canonical }),
     });
   }
 
