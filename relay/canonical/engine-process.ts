@@ -31,10 +31,10 @@ export interface EngineProcessOptions {
   readonly packages: string;
   readonly env: NodeJS.ProcessEnv;
   readonly log: Logger;
+  /** From SIGTERM to SIGKILL. */
+  readonly killAfterMs?: number;
 }
 
-/** From SIGTERM to SIGKILL. */
-const killAfterMs = 3000;
 /** Ten hours of words are some 15 MiB. */
 const maxResultBytes = 256 * 1024 * 1024;
 const maxLineLetters = 4096;
@@ -92,7 +92,7 @@ export class EngineProcess {
   }
 
   async #ended(call: EngineCall, signal: AbortSignal) {
-    const { python, packages, env, log } = this.#options;
+    const { python, packages, env, log, killAfterMs = 3000 } = this.#options;
     // It calls no service of AWS; a group of its own, because it starts programs itself.
     const own = Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('AWS_')));
     const child = spawn(python, ['-m', 'sala_job', ...argumentsOf(call)], {
@@ -120,7 +120,7 @@ export class EngineProcess {
       if (traced) trace.push(traced);
       if (trace.length > 20) trace.shift();
     });
-    const stopKilling = killedBy(signal, child);
+    const stopKilling = killedBy(signal, child, killAfterMs);
     try {
       return { ...(await promise), fault: faults[0], trace };
     } catch (error) {
@@ -172,7 +172,7 @@ function killGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
 }
 
 /** Asks the child to end when `signal` says so, and soon makes it. @returns what takes that back */
-function killedBy(signal: AbortSignal, child: ChildProcess): () => void {
+function killedBy(signal: AbortSignal, child: ChildProcess, killAfterMs: number): () => void {
   let timer: NodeJS.Timeout | undefined;
   const kill = () => {
     killGroup(child, 'SIGTERM');

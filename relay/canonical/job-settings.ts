@@ -19,7 +19,6 @@ export const jobSettings = z.object({
   }),
   endpoint: text.optional().meta({ description: 'of another service than AWS that speaks S3', placeholder: 'URL' }),
   region: text.optional().meta({ description: 'of the store', placeholder: 'REGION' }),
-  pathStyle: toggle(false).meta({ description: 'the bucket is named in the path, as stores of one’s own often want' }),
   kmsKey: text.optional().meta({ description: 'of AWS KMS, to encrypt transcripts by', placeholder: 'KEY' }),
   manifest: text
     .refine((key) => recordingOf(key) !== null, 'must be recordings/v1/EVENT/ROOM/TALK/[rN/]manifest.json')

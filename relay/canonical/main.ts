@@ -31,12 +31,11 @@ function attemptOf({ attempts }: JobSettings, env: NodeJS.ProcessEnv): JobOption
   return attempts === undefined ? null : { number: Number(env.AWS_BATCH_JOB_ATTEMPT) || 1, of: attempts };
 }
 
-function checkModes({ manifest, all, watch, model, turnsModel, turns }: JobSettings): void {
+function checkModes({ manifest, all, watch, turnsModel, turns }: JobSettings): void {
   const problems: string[] = [];
   if ([manifest !== undefined, all, watch].filter(Boolean).length !== 1)
     problems.push('say one of --manifest KEY, --all and --watch');
   if (turnsModel !== undefined && turns === 'no') problems.push('--turns-model: is of no use without --turns yes');
-  if (model === '') problems.push('--model: must not be empty');
   if (problems.length > 0) throw new ConfigurationError(problems);
 }
 
@@ -49,8 +48,8 @@ function tell(log: Logger, key: string, fault: JobFault): void {
 async function start(settings: JobSettings, env: NodeJS.ProcessEnv): Promise<Running> {
   checkModes(settings);
   const log = createLog(settings.logLevel);
-  const { endpoint, region, kmsKey, pathStyle } = settings;
-  const store = await openStore(settings.store, { endpoint, region, kmsKey, pathStyle });
+  const { endpoint, region, kmsKey } = settings;
+  const store = await openStore(settings.store, { endpoint, region, kmsKey });
   const ending = new AbortController();
   const { signal } = ending;
   const packages = join(import.meta.dirname, 'job');
