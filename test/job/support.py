@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -13,17 +14,19 @@ import unittest
 import wave
 from array import array
 from collections.abc import Iterator, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 from sala_job.audio import RATE, Recording
 from sala_job.engines.base import Engine, Request
+from sala_job.program import main
 from sala_job.progress import Progress
 from sala_job.result import ResultFile
 
 ROOT = Path(__file__).parents[2]
 JOB = ROOT / "relay/canonical/job"
-FIXTURES = Path(__file__).parent / "fixtures"
+RECORDED = Path(__file__).parent / "recorded"
 WELCOME = ROOT / "provisioning/speech/welcome.wav"
 
 
@@ -71,27 +74,37 @@ class JobTest(unittest.TestCase):
         out = self.folder / "result.json"
         with ResultFile(out, engine.info, recording.duration_ms) as result:
             engine.transcribe(recording, result, Progress(recording.samples, said, interval_seconds=0))
+        if kept := os.environ.get("SALA_TEST_RESULTS"):
+            shutil.copy(out, Path(kept) / f"{self.id()}.json")
         read: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
         read["progress"] = [json.loads(line)["progress"]["done_ms"] for line in said.getvalue().splitlines()]
         return read
 
-    def start(self, *arguments: str | Path, **more: Any) -> subprocess.Popen[str]:
-        """The program; its output is text in pipes."""
-        environment = os.environ | {"PYTHONPATH": str(JOB)} | more.pop("env", {})
+    def start(
+        self, *arguments: str | Path, program: Sequence[str] = ("-m", "sala_job")
+    ) -> subprocess.Popen[str]:
+        """The program as a child; its output is text in pipes."""
         return subprocess.Popen(
-            [sys.executable, "-m", "sala_job", *map(str, arguments)],
-            env=environment,
+            [sys.executable, *program, *map(str, arguments)],
+            env=os.environ | {"PYTHONPATH": str(JOB)},
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            **more,
         )
 
-    def run_job(self, *arguments: str | Path, **more: Any) -> tuple[int, list[dict[str, Any]], dict[str, str] | None]:
-        """Its exit status, its progress and the error that it ends with."""
-        with self.start(*arguments, **more) as child:
-            out, errors = child.communicate(timeout=60)
-        return child.returncode, [json.loads(line)["progress"] for line in out.splitlines()], last_error(errors)
+    def run_job(self, *arguments: str | Path) -> tuple[int, list[dict[str, Any]], str]:
+        """The program within this one: its exit status, its progress and what it said of errors."""
+        said, errors = io.StringIO(), io.StringIO()
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            with redirect_stdout(said), redirect_stderr(errors):
+                status = int(main(list(map(str, arguments))))
+        except SystemExit as end:
+            status = int(end.code or 0)
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        return status, [json.loads(line)["progress"] for line in said.getvalue().splitlines()], errors.getvalue()
 
 
 def last_error(errors: str) -> dict[str, str] | None:

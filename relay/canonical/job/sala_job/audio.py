@@ -10,7 +10,6 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from .faults import bad_audio, unavailable
 
@@ -57,12 +56,13 @@ class Recording:
             with closing(_flac_blocks(file) if file.flac else _wav_blocks(file)) as raw:
                 for block in raw:
                     samples = array("h")
-                    samples.frombytes(block)
+                    samples.frombytes(block[: len(block) - len(block) % (2 * file.channels)])
                     if sys.byteorder == "big":
                         samples.byteswap()
                     mono = samples if file.channels == 1 else _mean(samples)
                     done += len(mono)
-                    yield mono
+                    if mono:
+                        yield mono
             if done != file.samples:
                 raise bad_audio(f"{file.path.name} has {done} samples; its head promises {file.samples}")
 
@@ -114,7 +114,7 @@ def _wav_head(path: Path) -> tuple[AudioFile, int, int]:
 def _wav_blocks(file: AudioFile) -> Generator[bytes, None, None]:
     with wave.open(str(file.path), "rb") as source:
         while block := source.readframes(BLOCK_SAMPLES):
-            yield block[: len(block) - len(block) % (2 * file.channels)]
+            yield block
 
 
 def _flac_blocks(file: AudioFile) -> Generator[bytes, None, None]:
@@ -131,17 +131,13 @@ def _flac_blocks(file: AudioFile) -> Generator[bytes, None, None]:
     with child:
         try:
             assert child.stdout and child.stderr
-            yield from _whole_frames(child.stdout, 2 * file.channels)
+            while block := child.stdout.read(BLOCK_SAMPLES * 2 * file.channels):
+                yield block
             said = child.stderr.read(2000).decode(errors="replace")
             if child.wait() != 0:
                 raise bad_audio(f"{file.path.name} does not decode: {_last_line(said)}")
         finally:
             child.kill()
-
-
-def _whole_frames(stream: IO[bytes], frame_bytes: int) -> Iterator[bytes]:
-    while block := stream.read(BLOCK_SAMPLES * frame_bytes):
-        yield block[: len(block) - len(block) % frame_bytes]
 
 
 def _last_line(text: str) -> str:
