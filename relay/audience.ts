@@ -7,6 +7,7 @@ import type {
   InputLevel,
   LogMessage,
   Partial as PartialCaption,
+  RecordingChange,
   Status,
   Talk,
   TalkChange,
@@ -86,6 +87,7 @@ export class Audience {
   partial: Outgoing<PartialCaption> | null;
   status: Outgoing<Status>;
   talk: Outgoing<TalkChange>;
+  recording: Outgoing<RecordingChange>;
   /** The newest; null before the first that was asked for. */
   level: Outgoing<InputLevel> | null = null;
   readonly #rounds: Rounds<Reader>;
@@ -101,13 +103,15 @@ export class Audience {
   readonly #stallTimer: NodeJS.Timeout;
   readonly #unlisten: () => void;
 
-  constructor(room: LiveRoom, limits: ReaderLimits, counters: ReaderCounters) {
+  /** @param isRecorded whether what is said in a room is recorded, as it is now */
+  constructor(room: LiveRoom, limits: ReaderLimits, counters: ReaderCounters, isRecorded: (room: LiveRoom) => boolean) {
     this.room = room;
     this.limits = limits;
     this.counters = counters;
     this.partial = room.tail ? outgoingPartial(room.tail) : null;
     this.status = outgoingStatus(room.status);
     this.talk = outgoingTalk(room.talk);
+    this.recording = outgoingRecording(isRecorded(room));
     this.#rounds = new Rounds(
       this.#readers,
       limits.maxReadersPerTurn,
@@ -123,6 +127,12 @@ export class Audience {
       status: (status) => this.#onStatus(status),
       talk: (talk) => {
         this.talk = outgoingTalk(talk);
+        this.#rounds.start();
+      },
+      settings: () => {
+        const on = isRecorded(room);
+        if (on === this.recording.message.on) return;
+        this.recording = outgoingRecording(on);
         this.#rounds.start();
       },
       deleted: () => {},
@@ -234,4 +244,6 @@ const outgoingPartial = (partial: PartialCaption) => new Outgoing(partial, (dial
 const outgoingLevel = (level: InputLevel) => new Outgoing(level, (dialect, each) => dialect.level(each));
 const outgoingTalk = (talk: Talk | null) =>
   new Outgoing<TalkChange>({ type: 'talk', talk }, (dialect, each) => dialect.talk(each));
+const outgoingRecording = (on: boolean) =>
+  new Outgoing<RecordingChange>({ type: 'recording', on }, (dialect, each) => dialect.recording(each));
 const outgoingStatus = (status: Status) => new Outgoing(status, (dialect, each) => dialect.status(each));

@@ -1,4 +1,11 @@
-import type { InputLevel, LogMessage, Partial as PartialCaption, Status, TalkChange } from './protocol.js';
+import type {
+  InputLevel,
+  LogMessage,
+  Partial as PartialCaption,
+  RecordingChange,
+  Status,
+  TalkChange,
+} from './protocol.js';
 
 /** How the messages of a room look to a kind of reader; null where that kind does not get one. */
 export interface Dialect {
@@ -7,6 +14,7 @@ export interface Dialect {
   status(status: Status): object | null;
   level(level: InputLevel): object | null;
   talk(talk: TalkChange): object | null;
+  recording(recording: RecordingChange): object | null;
 }
 
 /** The messages as they are, with the captions that came late. */
@@ -16,6 +24,7 @@ export const everything: Dialect = {
   status: (status) => status,
   level: (level) => level,
   talk: (talk) => talk,
+  recording: (recording) => recording,
 };
 
 /** For those who read along: no captions of a stretch that is over. */
@@ -34,4 +43,5 @@ export const predecessor: Dialect = {
   status: () => null,
   level: () => null,
   talk: () => null,
+  recording: () => null,
 };

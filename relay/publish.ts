@@ -14,12 +14,15 @@ const maxLookBack = 1000;
 export class Readers {
   readonly #limits: ReaderLimits;
   readonly #roomTime: () => number;
+  readonly #isRecorded: (room: LiveRoom) => boolean;
   readonly #audiences = new Map<LiveRoom, Audience>();
   readonly #counters: ReaderCounters = { readers: 0, messages: 0, partialsDropped: 0, levelsDropped: 0, cutOff: 0 };
 
-  constructor(limits: Partial<ReaderLimits> = {}, roomTime: () => number = Date.now) {
+  /** @param canRecord whether there is a place for recordings: without one nothing is recorded, whatever rooms are set to */
+  constructor(limits: Partial<ReaderLimits> = {}, roomTime: () => number = Date.now, canRecord = true) {
     this.#limits = { ...defaultReaderLimits, ...limits };
     this.#roomTime = roomTime;
+    this.#isRecorded = ({ record }) => canRecord && record.settings.recording?.on === true;
   }
 
   get counters(): Readonly<ReaderCounters> {
@@ -62,7 +65,7 @@ export class Readers {
   }
 
   #join(socket: WebSocket, line: Writable, room: LiveRoom, wishes: ReaderWishes): Reader {
-    const audience = this.#audiences.get(room) ?? new Audience(room, this.#limits, this.#counters);
+    const audience = this.#audiences.get(room) ?? new Audience(room, this.#limits, this.#counters, this.#isRecorded);
     this.#audiences.set(room, audience);
     const reader = new Reader(socket, line, audience, wishes);
     audience.add(reader);

@@ -9,6 +9,7 @@ import {
   type InputLevel,
   type LogMessage,
   type Partial as PartialCaption,
+  type RecordingChange,
   type Status,
   type TalkChange,
 } from './protocol.js';
@@ -39,6 +40,8 @@ export class Reader {
   #status: Outgoing<Status> | null = null;
   /** Its greeting carries the one that is on then. */
   #talk: Outgoing<TalkChange>;
+  /** It takes a room for not recorded until it is told. */
+  #recording: Outgoing<RecordingChange> | null;
   #partial: Outgoing<PartialCaption> | null = null;
   #skipped: Outgoing<PartialCaption> | null = null;
   #level: Outgoing<InputLevel> | null;
@@ -58,6 +61,7 @@ export class Reader {
     this.#seq = seq;
     this.levels = levels;
     this.#talk = audience.talk;
+    this.#recording = audience.recording.message.on ? null : audience.recording;
     this.#level = audience.level; // one of before it came is not for it
     socket.once('close', () => {
       this.#over = true;
@@ -123,7 +127,7 @@ export class Reader {
 
   /** Status and tail, newest only; a reader that is behind gets them when it has caught its breath. */
   #sendNewest(): void {
-    const { status, talk, partial, limits, counters } = this.#audience;
+    const { status, talk, recording, partial, limits, counters } = this.#audience;
     const partialDue = this.#partials && partial !== null && partial !== this.#partial;
     if (this.#socket.bufferedAmount >= limits.maxBufferedForMore) {
       if (partialDue && partial !== this.#skipped) counters.partialsDropped++;
@@ -138,6 +142,10 @@ export class Reader {
     if (talk !== this.#talk) {
       this.#talk = talk;
       this.#sendFrame(talk);
+    }
+    if (recording !== this.#recording) {
+      this.#recording = recording;
+      this.#sendFrame(recording);
     }
     if (partialDue) {
       this.#partial = partial;

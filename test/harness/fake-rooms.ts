@@ -78,6 +78,12 @@ export class FakeRoom implements LiveRoom {
     return clear;
   }
 
+  /** An organizer's settings. */
+  set(record: RoomRecord): void {
+    this.record = record;
+    for (const listener of [...this.#listeners]) listener.settings?.(record);
+  }
+
   /** As its rooms say that it is. */
   paused(record: RoomRecord): void {
     this.record = record;
@@ -169,8 +175,8 @@ export class FakeRooms implements LiveRooms {
   put(name: string, change: RoomChange = {}): FakeRoom {
     const record = this.kept.put(name, change);
     const room = this.#rooms.get(name) ?? new FakeRoom(this.db, record);
-    room.record = record;
     this.#rooms.set(name, room);
+    room.set(record);
     return room;
   }
 
