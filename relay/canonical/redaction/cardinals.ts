@@ -63,6 +63,10 @@ export function saidNumber(
       total = group * 1_000_000;
       group = 0;
       room = 999_999;
+    } else if (words.isVigesimal && group % 20 === 10 && added !== undefined && added > 6 && added < 10) {
+      // Beyond sixteen: `dix sept`, `soixante dix huit`, `quatre vingt dix neuf`.
+      group += added;
+      room = 0;
     } else if (added !== undefined && added > 0 && added <= room) {
       group += added;
       room = Math.min(roomOf(added, words.isVigesimal), room);

@@ -1,7 +1,7 @@
 import { passesLuhn } from './checksums.ts';
 import type { Context, Cue } from './context.ts';
 import type { Finding } from './finding.ts';
-import type { Piece } from './pieces.ts';
+import { isJoined, type Piece } from './pieces.ts';
 
 /** Beginnings and lengths that card schemes give out; the usual length of each first. */
 const schemes: ReadonlyArray<readonly [RegExp, readonly number[]]> = [
@@ -80,8 +80,6 @@ function runEnd(pieces: readonly Piece[], from: number): number | null {
   }
   return null;
 }
-
-const isJoined = ({ between }: Piece) => between !== null && !/[+:#*|"]/.test(between);
 
 function isRunStart(pieces: readonly Piece[], from: number): boolean {
   const piece = pieces[from];

@@ -37,11 +37,11 @@ const cueWords: ReadonlyArray<readonly [Cue, RegExp]> = [
   ],
   [
     'version',
-    /^(?:v|ver|version\w*|versione|versioni|release|releases|rilascio|build|firmware|kernel|update|aggiornamento|chapter|section|capitolo|sezione|kapitel|abschnitt|chapitre|seccion|apartado|paragraph|paragrafo|punkt|clause|driver|treiber|oid|patch|upgrade|chrome|chromium|firefox|node|python)$/,
+    /^(?:v|ver|version\w*|versione|versioni|release|releases|rilascio|build|firmware|kernel|update|aggiornamento|chapter|section|capitolo|sezione|kapitel|abschnitt|chapitre|seccion|apartado|paragraph|paragrafo|articolo|artikel\w*|article|articulo|punkt|clause|driver|treiber|oid|patch|upgrade|chrome|chromium|firefox|node|python)$/,
   ],
   [
     'other',
-    /^(?:orders?|ordine|ordini|bestell\w*|auftrag\w*|commandes?|pedidos?|tickets?|invoices?|fattur[ae]|rechnung\w*|factur[ae]s?|tracking|sendung\w*|paket\w*|spedizion[ei]|envio|colis|parcel|shipment|suivi|seguimiento|paquete|pacco|talks?|sessions?|sessione|sitzung\w*|sesion|vortrag\w*|intervento|charla|commits?|serial|serie\w*|seri\w*nummer|modell?[oe]?|isbn|issn|doi|ean|barcode|codice[:]?a[:]?barre|strichcode|sku|imei|parts?|articolo|artikel\w*|article|articulo|rooms?|sala|raum|salle|zimmer\w*|aula|pages?|pagina|seiten?|issue|bug|pull|rfc|ports?|porta|puerto|timestamps?|offset|pid|process|riferimento|referen\w*|referenz\w*|booking|prenotazione|buchung\w*|reservation|reserva|pratica|vorgang\w*|aktenzeichen|dossier|expediente|kunden\w*|customer|cliente|meter|zahler\w*|licen[cs]e|lizenz\w*|licenza|licencia|checksum|hash|revision|row|record|zeile|ligne|riga|fila|inventar\w*|inventory|badge|dataset|sensor\w*|lottery|lotto|loteria|loto|samples?|score|tweet|document|documento|dokument|protocollo|vertrag\w*|contract|contratto|contrato|contrat|policy|polizza|grant|patent\w*|brevetto|brevet|case)$/,
+    /^(?:orders?|ordine|ordini|bestell\w*|auftrag\w*|commandes?|pedidos?|tickets?|invoices?|fattur[ae]|rechnung\w*|factur[ae]s?|tracking|sendung\w*|paket\w*|spedizion[ei]|envio|colis|parcel|shipment|suivi|seguimiento|paquete|pacco|talks?|sessions?|sessione|sitzung\w*|sesion|vortrag\w*|intervento|charla|commits?|serial|serie\w*|seri\w*nummer|modell?[oe]?|isbn|issn|doi|ean|barcode|codice[:]?a[:]?barre|strichcode|sku|imei|parts?|rooms?|sala|raum|salle|zimmer\w*|aula|pages?|pagina|seiten?|issue|bug|pull|rfc|ports?|porta|puerto|timestamps?|offset|pid|process|riferimento|referen\w*|referenz\w*|booking|prenotazione|buchung\w*|reservation|reserva|pratica|vorgang\w*|aktenzeichen|dossier|expediente|kunden\w*|customer|cliente|meter|zahler\w*|licen[cs]e|lizenz\w*|licenza|licencia|checksum|hash|revision|row|record|zeile|ligne|riga|fila|inventar\w*|inventory|badge|dataset|sensor\w*|capteurs?|sonde|sonda|lottery|lotto|loteria|loto|samples?|score|tweet|protocollo|vertrag\w*|contract|contratto|contrato|contrat|policy|polizza|grant|patent\w*|brevetto|brevet|case)$/,
   ],
 ];
 
@@ -70,20 +70,12 @@ export class Context {
     this.#cues = tokens.map((token, at) => (token.kind === 'word' ? this.#cueAt(token, at) : null));
   }
 
-  /** The nearest cue of those that count: before the tokens, else right behind them. */
+  /** The nearest cue of those that count: before the tokens, else right behind them (`… is my number`). */
   near(first: number, last: number, counting: ReadonlySet<Cue>): Cue | null {
-    return this.#scan(first, -1, maxWordsBefore, counting) ?? this.#scan(last, 1, maxWordsAfter, counting);
-  }
-
-  /** How many words before the token the cue is, 1 is the nearest; infinite: nowhere near. */
-  distance(first: number, cue: Cue): number {
-    let words = 0;
-    for (let at = first - 1; at >= Math.max(first - maxTokens, 0) && words < maxWordsBefore; at -= 1) {
-      if (this.#tokens[at]?.kind !== 'word' || this.#isNumber[at] === 1) continue;
-      words += 1;
-      if (this.#cues[at] === cue) return words;
-    }
-    return Number.POSITIVE_INFINITY;
+    const before = this.#scan(first, -1, maxWordsBefore, counting);
+    if (before !== null) return before;
+    const behind = this.#scan(last, 1, maxWordsAfter, counting);
+    return behind === 'other' || behind === 'version' ? null : behind;
   }
 
   /** It counts something, or is money. */

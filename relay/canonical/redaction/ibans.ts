@@ -1,7 +1,7 @@
 import { isIban } from './checksums.ts';
 import type { Context, Cue } from './context.ts';
 import type { Finding } from './finding.ts';
-import type { Piece } from './pieces.ts';
+import { isJoined, type Piece } from './pieces.ts';
 
 /** Letters of an IBAN in each country that has one (SWIFT's registry, release 99). */
 const lengths = new Map(
@@ -33,7 +33,7 @@ function ibanFrom(pieces: readonly Piece[], from: number, context: Context): [nu
   let length: number | undefined;
   for (let to = from; to < pieces.length; to += 1) {
     const piece = pieces[to];
-    if (piece === undefined || (to > from && (piece.between === null || /[+:#*|"]/.test(piece.between)))) return null;
+    if (piece === undefined || (to > from && !isJoined(piece))) return null;
     text += piece.value;
     if (text.length < 4) continue;
     length ??= lengths.get(text.slice(0, 2)) ?? 0;

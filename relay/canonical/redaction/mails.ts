@@ -38,7 +38,7 @@ const joints = new Map([
   ...['dash', 'hyphen', 'minus', 'trattino', 'meno', 'bindestrich', 'strich', 'tiret', 'guion', 'medio'].map(
     (word): [string, string] => [word, '-'],
   ),
-  ...['underscore', 'unterstrich', 'sottolineato', 'bajo', 'bas', 'plus', 'piu', 'mas'].map(
+  ...['underscore', 'unterstrich', 'sottolineato', 'basso', 'bajo', 'bas', 'plus', 'piu', 'mas'].map(
     (word): [string, string] => [word, '_'],
   ),
 ]);
@@ -67,8 +67,11 @@ export function saidMailsIn(tokens: readonly Token[], context: Context): Finding
     const { last, isSure } = sign;
     const domain = domainBehind(tokens, last + 1, isSure);
     if (domain === null) continue;
-    const local = localBefore(tokens, at - 1, context);
+    const isWritten = tokens[at]?.text === '@' && isSure;
+    const local = localBefore(tokens, at - 1, context, !isWritten);
     if (local === null || !(isSure || local.isMarked || local.hasCue)) continue;
+    // What is written from front to back is for the other recogniser to judge.
+    if (isWritten && !tokens.slice(local.first, domain).some(({ kind }) => kind === 'space')) continue;
     findings.push({
       start: tokens[local.first]?.start ?? 0,
       end: tokens[domain]?.end ?? 0,
@@ -131,6 +134,7 @@ function localBefore(
   tokens: readonly Token[],
   from: number,
   context: Context,
+  mayHaveMoreWords: boolean,
 ): { first: number; isMarked: boolean; hasCue: boolean } | null {
   let at = from;
   let first: number | null = null;
@@ -153,7 +157,7 @@ function localBefore(
       const isTight = tokens[at + 1]?.kind === 'word' || tokens[at + 1]?.kind === 'digits';
       if (!isJoined && !isTight) {
         // More words of a name, as far as the phrase that leads to the address.
-        if (plain >= maxPlainWords - 1 || stops.has(token.text) || !leadsIn(tokens, at)) break;
+        if (!mayHaveMoreWords || plain >= maxPlainWords - 1 || stops.has(token.text) || !leadsIn(tokens, at)) break;
         plain += 1;
       } else if (stops.has(token.text) && first === null) return null;
       first = at;
@@ -169,9 +173,9 @@ function localBefore(
 function leadsIn(tokens: readonly Token[], at: number): boolean {
   for (let index = at - 1, words = 0; index >= 0 && words < maxPlainWords; index -= 1) {
     const token = tokens[index];
-    if (token?.kind === 'mark') return token.text === ':';
+    if (token?.kind === 'mark') return /^[:,]$/.test(token.text);
     if (token?.kind !== 'word') continue;
-    if (/^(?:is|e|est|es|ist|to|a|an|lautet)$/.test(token.text)) return true;
+    if (/^(?:is|was|e|era|est|etait|es|ist|war|to|a|an|lautet)$/.test(token.text)) return true;
     words += 1;
   }
   return false;

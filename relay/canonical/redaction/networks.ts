@@ -99,6 +99,7 @@ function macFrom(pieces: readonly Piece[], from: number, context: Context): numb
   if (head === undefined || (from > 0 && head.isTight && head.between === '')) return null;
   let text = '';
   let colons = 0;
+  let isSaid = head.isSpoken;
   for (let to = from; to < pieces.length; to += 1) {
     const piece = pieces[to];
     if (piece === undefined || !/^[0-9A-F]{1,12}$/.test(piece.value)) return null;
@@ -108,10 +109,11 @@ function macFrom(pieces: readonly Piece[], from: number, context: Context): numb
       colons += 1;
     }
     text += piece.value;
+    if (to > from && (piece.isSpoken || !piece.isTight)) isSaid = true;
     if (text.length > 12) return null;
     if (text.length < 12) continue;
     const next = pieces[to + 1];
-    if (next?.isTight && next.between === '') return null;
+    if (!isSaid || (next?.isTight && next.between === '')) return null;
     return colons === 5 || context.near(head.first, piece.last, macCues) === 'mac' ? to : null;
   }
   return null;

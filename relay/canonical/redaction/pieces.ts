@@ -14,6 +14,8 @@ export interface Piece {
   /** Letters of the text. */
   readonly start: number;
   readonly end: number;
+  /** Where a plus or a bracket right before it begins; else as `start`. */
+  readonly opening: number;
   /** Its first and last token. */
   readonly first: number;
   readonly last: number;
@@ -58,6 +60,15 @@ const writtenMarks = new Map([
   ['…', ','],
   ['’', "'"],
 ]);
+/** Marks that numbers which belong together never have between them. */
+const apart = /[+:#*|"]/;
+
+/** It may go on what the piece before began; the digits of a fraction do not. */
+export function isJoined({ between, isTight, isSpoken, value }: Piece): boolean {
+  if (between === null || apart.test(between)) return false;
+  return !(isTight && !isSpoken && value.length > 4 && /^[.,]$/.test(between));
+}
+
 /** More marks or words between two pieces keep them apart. */
 const maxMarks = 4;
 const maxFillers = 3;
@@ -73,6 +84,7 @@ class PieceBuilder {
   #between: string | null = null;
   #isTight = true;
   #fillers = 0;
+  #opening: number | null = null;
 
   constructor(tokens: readonly Token[], reading: Reading) {
     this.#tokens = tokens;
@@ -91,6 +103,8 @@ class PieceBuilder {
       const mark = writtenMarks.get(token.text) ?? null;
       const isEnd = mark === '.' && this.#tokens[at + 1]?.kind === 'space';
       this.#mark(isEnd ? ',' : mark);
+      if (mark === '+' || mark === '(') this.#opening ??= token.start;
+      else this.#opening = null;
       return at + 1;
     }
     if (token.kind === 'digits') return this.#add(token.text, true, false, at, at + 1);
@@ -100,10 +114,12 @@ class PieceBuilder {
       return at + 3;
     }
     const said: SaidNumber | null = saidNumber(this.#tokens, at, words, isApart);
-    if (said !== null) return this.#add(said.digits, true, true, at, said.next);
+    // Read apart, hundreds would make numbers of nothing that anyone reads out.
+    if (said !== null && !(isApart && said.digits.length > 2)) return this.#add(said.digits, true, true, at, said.next);
     const mark = saidMarks.get(token.text);
     if (mark !== undefined) {
       this.#say(mark);
+      if (mark === '+') this.#opening ??= token.start;
       return at + 1;
     }
     if (letters !== null) {
@@ -140,6 +156,7 @@ class PieceBuilder {
       isCapital: token?.isCapital ?? false,
       start: token?.start ?? 0,
       end: this.#tokens[next - 1]?.end ?? 0,
+      opening: this.#opening ?? token?.start ?? 0,
       first,
       last: next - 1,
       between: this.#between,
@@ -148,6 +165,7 @@ class PieceBuilder {
     this.#between = '';
     this.#isTight = true;
     this.#fillers = 0;
+    this.#opening = null;
     return next;
   }
 }

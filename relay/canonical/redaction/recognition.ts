@@ -24,9 +24,13 @@ export function findPrivate(text: string, language: string): Finding[] {
   for (const [index, reading] of readingsOf(language).entries()) {
     const pieces = piecesOf(tokens, reading);
     const context = new Context(tokens, pieces);
-    findings.push(...cardsIn(pieces, context), ...ibansIn(pieces, context), ...nationalNumbersIn(pieces, context));
+    findings.push(
+      ...cardsIn(pieces, context),
+      ...ibansIn(pieces, context),
+      ...nationalNumbersIn(pieces, context, language),
+    );
     findings.push(...saidMacsIn(pieces, context));
-    if (reading.letters !== null) continue;
+    if (reading.letters !== null || reading.isApart) continue;
     findings.push(...ipv4In(pieces, context), ...phonesIn(pieces, context, language, text.length));
     if (index === 0) findings.push(...saidMailsIn(tokens, context));
   }

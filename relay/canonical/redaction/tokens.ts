@@ -9,7 +9,7 @@ export interface Token {
 }
 
 /** What no one sees counts as a space: a number is not hidden by what stands invisibly in it. */
-const pattern = /(?<digits>\p{Nd}+)|(?<word>[\p{L}\p{M}]+)|(?<space>[\s\p{Cf}\p{Cc}]+)|[^]/gu;
+const pattern = /(?<digits>\p{Nd}+)|(?<word>[\p{L}\p{M}]+)|(?<space>[\s\p{Cf}\p{Cc}]+)|./gsu;
 /** The longest word that anything here is made of; longer ones are nothing but words. */
 const maxWordLength = 64;
 /** Zeros of digits that are in use in Unicode beside ASCII's, and that recognisers write. */
