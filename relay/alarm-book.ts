@@ -2,6 +2,7 @@ import { statfs } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Logger } from '../systemd/log.ts';
 import { clearAfterMs, defaultAfterMs, relayTroubles, roomTroubles, type Trouble } from './alarms.ts';
+import type { RecordingTrouble } from './archive/troubles.ts';
 import type { Costs } from './costs.ts';
 import type { Renewal } from './database-handle.ts';
 import type { KitFacts } from './kit-alarms.ts';
@@ -81,6 +82,10 @@ export interface AlarmBookParts {
   readonly conduct?: { of(room: LiveRoom): { readonly message: string } };
   /** Those that were enrolled, by room. */
   readonly kits?: () => ReadonlyMap<string, readonly KitFacts[]>;
+  readonly recordings?: {
+    ofRelay(nowMs: number): RecordingTrouble | null;
+    of(room: string, nowMs: number): RecordingTrouble | null;
+  };
   readonly log: Logger;
   readonly now?: () => number;
   readonly roomTime?: () => number;
@@ -140,7 +145,8 @@ export class AlarmBook {
       const talkFault = this.#parts.conduct?.of(room).message ?? '';
       const { name, paused } = room.record;
       const kits = kitsOf?.get(name) ?? [];
-      const troubles = roomTroubles({ live, paused, talk, lastWordsAt, talkFault, kits, now });
+      const recording = this.#parts.recordings?.of(name, now) ?? null;
+      const troubles = roomTroubles({ live, paused, talk, lastWordsAt, talkFault, kits, recording, now });
       this.#tell(name, held.see(troubles, nowMs, now));
     }
     this.#tell(null, this.#relay.see(this.#relayTroubles(storage, now), nowMs, now));
@@ -160,6 +166,7 @@ export class AlarmBook {
       spent: costs.today().money,
       waitingRooms: quota.waitingRooms,
       schedule: this.#parts.schedule?.() ?? { message: '', hint: '' },
+      recordings: this.#parts.recordings?.ofRelay(now) ?? null,
     });
   }
 

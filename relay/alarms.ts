@@ -1,3 +1,4 @@
+import type { RecordingTrouble } from './archive/troubles.ts';
 import type { FailureKind } from './engines/engine.ts';
 import { atWorkMs, displayTroubles, isAtWork, type KitFacts, machineTroubles, named } from './kit-alarms.ts';
 import type { RoomLive } from './live.ts';
@@ -14,6 +15,8 @@ export interface RoomFacts {
   readonly talkFault: string;
   /** Those that were enrolled; a kit that has but a token of the room is not known by its name. */
   readonly kits?: readonly KitFacts[];
+  /** What is wrong with its recordings. */
+  readonly recording?: RecordingTrouble | null;
   /** Room time. */
   readonly now: number;
 }
@@ -34,6 +37,8 @@ export interface RelayFacts {
   readonly waitingRooms: number;
   /** What is wrong with the conference's schedule; an empty message when all is well. */
   readonly schedule: { readonly message: string; readonly hint: string };
+  /** What is wrong with recordings as a whole. */
+  readonly recordings?: RecordingTrouble | null;
   /** Room time. */
   readonly now: number;
 }
@@ -61,7 +66,9 @@ export type AlarmCode =
   | 'relay-disk'
   | 'relay-database'
   | 'relay-quota'
-  | 'relay-schedule';
+  | 'relay-schedule'
+  | 'recording'
+  | 'relay-recordings';
 
 /** Something that is not as it should be at this moment. */
 export interface Trouble extends Omit<Alarm, 'since' | 'code'> {
@@ -114,6 +121,7 @@ export function roomTroubles(facts: RoomFacts): Trouble[] {
     kitDisk(facts),
     noWords(facts),
     talkLanguage(facts),
+    facts.recording ? { code: 'recording' as const, ...facts.recording } : null,
     standInMicrophone(facts),
     ...displayTroubles(facts.kits ?? [], { ...facts, isTalk: facts.talk !== null }),
     ...machineTroubles(facts.kits ?? []),
@@ -287,7 +295,7 @@ function standInMicrophone({ live: { source } }: RoomFacts): Trouble | null {
 
 /** What is wrong with the relay itself at this moment, worst first. */
 export function relayTroubles(facts: RelayFacts): Trouble[] {
-  const looks = [relayDisk, relayBudget, relayQuota, relayDatabase, relaySchedule];
+  const looks = [relayDisk, relayBudget, relayQuota, relayDatabase, relaySchedule, relayRecordings];
   return looks.map((look) => look(facts)).filter((each) => each !== null);
 }
 
@@ -343,6 +351,9 @@ function relaySchedule({ schedule: { message, hint } }: RelayFacts): Trouble | n
   if (message === '') return null;
   return { code: 'relay-schedule', severity: 'warning', message: `The schedule: ${sentence(message)}`, hint };
 }
+
+const relayRecordings = ({ recordings }: RelayFacts): Trouble | null =>
+  recordings ? { code: 'relay-recordings', ...recordings } : null;
 
 const sentence = (words: string) => (/[.!?…]$/.test(words) ? words : `${words}.`);
 const amount = (bytes: number) => (bytes < 1e9 ? `${Math.round(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`);

@@ -25,6 +25,8 @@ import { addTextRuleCalls } from './api-text-rules.ts';
 import { addTokenCalls } from './api-tokens.ts';
 import { addTranscriptCalls } from './api-transcripts.ts';
 import { addVocabularyCalls } from './api-vocabularies.ts';
+import { addRecordingCalls } from './archive/api-recordings.ts';
+import type { Archiving } from './archive/archiving.ts';
 import { auditedCalls } from './audited-calls.ts';
 import { addCanonicalCalls, type CanonicalParts } from './canonical/api-canonical.ts';
 import type { Conduct } from './conduct.ts';
@@ -77,6 +79,8 @@ export interface ApiParts {
   readonly turns?: TranscriptTurns;
   readonly kits: KitCallParts;
   readonly releases: ReleaseStore;
+  /** Recordings of talks. */
+  readonly archiving?: Archiving;
   /** Transcripts of recordings. */
   readonly canonical?: CanonicalParts;
 }
@@ -109,6 +113,8 @@ const statuses: Readonly<Record<string, Refusal['status']>> = {
   'enrolment-revoked': 401,
   'enrolment-used': 409,
   'enrolment-key': 409,
+  'recording-none': 409,
+  'recording-unknown': 404,
   disk: 503,
 };
 /** A token, however it is written in JSON: whoever logs in or is enrolled is a stranger. */
@@ -189,6 +195,7 @@ export function createApi(parts: ApiParts): OpenAPIHono {
   addTalkCalls(app, rooms, parts.talks, access);
   addScheduleCalls(app, rooms, parts.schedule, access);
   addConductCalls(app, rooms, parts.conduct, access);
+  if (parts.archiving) addRecordingCalls(app, rooms, parts.archiving, access);
   addTokenCalls(app, rooms, tokens, access);
   const { canonical = null } = parts;
   addTranscriptCalls(app, rooms, access, { turns, talks: parts.talks, canonical: canonical?.serving ?? null, log });

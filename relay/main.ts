@@ -15,6 +15,9 @@ import { tearDown } from '../systemd/teardown.ts';
 import { ClientAddresses } from './addresses.ts';
 import { AlarmBook } from './alarm-book.ts';
 import { createApi } from './api.ts';
+import { recordingFigures } from './archive/figures.ts';
+import { openArchiving } from './archive/opening.ts';
+import { roomTroubleOf, troubleOf } from './archive/troubles.ts';
 import { FailedAttempts, tellBans } from './attempts.ts';
 import { AudioRates } from './audio-rates.ts';
 import { Backfill } from './backfill.ts';
@@ -153,7 +156,8 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   const budget = new DailyBudget(db, 'backfill', options.maxBackfillHours * 3600);
   const backfill = new Backfill({ spool, governing, quota, budget, log: logs('backfill') });
   const latency = new CaptionLatency();
-  const running = new RunningRooms({
+  const running: RunningRooms = new RunningRooms({
+    canRecord: options.recordingStore !== undefined,
     db,
     rooms,
     spool,
@@ -171,7 +175,13 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     unsavedMark,
     latency,
   });
-  const retention = new Retention(spool, options, logs('retention'));
+  const archiving = await openArchiving(options, {
+    ...{ db, spool, time, rooms, talks, logs, textRules, vocabularies },
+    running: (name) => running.get(name),
+  });
+  const retention = new Retention(spool, options, logs('retention'), Date.now, (...range) =>
+    archiving.isHeld(...range),
+  );
   const readers = new Readers({
     maxBufferedBytes: options.maxReaderBuffer,
     drainTimeoutMs: options.readerTimeout * 1000,
@@ -185,6 +195,10 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     conduct: { of: (each) => conduct.of(each) },
     schedule: () => schedule.state,
     kits: () => kitsByRoom(kits.all(), (name) => kitDoor.of(name) !== null),
+    recordings: {
+      ofRelay: (nowMs) => troubleOf(archiving, nowMs),
+      of: (name, nowMs) => roomTroubleOf(archiving, name, nowMs),
+    },
   });
   const views = new RoomViews({ readers, alarms, lastWords, conduct: { of: (each) => conduct.of(each) } });
   const liveFeed = new LiveFeed({ rooms: running, views, alarms, version: version() });
@@ -275,6 +289,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     relay: {
       ...{ health, alarms, quota, costs, spool, time, retention, doors, liveFeed, latency, answers },
       ...{ kits, kitDoor, enrolment },
+      recordings: () => recordingFigures(archiving, Date.now()),
       version: version(),
     },
   });
@@ -301,6 +316,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     turns,
     kits: { kits, door: kitDoor, enrolment },
     releases,
+    archiving,
   });
 
   rooms.start();
@@ -308,6 +324,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   spool.start();
   time.start();
   running.start();
+  await archiving.start();
   schedule.start();
   conduct.start();
   dayNames.start();
@@ -350,6 +367,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
       readers: lastWords,
       connections: () => Promise.all([doors.closeAll(), close(server), metricsServer && close(metricsServer)]),
       retention: () => retention.stop(),
+      archiving: () => archiving.stop(),
       spool: () => spool.stop(),
       rights: () => rights.stop(),
       database: () => db.close(),

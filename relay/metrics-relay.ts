@@ -32,6 +32,8 @@ export interface RelayParts {
   readonly enrolment: Pick<KitEnrolment, 'enrolled' | 'refusals'>;
   /** HTTP answers so far, by status. */
   readonly answers: ReadonlyMap<number, number>;
+  /** How recordings are. */
+  readonly recordings?: () => readonly Figure[];
 }
 
 export interface Figure {
@@ -104,6 +106,7 @@ export function relayFigures(parts: RelayParts): Figure[] {
     counter('admin_levels_dropped', `Levels: ${slow}`, levelsDropped),
     counter('admin_pages_cut_off', 'Admin pages cut off because they were too slow', cutOff),
     ...kitFigures(parts),
+    ...(parts.recordings?.() ?? []),
   ];
 }
 

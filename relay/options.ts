@@ -5,12 +5,15 @@ import { address, toggle } from '../systemd/configuration.ts';
 import { ConfigurationError, messageOf, SalaError } from '../systemd/errors.ts';
 import { ClientAddresses } from './addresses.ts';
 import { type AdminToken, readAdminToken } from './admin-token.ts';
+import { defaultUploadLimits } from './archive/uploads.ts';
 import { defaultAttemptLimits } from './attempts.ts';
 import { defaultReaderLimits } from './audience.ts';
 import { defaultAudioRateLimits } from './audio-rates.ts';
+import { keyPart } from './canonical/contract.ts';
 import { defaultConnectionLimits, defaultHttpLimits } from './connections.ts';
 import { defaultPlaceLimits } from './door-places.ts';
 import { defaultIdleAfterMs } from './kit-idle.ts';
+import { parseStoreAddress } from './objects/open-store.ts';
 import { defaultRequestsPerMinute } from './rate.ts';
 import { engineName, language } from './settings.ts';
 import { defaultTurnLimits } from './transcript-turns.ts';
@@ -123,6 +126,41 @@ export const relayOptions = z.object({
     .string()
     .optional()
     .meta(text('releases for kits must be signed by this key, PEM; kits check them in any case', 'FILE')),
+  recordingStore: z
+    .string()
+    .superRefine((text, context) => {
+      try {
+        parseStoreAddress(text);
+      } catch (error) {
+        context.addIssue({ code: 'custom', message: messageOf(error) });
+      }
+    })
+    .optional()
+    .meta(text('where recordings go: s3://BUCKET[/PREFIX] or folder:/PATH [nothing is recorded]', 'ADDRESS')),
+  recordingEndpoint: z
+    .url('must be like https://s3.example.org')
+    .optional()
+    .meta(text('of a store of S3 that is not of AWS', 'URL')),
+  recordingRegion: z.string().min(1).optional().meta(text('of that bucket [as AWS is set up here]', 'REGION')),
+  recordingKmsKey: z.string().min(1).optional().meta(text('key of AWS KMS that encrypts recordings', 'KEY')),
+  event: keyPart.default('event').meta(text('part of the names of recordings: one for each event', 'NAME')),
+  recordingDays: z.coerce
+    .number()
+    .positive()
+    .optional()
+    .meta(text('recordings and their transcripts are deleted after so long [never]', 'DAYS')),
+  recordingSilence: z.coerce
+    .number()
+    .min(1)
+    .max(600)
+    .default(15)
+    .meta(text('silence that ends a recording outside the schedule', 'MINUTES')),
+  maxRecordingBacklog: z.coerce
+    .number()
+    .int()
+    .min(100_000_000)
+    .default(defaultUploadLimits.maxBacklogBytes)
+    .meta(text('recordings that may wait on the disk for their store', 'BYTES')),
   maxReaders: count(defaultPlaceLimits.maxReaders).meta(text('readers of all rooms together', 'COUNT')),
   maxReadersPerRoom: count(defaultPlaceLimits.maxReadersPerRoom).meta(text('readers of one room', 'COUNT')),
   maxReadersPerAddress: count(defaultPlaceLimits.maxReadersPerAddress).meta(

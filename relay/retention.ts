@@ -20,6 +20,9 @@ interface Segment {
   readonly newestMs: number;
 }
 
+/** Whether audio of `[from, to)` is needed by a recording that is not stored elsewhere yet: then it goes for no reason. */
+export type IsHeld = (stream: SpoolStream, from: number, to: number) => boolean;
+
 const hourMs = 3_600_000;
 const givenUpAfterMs = 24 * hourMs;
 const intervalMs = 60_000;
@@ -30,16 +33,24 @@ export class Retention {
   readonly #settings: RetentionSettings;
   readonly #log: Logger;
   readonly #now: () => number;
+  readonly #isHeld: IsHeld;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
   /** Audio that was deleted before captions could be made of it. */
   lostSeconds = 0;
 
-  constructor(spool: Spool, settings: RetentionSettings, log: Logger, now: () => number = Date.now) {
+  constructor(
+    spool: Spool,
+    settings: RetentionSettings,
+    log: Logger,
+    now: () => number = Date.now,
+    isHeld: IsHeld = () => false,
+  ) {
     this.#spool = spool;
     this.#settings = settings;
     this.#log = log;
     this.#now = now;
+    this.#isHeld = isHeld;
   }
 
   start(): void {
@@ -119,6 +130,7 @@ export class Retention {
     const range: RangeSet = [[index * segmentSamples, (index + 1) * segmentSamples]];
     const held = intersect(stream.audio, range);
     if (held.length === 0) return false;
+    if (held.some(([from, to]) => this.#isHeld(stream, from, to))) return false;
     if (!captioned) {
       this.lostSeconds += size(subtract(held, stream.captioned)) / sampleRate;
       this.#log.warn(

@@ -7,6 +7,11 @@ import type { RoomChange, RoomRecord, Rooms } from './rooms.ts';
 import type { SpoolStream } from './spool-stream.ts';
 import type { UnsavedMark } from './unsaved-mark.ts';
 
+const nowhereToRecord = {
+  message: 'This relay has nowhere to put recordings.',
+  hint: 'Start it with --recording-store.',
+};
+
 const tickMs = 1000;
 /** What paid sessions have come to is kept this often: once a minute. */
 const bookEveryTicks = 60;
@@ -16,6 +21,8 @@ export interface RunningRoomsParts extends RoomParts {
   readonly defaultEngine: string;
   readonly unsavedMark: UnsavedMark;
   readonly latency?: CaptionLatency;
+  /** There is a place for recordings. */
+  readonly canRecord?: boolean;
 }
 
 /** The rooms that run in this relay, and what they share. */
@@ -125,6 +132,7 @@ export class RunningRooms implements LiveRooms {
     const conflicts = [
       engine.check({ room: name, language, recognition }),
       engine.takesRecognition ? null : explainConflicts('', promisesBroken(engine.name, recognition)),
+      change.recording?.on && !this.#parts.canRecord ? nowhereToRecord : null,
     ].filter((each) => each !== null);
     if (conflicts.length > 0)
       throw new SalaError(conflicts.map(({ message }) => message).join(' '), {

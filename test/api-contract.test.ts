@@ -34,6 +34,7 @@ function captioned(dataDir: string): void {
 beforeAll(async () => {
   captioned(folder.path);
   const args = [
+    ...['--recording-store', `folder:${folder.path}/store`],
     '--max-requests-per-minute',
     '1000000',
     '--max-failed-attempts',

@@ -118,9 +118,12 @@ const failed = (words: string) =>
 
 function told(error: unknown): unknown {
   if (codeOf(error) !== 'ENOENT' || !messageOf(error).includes('spawn')) return error;
-  return new SalaError('Recordings need the program flac, which is not there', {
+  return flacMissing(error);
+}
+
+export const flacMissing = (cause?: unknown) =>
+  new SalaError('Recordings need the program flac, which is not there', {
     code: 'flac-missing',
     hint: 'Install it: apt-get install flac. What was recorded waits for it.',
-    cause: error,
+    cause,
   });
-}

@@ -1,5 +1,6 @@
 import { type Database, tryWrite } from '../database.ts';
 import type { Statement } from '../database-handle.ts';
+import type { CutPlan } from './cut.ts';
 import type { RecordingSettings } from './recording-settings.ts';
 
 /**
@@ -134,6 +135,25 @@ export class Recordings {
   change(room: string, talk: string, change: Partial<Recording>): Recording | null {
     const before = this.get(room, talk);
     return before && this.put({ ...before, ...change });
+  }
+
+  /**
+   * Writes down what a recording is cut from; it is the same from then on.
+   * @throws SqliteError where the disk does not take it
+   */
+  keepPlan({ room, talk }: Recording, plan: CutPlan): void {
+    this.save();
+    this.#db
+      .prepare('UPDATE recordings SET plan = ? WHERE room = ? AND talk = ?')
+      .run(JSON.stringify(plan), room, talk);
+  }
+
+  /** null: not fixed yet. */
+  planOf({ room, talk }: Recording): CutPlan | null {
+    const row = this.#db
+      .prepare<[string, string], { plan: string | null }>('SELECT plan FROM recordings WHERE room = ? AND talk = ?')
+      .get(room, talk);
+    return row?.plan == null ? null : JSON.parse(row.plan);
   }
 
   /** Writes down what is in memory alone; false while the disk does not take it. */

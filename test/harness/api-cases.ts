@@ -1,4 +1,5 @@
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { expect } from 'vitest';
 import { signRelease } from '../../systemd/agent/updates/manifest.ts';
 import { remember, type TestRelay } from './programs.ts';
 
@@ -126,6 +127,17 @@ const hasTalk = async ({ relay }: World) => {
   return {};
 };
 
+/** A room of its own in which a talk is being recorded. */
+const hasRecording = async ({ relay }: World) => {
+  const room = `recorded-${randomBytes(4).toString('hex')}`;
+  await relay.call('PUT', `/api/rooms/${room}`, { recording: { on: true, redact: true } });
+  const now = Date.now();
+  await relay.call('PUT', `/api/rooms/${room}/talks/now`, { title: 'Now', start: now - 60_000, end: now + 600_000 });
+  const recordings = () => relay.call<{ recordings: unknown[] }>('GET', `/api/rooms/${room}/recordings`);
+  await expect.poll(async () => (await recordings()).recordings.length, { timeout: 10_000 }).toBe(1);
+  return { room, talk: 'now' };
+};
+
 /** Right calls of every operation; one without any fails the contract's test. */
 export const cases: Readonly<Record<string, readonly Case[]>> = {
   'GET /api/session': [{ status: 200 }],
@@ -170,6 +182,20 @@ export const cases: Readonly<Record<string, readonly Case[]>> = {
   'DELETE /api/rooms/{room}/talks/{talk}': [
     { params: { ...hall, talk: 't2' }, status: 204 },
     { params: { ...hall, talk: 'never' }, status: 404 },
+  ],
+  'GET /api/recordings': [{ status: 200 }],
+  'GET /api/rooms/{room}/recordings': [ok, { prepare: hasRecording, status: 200 }],
+  'POST /api/rooms/{room}/recordings/end': [
+    { ...ok, status: 409 },
+    { prepare: hasRecording, status: 200 },
+  ],
+  'DELETE /api/rooms/{room}/recordings/{talk}': [
+    { prepare: hasRecording, status: 204 },
+    { params: { ...hall, talk: 'never' }, status: 404 },
+  ],
+  'POST /api/recordings/erasure': [
+    { body: { person: 'Nobody Here', confirm: true }, status: 200 },
+    { body: { room: 'hall' }, status: 200 },
   ],
   'GET /api/rooms/{room}/conduct': [ok, { ...ok, prepare: hasTalk }],
   'POST /api/rooms/{room}/conduct': [
