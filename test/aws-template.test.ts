@@ -6,7 +6,11 @@ import * as transcribeStreaming from '@aws-sdk/client-transcribe-streaming';
 import { describe, expect, test } from 'vitest';
 import { entriesOf, isObject, type Json, readTemplate } from './harness/cloudformation.ts';
 import { problemsOf } from './harness/cloudformation-check.ts';
+import { statementsOf } from './harness/cloudformation-policies.ts';
+import { carryOut } from './harness/cloudformation-values.ts';
+import { problemsOfPermission, unexplained } from './harness/iam-reference.ts';
 import { root } from './harness/programs.ts';
+import { actionsOf, storeCalls } from './harness/store-calls.ts';
 
 const text = readFileSync(join(root, 'provisioning/aws/relay.yaml'), 'utf8');
 const template = readTemplate(text);
@@ -78,10 +82,17 @@ describe('a broken copy of the template is refused:', () => {
 // biome-ignore-end lint/suspicious/noTemplateCurlyInString: CloudFormation's own
 
 describe('what an owner may rely on', () => {
-  const statements = list(at('Resources/Role/Properties/Policies')).flatMap((policy) =>
-    list(at('PolicyDocument/Statement', policy)),
-  );
-  const actions = statements.flatMap((statement) => list(at('Action', statement)).map(String));
+  const given = {
+    ...{ DomainName: 'sala.example.org', AvailabilityZone: 'eu-south-1a', AlarmEmail: 'a@example.org' },
+    ...{ ReleaseBucket: 'releases', ReleaseKey: 'sala-1.tar.gz', ReleaseSha256: '0'.repeat(64) },
+  };
+  const permissions = (parameters: Readonly<Record<string, string>> = {}) =>
+    statementsOf(carryOut(template, { parameters: { ...given, ...parameters } }));
+  const actionsIn = (service: string, statements = permissions()) =>
+    statements
+      .flatMap(({ actions }) => actions)
+      .filter((action) => action.startsWith(`${service}:`))
+      .toSorted();
 
   test('only port 443 is open, to IPv4 and IPv6, and there is no key for SSH', () => {
     const rules = list(at('Resources/SecurityGroup/Properties/SecurityGroupIngress'));
@@ -105,16 +116,25 @@ describe('what an owner may rely on', () => {
     expect(at('Resources/Data/UpdateReplacePolicy')).toBe('Snapshot');
   });
 
-  test('no permission is wider than a single action, and a resource is left open only where the service knows none', () => {
-    expect(actions.filter((action) => action.includes('*'))).toEqual([]);
-    const open = statements.filter((statement) => list(at('Resource', statement)).includes('*'));
-    expect(
-      open
-        .flatMap((statement) => list(at('Action', statement)).map(String))
-        .filter((action) => !/^(transcribe|ssm|ssmmessages):/.test(action)),
-    ).toEqual([]);
-    for (const statement of statements)
-      expect(Object.keys(statement ?? {}).toSorted()).toEqual(['Action', 'Effect', 'Resource']);
+  test('no permission is wider than it can be, and each that names no resource says why', () => {
+    const statements = permissions({ RecordingBucket: 'talks' });
+    expect(statements.length).toBeGreaterThan(8);
+    expect(statements.flatMap(problemsOfPermission)).toEqual([]);
+    expect(unexplained(text)).toEqual([]);
+  });
+
+  test('without a bucket for recordings the role knows no other than that of the release', () => {
+    expect(actionsIn('s3')).toEqual(['s3:GetObject']);
+  });
+
+  test('with one it may what the relay does to its store, below its own event, no more and no less', () => {
+    const statements = permissions({ RecordingBucket: 'talks', EventName: 'fosdem' });
+    const calls = storeCalls(['relay/archive', 'relay/canonical/store-look.ts']);
+    const own = statements.filter(({ resources }) => !resources.some((resource) => resource.includes('releases')));
+    expect(new Set(actionsIn('s3', own))).toEqual(new Set(actionsOf(calls)));
+    for (const { actions, resources } of own)
+      for (const resource of resources.filter(() => actions.some((action) => action.startsWith('s3:'))))
+        expect(resource).toMatch(/^arn:aws:s3:::talks(\/(recordings|transcripts)\/v1\/fosdem\/\*)?$/);
   });
 
   test('what the relay asks of Amazon Transcribe is what it may, no more and no less', () => {
@@ -130,7 +150,7 @@ describe('what an owner may rely on', () => {
       sources.flatMap((source) => [...source.matchAll(/new (?:\w+\.)?(\w+Command)\(/g)].map(([, name = '']) => name)),
     );
     expect([...used].filter((name) => !known.includes(name))).toEqual([]);
-    expect(actions.filter((action) => action.startsWith('transcribe:')).toSorted()).toEqual(
+    expect(actionsIn('transcribe')).toEqual(
       [...used].map((name) => `transcribe:${name.replace(/Command$/, '')}`).toSorted(),
     );
   });

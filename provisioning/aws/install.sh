@@ -29,7 +29,7 @@ insist() {
 }
 
 install_packages() {
-  apt-get -qq install --yes --no-install-recommends caddy curl e2fsprogs jq unattended-upgrades
+  apt-get -qq install --yes --no-install-recommends caddy curl e2fsprogs flac jq unattended-upgrades
 }
 
 take_address() {
@@ -82,6 +82,11 @@ write_settings() {
     echo "SALA_LANGUAGE=$SALA_LANGUAGE"
     echo "SALA_MAX_ENGINE_SESSIONS=$SALA_MAX_ENGINE_SESSIONS"
     if [ -n "$SALA_MAX_COST_PER_DAY" ]; then echo "SALA_MAX_COST_PER_DAY=$SALA_MAX_COST_PER_DAY"; fi
+    if [ -n "$SALA_RECORDING_BUCKET" ]; then
+      echo "SALA_RECORDING_STORE=s3://$SALA_RECORDING_BUCKET"
+      echo "SALA_RECORDING_REGION=$AWS_DEFAULT_REGION"
+      echo "SALA_EVENT=$SALA_EVENT_NAME"
+    fi
     # Room for the database, its copies and certificates.
     echo "SALA_MAX_SPOOL_BYTES=$((bytes / 3 * 2))"
   } >/etc/sala/relay.env

@@ -25,6 +25,7 @@ const referredByArn: Readonly<Record<string, string>> = {
   'AWS::Batch::JobDefinition': 'job-definition/',
   'AWS::Batch::JobQueue': 'job-queue/',
   'AWS::SNS::Topic': '',
+  'AWS::SecretsManager::Secret': 'secret:',
 };
 /** What stands between account and name in other ARNs. */
 const kinds: Readonly<Record<string, string>> = {
@@ -33,6 +34,8 @@ const kinds: Readonly<Record<string, string>> = {
   'AWS::IAM::InstanceProfile': 'instance-profile/',
   'AWS::Logs::LogGroup': 'log-group:',
 };
+/** What stands behind the name. */
+const ends: Readonly<Record<string, string>> = { 'AWS::Batch::JobDefinition': ':1', 'AWS::Logs::LogGroup': ':*' };
 const withoutRegion = ['s3', 'iam'];
 
 const left = Symbol('left out');
@@ -87,8 +90,7 @@ class Values {
     const service = type.split('::')[1]?.toLowerCase() ?? '';
     const place = withoutRegion.includes(service) ? '' : region;
     const owner = service === 's3' ? '' : account;
-    const version = type === 'AWS::Batch::JobDefinition' ? ':1' : '';
-    return `arn:aws:${service}:${place}:${owner}:${referredByArn[type] ?? kinds[type] ?? ''}${this.nameOf(id)}${version}`;
+    return `arn:aws:${service}:${place}:${owner}:${referredByArn[type] ?? kinds[type] ?? ''}${this.nameOf(id)}${ends[type] ?? ''}`;
   }
 
   holds(condition: Json | undefined): boolean {

@@ -22,6 +22,7 @@ const settings: Readonly<Record<string, string>> = {
   Language: 'it-IT',
   MaxCostPerDay: '',
   MaxEngineSessions: '25',
+  EventName: 'event',
   'Address.AllocationId': 'eipalloc-1',
   Data: volumeId,
   AdminToken: 'arn:aws:secretsmanager:eu-south-1:1:secret:token',
@@ -58,6 +59,8 @@ export class FreshInstance {
   readonly root = this.#folder.path;
   /** Of the release in the bucket. */
   sha256 = '';
+  /** Where recordings go; none: nowhere. */
+  recordingBucket = '';
 
   constructor() {
     for (const [name, body] of Object.entries(commands))
@@ -136,7 +139,8 @@ export class FreshInstance {
     for (const step of 'Resources/Machine/Properties/LaunchTemplateData/UserData/Fn::Base64/Fn::Sub'.split('/'))
       found = isObject(found) ? found[step] : undefined;
     return String(found).replaceAll(/\$\{([^}]+)\}/g, (_, name: string) => {
-      const value = name === 'ReleaseSha256' ? this.sha256 : settings[name];
+      const { sha256: ReleaseSha256, recordingBucket: RecordingBucket } = this;
+      const value = { ...settings, ReleaseSha256, RecordingBucket }[name];
       if (value === undefined) throw new Error(`nothing is known of ${name}`);
       return value;
     });
