@@ -48,22 +48,44 @@ describe('the first start of a machine', () => {
     expect(places).toEqual(places.toSorted((a, b) => a - b));
   });
 
-  test('gives the relay settings that it understands, all of them', () => {
-    machine.start();
-    const env = Object.fromEntries(
+  const settingsOf = () =>
+    Object.fromEntries(
       machine
         .read('etc/sala/relay.env')
         .trim()
         .split('\n')
         .map((line): [string, string] => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
     );
-    const known = Object.keys(relayOptions.shape).map(
-      (key) => `SALA_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`,
-    );
-    expect(Object.keys(env).filter((name) => !known.includes(name))).toEqual(['AWS_REGION']);
-    const given = { ...env, SALA_DATA_DIR: 'data', SALA_ADMIN_TOKEN_FILE: 'token' };
-    const read = readConfiguration(relayOptions, { usage: '', summary: '' }, [], given);
-    expect(read).toHaveProperty('settings.origin', ['https://sala.example.org']);
+  const readBack = () => {
+    const given = { ...settingsOf(), SALA_DATA_DIR: 'data', SALA_ADMIN_TOKEN_FILE: 'token' };
+    return readConfiguration(relayOptions, { usage: '', summary: '' }, [], given);
+  };
+
+  test.each(['', 'talks-of-ours'])(
+    'gives the relay settings that it understands, all of them: bucket "%s"',
+    (bucket) => {
+      machine.recordingBucket = bucket;
+      machine.start();
+      const known = Object.keys(relayOptions.shape).map(
+        (key) => `SALA_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`,
+      );
+      expect(Object.keys(settingsOf()).filter((name) => !known.includes(name))).toEqual(['AWS_REGION']);
+      const read = readBack();
+      expect(read).toHaveProperty('settings.origin', ['https://sala.example.org']);
+      if (bucket === '') expect(read).not.toHaveProperty('settings.recordingStore', expect.anything());
+      else
+        expect(read).toMatchObject({
+          settings: {
+            ...{ recordingStore: 's3://talks-of-ours', recordingRegion: 'eu-south-1', event: 'event' },
+            maxRecordingBacklog: 5_000_000_000,
+          },
+        });
+    },
+  );
+
+  test('installs what recordings are made with', () => {
+    const { calls } = machine.start();
+    expect(calls.find((call) => call.startsWith('apt-get') && call.includes(' caddy '))).toContain(' flac ');
   });
 
   test('keeps the admin token from everybody but root, and out of what is said', () => {

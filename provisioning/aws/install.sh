@@ -86,8 +86,9 @@ write_settings() {
       echo "SALA_RECORDING_STORE=s3://$SALA_RECORDING_BUCKET"
       echo "SALA_RECORDING_REGION=$AWS_DEFAULT_REGION"
       echo "SALA_EVENT=$SALA_EVENT_NAME"
+      echo "SALA_MAX_RECORDING_BACKLOG=$((bytes / 6))"
     fi
-    # Room for the database, its copies and certificates.
+    # The rest is room for the database, its copies and certificates.
     echo "SALA_MAX_SPOOL_BYTES=$((bytes / 3 * 2))"
   } >/etc/sala/relay.env
   printf 'SALA_DOMAIN=%s\n' "$SALA_DOMAIN" >/etc/sala/caddy.env
