@@ -1,42 +1,13 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import fc from 'fast-check';
-import SrtParser from 'srt-parser-2';
 import { expect, test } from 'vitest';
-import webvtt, { type WebVttNode } from 'webvtt-parser';
+import type { WebVttNode } from 'webvtt-parser';
 import { cuesOf } from '../relay/cues.ts';
 import { toJson, toSrt, toTxt, toVtt } from '../relay/exports.ts';
 import type { SpokenCaption, SpokenWord } from '../relay/transcript.ts';
 import { longTalk } from './harness/long-talk.ts';
 import { lineLimit, seen, spoken, visible } from './harness/spoken.ts';
+import { parseSrt, parseVtt, shownIn } from './harness/subtitle-files.ts';
 
-const entities: Record<string, string> = JSON.parse(
-  readFileSync(
-    createRequire(import.meta.url)
-      .resolve('webvtt-parser')
-      .replace('parser.js', 'html-entities.json'),
-    'utf8',
-  ),
-);
-
-/** By W3C's own validator. @throws where the file is not valid, with every error */
-function parseVtt(text: string) {
-  const { cues, errors } = new webvtt.WebVTTParser(entities).parse(text);
-  expect(errors).toEqual([]);
-  return cues;
-}
-
-/** The parser is lenient: what it writes from what it read has to be the file again. */
-function parseSrt(text: string) {
-  const parser = new SrtParser();
-  const blocks = parser.fromSrt(text);
-  expect(parser.toSrt(blocks).replaceAll('\r', '').trimEnd()).toBe(text.trimEnd());
-  expect(blocks.map(({ id }) => Number(id))).toEqual(blocks.map((_, i) => i + 1));
-  return blocks;
-}
-
-const textOf = (node: WebVttNode): string =>
-  node.type === 'text' ? (node.value ?? '') : (node.children ?? []).map(textOf).join('');
 const tagsOf = (node: WebVttNode): string[] => [
   ...(node.name ? [`${node.name} ${node.value}`] : []),
   ...(node.children ?? []).flatMap(tagsOf),
@@ -64,18 +35,18 @@ test('a transcript of three hours passes strict parsers, and the rules of cues h
   expect(parsed).toHaveLength(cues.length);
   parsed.forEach(({ startTime, endTime, tree }, i) => {
     const cue = cues[i];
-    expect(textOf(tree)).toBe(cue?.lines.join('\n'));
+    expect(shownIn(tree)).toBe(cue?.lines.join('\n'));
     expect(Math.round(startTime * 1000)).toBe(cue?.startMs);
     expect(Math.round(endTime * 1000)).toBe(cue?.endMs);
     expect(endTime - startTime).toBeGreaterThanOrEqual(0.999);
     expect(endTime - startTime).toBeLessThanOrEqual(7.001);
     if (i > 0) expect(startTime).toBeGreaterThanOrEqual(parsed[i - 1]?.endTime ?? 0);
-    const lines = textOf(tree).split('\n');
+    const lines = shownIn(tree).split('\n');
     expect(lines.length).toBeLessThanOrEqual(2);
     for (const line of lines) expect(seen(line)).toBeLessThanOrEqual(lineLimit(line));
   });
   const said = visible(talk.map(({ caption }) => caption.text).join(''));
-  expect(visible(parsed.map(({ tree }) => textOf(tree)).join(''))).toBe(said);
+  expect(visible(parsed.map(({ tree }) => shownIn(tree)).join(''))).toBe(said);
 
   const blocks = parseSrt(srt(talk, zeroMs));
   blocks.forEach(({ startSeconds, endSeconds, text }, i) => {
@@ -141,7 +112,7 @@ test('no text, speaker or language breaks a file', () => {
       expect(
         visible(
           parseVtt(vtt(talk))
-            .map(({ tree }) => textOf(tree))
+            .map(({ tree }) => shownIn(tree))
             .join(''),
         ),
       ).toBe(said);

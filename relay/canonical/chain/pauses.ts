@@ -1,4 +1,4 @@
-import { type Interval, Stretches } from './stretches.ts';
+import { type Interval, merged, Stretches } from './stretches.ts';
 import { type Heard, isWord } from './words.ts';
 
 /** Engines place a word's ends to about this. */
@@ -21,7 +21,10 @@ export function withoutPauses(
   pauses: readonly Interval[],
   holes: readonly Interval[],
 ): Remaining {
-  const wide = pauses.map(({ start_ms, end_ms }) => ({ start_ms: start_ms - marginMs, end_ms: end_ms + marginMs }));
+  const wide = merged(pauses).map(({ start_ms, end_ms }) => ({
+    start_ms: start_ms - marginMs,
+    end_ms: end_ms + marginMs,
+  }));
   const [paused, silent] = [new Stretches(wide), new Stretches(holes)];
   let [inPauses, inHoles] = [0, 0];
   const left = heard.flatMap((each) => {

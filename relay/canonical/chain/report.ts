@@ -91,9 +91,9 @@ const doubtful = 0.5;
 
 export function reportOf(transcript: CanonicalTranscript, voice: VoiceMap, tally: Tally): Report {
   const { segments, talk, engine, canonical, stats, speakers, redactions, withheld } = transcript;
-  const bySegment = segments.map((segment) => compared(segment));
+  const bySegment = segments.map(compared);
   const canonicalWords = bySegment.flat();
-  const liveWords = tally.live.flatMap((caption) => compared(caption));
+  const liveWords = tally.live.toSorted((a, b) => a.start_ms - b.start_ms || a.seq - b.seq).flatMap(compared);
   const { same, changed, missing, extra, changes } = wordErrorOf(liveWords, canonicalWords);
   const confidences = segments.map(({ id, words }) => {
     const known = words.flatMap(({ conf }) => conf ?? []);

@@ -1,5 +1,5 @@
 import { breakCost, endsSentence } from '../../cue-grammar.ts';
-import { isWide, widthOf } from '../../cue-text.ts';
+import { isSpaced, isWide, widthOf } from '../../cue-text.ts';
 import type { Heard, Sentence, Word } from './words.ts';
 
 /** A pause that ends a sentence whatever its words say. */
@@ -30,7 +30,10 @@ export function sentencesOf(heard: readonly Heard[], languageAt: (ms: number) =>
       const spoken = languageAt(word.start_ms);
       if (last && (spoken !== language || isApart(last, word, language, i === 0))) end();
       language = spoken;
-      run.push(word);
+      const before = run.at(-1);
+      // Where two segments meet, the words at their seam know nothing of each other.
+      if (before && before.end_ms > word.start_ms) run[run.length - 1] = { ...before, end_ms: word.start_ms };
+      run.push(before && i === 0 ? { ...word, hasSpaceBefore: isSpaced(before.w, word.w) } : word);
     });
   end();
   return sentences.toSorted((a, b) => a.start_ms - b.start_ms);
@@ -43,7 +46,7 @@ function isApart(last: Word, word: Word, language: string, isSeam: boolean): boo
     word.start_ms < last.start_ms ||
     pauseMs > (isSeam ? seamMs : maxPauseMs) ||
     (isSeam && pauseMs < -seamMs) ||
-    (word.hasSpaceBefore || isSeam || isWide(word.w) ? endsSentence(last.w, word.w, language) : false)
+    endsSentence(last.w, word.w, language)
   );
 }
 

@@ -42,7 +42,7 @@ const aboveNoiseDb = 10;
 const noiseRiseDb = (10 * frameMs) / 60_000;
 const silenceDb = -100;
 /** How many dB beyond the threshold make speech e times as likely as not. */
-const dbPerUnit = 5;
+const dbPerUnit = 3;
 
 /**
  * A map of voice activity, made while the audio goes by: it needs the same memory for ten hours as for ten minutes. Speech is

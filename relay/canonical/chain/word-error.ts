@@ -26,7 +26,7 @@ export interface WordError {
 }
 
 /** Words that are compared at a time, of both together: the cost grows with the square. */
-const maxBlock = 1400;
+const maxBlock = 1000;
 const maxDistinct = 20_000;
 const maxChanges = 50;
 const maxChangeLength = 120;
@@ -35,17 +35,26 @@ interface Placed extends ComparedWord {
   readonly isLive: boolean;
 }
 
+/** Both in one order of time; the words of each stay in their own order, whatever their times are. */
+function together(live: readonly ComparedWord[], canonical: readonly ComparedWord[]): Placed[] {
+  const placed = (words: readonly ComparedWord[], isLive: boolean) => {
+    let startMs = Number.NEGATIVE_INFINITY;
+    return words
+      .filter(({ key }) => key !== '')
+      .map((word) => {
+        startMs = Math.max(startMs, word.startMs);
+        return { ...word, startMs, isLive };
+      });
+  };
+  return [...placed(live, true), ...placed(canonical, false)].sort((a, b) => a.startMs - b.startMs);
+}
+
 /**
  * The least substitutions, omissions and additions that lead from the live words to the canonical ones (Levenshtein), block by
  * block: each ends in the longest silence of both, so ten hours take ten times as long as one.
  */
 export function wordErrorOf(live: readonly ComparedWord[], canonical: readonly ComparedWord[]): WordError {
-  const all: Placed[] = [
-    ...live.map((word) => ({ ...word, isLive: true })),
-    ...canonical.map((word) => ({ ...word, isLive: false })),
-  ]
-    .filter(({ key }) => key !== '')
-    .toSorted((a, b) => a.startMs - b.startMs);
+  const all = together(live, canonical);
   const counts = { same: 0, changed: 0, missing: 0, extra: 0 };
   const changes = new Map<string, { live: string; canonical: string; count: number }>();
   for (let from = 0; from < all.length; ) {
@@ -107,19 +116,19 @@ function note(
 /** Which of the two a step goes on in. */
 const step = { both: 0, mine: 1, theirs: 2 } as const;
 
-/** The words of both beside each other; null where one has none. */
+/** The words of both beside each other; null where one has none. Of ways with as few errors it is one with the most equals. */
 function aligned(mine: readonly string[], theirs: readonly string[]): [string | null, string | null][] {
+  const error = mine.length + theirs.length + 1;
   const width = theirs.length + 1;
-  const steps = new Uint8Array((mine.length + 1) * width);
-  let row = Uint16Array.from({ length: width }, (_, k) => k);
-  steps.fill(step.theirs, 0, width);
+  const steps = new Uint8Array((mine.length + 1) * width).fill(step.theirs, 0, width);
+  let row = Float64Array.from({ length: width }, (_, k) => k * error);
   for (let i = 1; i <= mine.length; i++) {
-    const next = new Uint16Array(width);
-    next[0] = i;
+    const next = new Float64Array(width);
+    next[0] = i * error;
     steps[i * width] = step.mine;
     for (let k = 1; k < width; k++) {
-      const both = (row[k - 1] ?? 0) + (mine[i - 1] === theirs[k - 1] ? 0 : 1);
-      const [onlyMine, onlyTheirs] = [(row[k] ?? 0) + 1, (next[k - 1] ?? 0) + 1];
+      const both = (row[k - 1] ?? 0) + (mine[i - 1] === theirs[k - 1] ? -1 : error);
+      const [onlyMine, onlyTheirs] = [(row[k] ?? 0) + error, (next[k - 1] ?? 0) + error];
       const least = Math.min(both, onlyMine, onlyTheirs);
       next[k] = least;
       steps[i * width + k] = least === both ? step.both : least === onlyMine ? step.mine : step.theirs;

@@ -45,15 +45,7 @@ function saidIn({ words }: Segment, { start_ms, end_ms }: Interval): Said[] {
   for (let i = 0; i < words.length; ) {
     const time = times[i];
     if (time) {
-      const next = times[i + 1]?.start_ms ?? end_ms;
-      const end = Math.max(time.start_ms, Math.min(time.end_ms, next));
-      said.push({
-        w: texts[i] ?? '',
-        start_ms: time.start_ms,
-        end_ms: end,
-        conf: words[i]?.conf ?? null,
-        isGuessed: false,
-      });
+      said.push({ w: texts[i] ?? '', ...time, conf: words[i]?.conf ?? null, isGuessed: false });
       i++;
       continue;
     }
@@ -75,12 +67,22 @@ function saidIn({ words }: Segment, { start_ms, end_ms }: Interval): Said[] {
   return said;
 }
 
-/** The times that can be: within the segment and in order; null for the rest. */
+/** The times that can be, each up to the next: within the segment and in order; null for the rest. */
 function knownTimes(words: Segment['words'], fromMs: number, toMs: number): (Interval | null)[] {
   let latest = fromMs;
-  return words.map(({ start_ms, end_ms }) => {
-    if (start_ms === null || end_ms === null || start_ms < latest || start_ms > toMs || end_ms < start_ms) return null;
-    latest = start_ms;
-    return { start_ms, end_ms: Math.min(end_ms, toMs) };
+  const known = words.map(({ start_ms, end_ms }): Interval | null => {
+    if (start_ms === null || end_ms === null || start_ms > toMs || end_ms < start_ms) return null;
+    if (start_ms < latest && end_ms <= latest) return null;
+    latest = Math.max(latest, start_ms);
+    return { start_ms: latest, end_ms };
   });
+  let next = toMs;
+  return known
+    .reverse()
+    .map((time) => {
+      const end_ms = Math.min(time?.end_ms ?? next, next);
+      next = time?.start_ms ?? next;
+      return time && { start_ms: time.start_ms, end_ms };
+    })
+    .reverse();
 }
