@@ -38,9 +38,10 @@ const squeezed = (text: string) =>
     .normalize('NFKD')
     .replace(/[^\p{L}\p{N}@]/gu, '');
 
+const unitNames = languages.map((language) => unitsOf(numberWordsOf(language)));
+
 function spokenForms(number: string): string[] {
-  return languages.map((language) => {
-    const names = unitsOf(numberWordsOf(language));
+  return unitNames.map((names) => {
     return squeezed(Array.from(number, (digit) => names[Number(digit)] ?? '').join(''));
   });
 }

@@ -59,8 +59,10 @@ export function isFrenchNir(text: string): boolean {
 /** Steuer-Identifikationsnummer: of its first ten digits exactly one comes twice or three times. */
 export function isGermanTaxId(text: string): boolean {
   if (!/^[1-9][0-9]{10}$/.test(text)) return false;
-  const counts = Array.from('0123456789', (digit) => text.slice(0, 10).split(digit).length - 1).filter((n) => n > 1);
-  if (counts.length !== 1 || (counts[0] ?? 0) > 3) return false;
+  const counts = new Array<number>(10).fill(0);
+  for (const digit of text.slice(0, 10)) counts[Number(digit)] = (counts[Number(digit)] ?? 0) + 1;
+  const repeated = counts.filter((count) => count > 1);
+  if (repeated.length !== 1 || (repeated[0] ?? 0) > 3) return false;
   let product = 10;
   for (const digit of text.slice(0, 10)) {
     const sum = (Number(digit) + product) % 10 || 10;

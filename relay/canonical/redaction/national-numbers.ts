@@ -77,7 +77,10 @@ function numberFrom(pieces: readonly Piece[], from: number, context: Context, to
     if (text.length > maxLength) break;
     const next = pieces[to + 1];
     if (text.length < minLength || (next !== undefined && isStuck(next))) continue;
-    const number = numbers.find(({ length, holds }) => length === text.length && holds(text));
+    const isAll = isWhole(pieces, from, to);
+    const number = numbers.find(
+      ({ length, holds, alone }) => length === text.length && (isAll || alone === 'certain') && holds(text),
+    );
     if (number !== undefined && isTaken(number, pieces, from, to, context, tongue)) longest = [to, number.rule];
   }
   return longest;
@@ -97,7 +100,7 @@ function isTaken(
   if (alone === 'certain') return true;
   const head = pieces[from];
   const tail = pieces[to];
-  if (head === undefined || tail === undefined || !isWhole(pieces, from, to)) return false;
+  if (head === undefined || tail === undefined) return false;
   if (context.isAmount(head.first, tail.last)) return false;
   const cue = context.near(head.first, tail.last, cues);
   if (cue === 'id') return true;
