@@ -1,11 +1,11 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { ConfigurationError, codeOf } from '../systemd/errors.ts';
 import { createLog } from '../systemd/log.ts';
 import { SystemdNotifier } from '../systemd/notify.ts';
 import { type Program, type Running, run } from '../systemd/program.ts';
+import { runningVersion } from '../systemd/version.ts';
 import { agentLine } from './agent-line.ts';
 import { AssignmentWatch } from './assignment-watch.ts';
 import { AudioBuffer } from './buffer.ts';
@@ -30,15 +30,6 @@ const text = {
 
 /** No audio for this long while the source says that it captures: the pipeline is stuck. */
 const maxCaptureGapMs = 10_000;
-
-function version(): string {
-  const file = new URL('../package.json', import.meta.url);
-  try {
-    return z.object({ version: z.string().max(64) }).parse(JSON.parse(readFileSync(file, 'utf8'))).version;
-  } catch {
-    return 'unknown';
-  }
-}
 
 async function start(settings: DeviceSettings, env: NodeJS.ProcessEnv): Promise<Running> {
   const { channels: take, assignmentFile } = settings;
@@ -107,7 +98,7 @@ async function start(settings: DeviceSettings, env: NodeJS.ProcessEnv): Promise<
   });
   const machine = new MachineWatch({ dataDir: settings.dataDir });
   const health = new HealthMonitor({
-    version: version(),
+    version: runningVersion(),
     now,
     buffer: () => buffer.health(),
     uplink: () => uplinks.health(),
@@ -124,7 +115,7 @@ async function start(settings: DeviceSettings, env: NodeJS.ProcessEnv): Promise<
     isKit: assignment !== null,
     device: {
       id: settings.deviceId ?? (hostname().slice(0, 128) || 'device'),
-      version: version(),
+      version: runningVersion(),
       bootId: clocks.bootId,
       sinceBootMs: clocks.sinceBootMs,
     },

@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +11,7 @@ import { createLog } from '../systemd/log.ts';
 import { SystemdNotifier } from '../systemd/notify.ts';
 import { type Program, type Running, run } from '../systemd/program.ts';
 import { tearDown } from '../systemd/teardown.ts';
+import { runningVersion } from '../systemd/version.ts';
 import { ClientAddresses } from './addresses.ts';
 import { AlarmBook } from './alarm-book.ts';
 import { createApi } from './api.ts';
@@ -73,13 +73,6 @@ const readerStopMs = 500;
 
 const pagesDir = fileURLToPath(new URL('../display/', import.meta.url));
 const protocolFile = fileURLToPath(new URL('./protocol.js', import.meta.url));
-
-function version(): string {
-  const { version }: { version: string } = JSON.parse(
-    readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
-  );
-  return version;
-}
 
 async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Running> {
   if (options.check) return startCheck(options, env);
@@ -201,7 +194,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     },
   });
   const views = new RoomViews({ readers, alarms, lastWords, conduct: { of: (each) => conduct.of(each) } });
-  const liveFeed = new LiveFeed({ rooms: running, views, alarms, version: version() });
+  const liveFeed = new LiveFeed({ rooms: running, views, alarms, version: runningVersion() });
   const id = relayId(db);
   const bootId = randomUUID();
 
@@ -290,7 +283,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
       ...{ health, alarms, quota, costs, spool, time, retention, doors, liveFeed, latency, answers },
       ...{ kits, kitDoor, enrolment },
       recordings: () => recordingFigures(archiving, Date.now()),
-      version: version(),
+      version: runningVersion(),
     },
   });
   const api = createApi({
@@ -312,7 +305,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     log: logs('api'),
     pagesDir,
     protocolFile,
-    version: version(),
+    version: runningVersion(),
     turns,
     kits: { kits, door: kitDoor, enrolment },
     releases,
@@ -343,7 +336,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   const url = await listen(server, options.listen);
   origins.listening(url);
   if (metricsServer && options.metricsListen) await listen(metricsServer, options.metricsListen);
-  log.info({ event: 'listening', url, engine: options.engine, version: version() }, 'The relay listens');
+  log.info({ event: 'listening', url, engine: options.engine, version: runningVersion() }, 'The relay listens');
 
   const notifier = new SystemdNotifier({ env, log: logs('notify') });
   await notifier.ready(`serving ${url}`);

@@ -1,11 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { systemClocks } from '../../device/clocks.ts';
 import { createLog } from '../log.ts';
 import { SystemdNotifier } from '../notify.ts';
 import { type Program, type Running, run } from '../program.ts';
+import { runningVersion } from '../version.ts';
 import { Agent } from './agent.ts';
 import { builtAtMs } from './clock-floor.ts';
 import { Diagnostics } from './diagnostics.ts';
@@ -22,15 +21,6 @@ import { KitUpdater } from './updates/updater.ts';
 
 /** The agent looks at everything once a second. */
 const maxBeatAgeMs = 10_000;
-
-function version(): string {
-  const file = new URL('../../package.json', import.meta.url);
-  try {
-    return z.object({ version: z.string().max(64) }).parse(JSON.parse(readFileSync(file, 'utf8'))).version;
-  } catch {
-    return 'unknown';
-  }
-}
 
 /** The board's own; undefined where the machine has none. */
 async function serial(): Promise<string | undefined> {
@@ -54,7 +44,7 @@ async function start(settings: AgentSettings, env: NodeJS.ProcessEnv): Promise<R
   const updater = (parts: UpdaterParts) =>
     new KitUpdater(parts, { disk: machineDisk, fetch, random: Math.random, log: log('updates'), switchOver });
   const agent = new Agent({
-    ...{ settings, version: version(), serial: await serial(), bootId: systemClocks().bootId, log },
+    ...{ settings, version: runningVersion(), serial: await serial(), bootId: systemClocks().bootId, log },
     ...{ files: machineFiles, units: systemdUnits, clock: machineClock, builtAtMs: builtAtMs() },
     ...{ lamp: new ActivityLed(), machine: new KitMachine({ dataDir: settings.dataDir }), updater },
     ...{ fetch: globalThis.fetch, seedId, withWritableRoot, random: Math.random },
