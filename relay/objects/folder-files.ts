@@ -1,28 +1,65 @@
 import { createHash } from 'node:crypto';
-import { type BigIntStats, createReadStream, type Dirent } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, readFile, rmdir } from 'node:fs/promises';
+import type { BigIntStats, Dirent } from 'node:fs';
+import { type FileHandle, mkdir, open, readdir, rmdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { codeOf } from '../../systemd/errors.ts';
+import { sha256Of } from './local-file.ts';
 
 /** Conditions are asked of small objects: pointers, transcripts. */
 const maxHashedBytes = 1_048_576;
 
-/** Hexadecimal SHA-256 of a file. */
-export async function hashOf(file: string, signal: AbortSignal): Promise<string> {
+/** Hexadecimal SHA-256. */
+export async function hashOf(chunks: AsyncIterable<Uint8Array>): Promise<string> {
   const hash = createHash('sha256');
-  for await (const bytes of createReadStream(file, { signal })) hash.update(bytes);
+  for await (const bytes of chunks) hash.update(bytes);
   return hash.digest('hex');
 }
 
-/**
- * Names the content of a file that is only ever replaced whole: its SHA-256, or, so that a folder of recordings can be
- * listed without reading them, what tells this file from any other.
- */
-export async function etagOf(file: string, stat: BigIntStats): Promise<string> {
-  if (stat.size > maxHashedBytes) return `${stat.size}-${stat.mtimeNs}-${stat.ino}`;
-  return createHash('sha256')
-    .update(await readFile(file))
-    .digest('hex');
+export interface FileLook {
+  readonly bytes: number;
+  /**
+   * Names the content of a file that is only ever replaced whole: its SHA-256 or, so that a folder of recordings can be listed
+   * without reading them, what tells this file from any other.
+   */
+  readonly etag: string;
+}
+
+/** One and the same file, though another may take its place meanwhile; null where there is none. */
+export async function lookAt<T = void>(
+  file: string,
+  more: (handle: FileHandle, look: FileLook) => Promise<T>,
+): Promise<T | null> {
+  let handle: FileHandle;
+  try {
+    handle = await open(file, 'r');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return null;
+    throw error;
+  }
+  try {
+    const stat = await handle.stat({ bigint: true });
+    if (!stat.isFile()) return null;
+    return await more(handle, { bytes: Number(stat.size), etag: await etagOf(handle, stat) });
+  } finally {
+    await handle.close();
+  }
+}
+
+async function etagOf(handle: FileHandle, { size, mtimeNs, ino }: BigIntStats): Promise<string> {
+  if (size > maxHashedBytes) return `${size}-${mtimeNs}-${ino}`;
+  return sha256Of(await readAll(handle, Number(size)));
+}
+
+/** From the beginning, wherever the handle is. */
+export async function readAll(handle: FileHandle, bytes: number): Promise<Uint8Array> {
+  const body = new Uint8Array(bytes);
+  let filled = 0;
+  while (filled < bytes) {
+    const { bytesRead } = await handle.read(body, filled, bytes - filled, filled);
+    if (bytesRead === 0) throw new Error('a file became shorter');
+    filled += bytesRead;
+  }
+  return body;
 }
 
 /** Writes a new file and syncs it. What was half written is there still when it throws. */

@@ -1,8 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import BetterSqlite from 'better-sqlite3';
 import { codeOf } from '../../systemd/errors.ts';
+import { storeError } from './store-errors.ts';
 
-const waitMs = 10;
+const pollMs = 10;
+/** What is done under the lock takes milliseconds. */
+const maxWaitMs = 30_000;
 
 /**
  * One at a time among all processes that use a folder. The lock is SQLite's on an empty database: the kernel gives it
@@ -33,6 +36,7 @@ export class FolderLock {
   }
 
   async #begin(signal: AbortSignal): Promise<void> {
+    const deadline = performance.now() + maxWaitMs;
     for (;;) {
       signal.throwIfAborted();
       try {
@@ -41,7 +45,14 @@ export class FolderLock {
       } catch (error) {
         if (!codeOf(error).startsWith('SQLITE_BUSY')) throw error;
       }
-      await delay(waitMs, undefined, { signal });
+      if (performance.now() > deadline)
+        throw storeError(
+          'store-unreachable',
+          'Another program does not give the folder free.',
+          undefined,
+          'End the program that hangs.',
+        );
+      await delay(pollMs, undefined, { signal });
     }
   }
 }

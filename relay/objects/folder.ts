@@ -1,17 +1,29 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream, mkdirSync } from 'node:fs';
-import { link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { link, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf, messageOf, SalaError } from '../../systemd/errors.ts';
-import { etagOf, filesIn, hashOf, makeFolders, removeEmptyFolders, syncFolder, writeSynced } from './folder-files.ts';
+import {
+  filesIn,
+  hashOf,
+  lookAt,
+  makeFolders,
+  readAll,
+  removeEmptyFolders,
+  syncFolder,
+  writeSynced,
+} from './folder-files.ts';
 import { FolderLock } from './folder-lock.ts';
+import { FolderUploads } from './folder-uploads.ts';
 import { checkedKey, checkedPrefix } from './keys.ts';
 import { LocalFileError, writeNew } from './local-file.ts';
 import type { Content, ObjectStore, PutOptions, StoredObject, UploadedPart } from './object-store.ts';
 import { storeError } from './store-errors.ts';
 
 const pageLength = 1000;
-const uploadIdPattern = /^[0-9a-f-]{36}$/;
+const temporaryMs = 86_400_000;
+/** An upload may be resumed for days. */
+const uploadMs = 14 * temporaryMs;
 const never = new AbortController().signal;
 
 /**
@@ -22,7 +34,8 @@ export class FolderStore implements ObjectStore {
   readonly name: string;
   readonly #root: string;
   readonly #temporary: string;
-  readonly #uploads: string;
+  readonly #uploadsFolder: string;
+  readonly #uploads: FolderUploads;
   readonly #lock: FolderLock;
 
   /** @throws {SalaError} `store-refused`, `store-full` where the folder cannot be made or written to */
@@ -31,13 +44,25 @@ export class FolderStore implements ObjectStore {
     this.#root = root;
     const own = join(root, '.sala');
     this.#temporary = join(own, 'tmp');
-    this.#uploads = join(own, 'uploads');
+    this.#uploadsFolder = join(own, 'uploads');
+    this.#uploads = new FolderUploads(this.#uploadsFolder);
     try {
-      for (const folder of [this.#temporary, this.#uploads]) mkdirSync(folder, { recursive: true, mode: 0o750 });
+      for (const folder of [this.#temporary, this.#uploadsFolder]) mkdirSync(folder, { recursive: true, mode: 0o750 });
       this.#lock = new FolderLock(join(own, 'lock.db'));
     } catch (error) {
       throw folderError(error, this.name);
     }
+  }
+
+  /** Removes what programs that were killed have left of their work. */
+  async tidy(now = Date.now()): Promise<void> {
+    await this.#try(async () => {
+      const leftOvers = [
+        ...(await entriesOlderThan(this.#temporary, now - temporaryMs)),
+        ...(await entriesOlderThan(this.#uploadsFolder, now - uploadMs)),
+      ];
+      for (const each of leftOvers) await rm(each, { recursive: true, force: true });
+    });
   }
 
   async head(key: string, signal?: AbortSignal): Promise<StoredObject | null> {
@@ -46,18 +71,21 @@ export class FolderStore implements ObjectStore {
 
   async get(key: string, maxBytes: number, signal = never): Promise<{ body: Uint8Array; etag: string }> {
     return this.#try(async () => {
-      const found = await this.#found(key);
-      if (found.bytes > maxBytes)
-        throw storeError('store-too-large', `${key} has ${found.bytes} bytes; ${maxBytes} are expected at most.`);
-      const body = await readFile(join(this.#root, key), { signal });
-      return { body, etag: createHash('sha256').update(body).digest('hex') };
+      const got = await lookAt(join(this.#root, checkedKey(key)), async (handle, { bytes, etag }) => {
+        if (bytes > maxBytes)
+          throw storeError('store-too-large', `${key} has ${bytes} bytes; ${maxBytes} are expected at most.`);
+        return { body: await readAll(handle, bytes), etag };
+      });
+      return got ?? (await this.#missing(key));
     }, signal);
   }
 
   async download(key: string, file: string, signal = never): Promise<{ bytes: number; sha256: string }> {
     return this.#try(async () => {
-      await this.#found(key);
-      return writeNew(file, createReadStream(join(this.#root, key), { signal }));
+      const got = await lookAt(join(this.#root, checkedKey(key)), (handle) =>
+        writeNew(file, () => handle.createReadStream({ start: 0, autoClose: false, signal })),
+      );
+      return got ?? (await this.#missing(key));
     }, signal);
   }
 
@@ -75,9 +103,11 @@ export class FolderStore implements ObjectStore {
 
   async verify(key: string, content: Content, signal = never): Promise<void> {
     return this.#try(async () => {
-      const { bytes } = await this.#found(key);
-      const file = join(this.#root, key);
-      if (bytes !== content.bytes || (await hashOf(file, signal)) !== content.sha256)
+      const sha256 = await lookAt(join(this.#root, checkedKey(key)), async (handle, { bytes }) =>
+        bytes === content.bytes ? hashOf(handle.createReadStream({ start: 0, autoClose: false, signal })) : '',
+      );
+      if (sha256 === null) await this.#missing(key);
+      if (sha256 !== content.sha256)
         throw storeError('store-damaged', `${key} in ${this.name} is not what was written.`);
     }, signal);
   }
@@ -108,69 +138,44 @@ export class FolderStore implements ObjectStore {
     }, signal);
   }
 
-  async startUpload(key: string, { signal = never }: { signal?: AbortSignal } = {}): Promise<string> {
+  async startUpload(key: string, { signal }: { signal?: AbortSignal } = {}): Promise<string> {
     return this.#try(async () => {
       checkedKey(key);
-      const id = randomUUID();
-      await mkdir(join(this.#uploads, id), { mode: 0o750 });
-      await syncFolder(this.#uploads);
-      return id;
+      return this.#uploads.start();
     }, signal);
   }
 
-  async uploadPart(key: string, uploadId: string, number: number, body: Uint8Array, signal = never) {
+  async uploadPart(key: string, uploadId: string, number: number, body: Uint8Array, signal?: AbortSignal) {
     return this.#try(async () => {
-      const folder = this.#upload(key, uploadId);
-      const sha256 = createHash('sha256').update(body).digest('hex');
-      const temporary = join(folder, `.${randomUUID()}`);
-      await writeSynced(temporary, (handle) => handle.writeFile(body));
-      await rename(temporary, join(folder, `${number}-${body.length}-${sha256}`));
-      await syncFolder(folder);
-      return { number, bytes: body.length, etag: sha256, sha256 };
+      checkedKey(key);
+      await this.#mustBeThere();
+      return this.#uploads.put(uploadId, number, body);
     }, signal);
   }
 
   async uploadedParts(key: string, uploadId: string, signal?: AbortSignal): Promise<UploadedPart[] | null> {
     return this.#try(async () => {
-      try {
-        return (await readdir(this.#upload(key, uploadId)))
-          .filter((name) => !name.startsWith('.'))
-          .map((name) => {
-            const [number, bytes, sha256 = ''] = name.split('-');
-            return { number: Number(number), bytes: Number(bytes), etag: sha256, sha256 };
-          })
-          .sort((a, b) => a.number - b.number);
-      } catch (error) {
-        if (codeOf(error) !== 'ENOENT') throw error;
-        await this.#mustBeThere();
-        return null;
-      }
+      checkedKey(key);
+      await this.#mustBeThere();
+      return this.#uploads.parts(uploadId);
     }, signal);
   }
 
   async completeUpload(key: string, uploadId: string, parts: readonly UploadedPart[], signal = never) {
     return this.#try(async () => {
-      const folder = this.#upload(key, uploadId);
-      const whole = join(folder, `.${randomUUID()}`);
-      await writeSynced(whole, async (handle) => {
-        for (const { number, bytes, etag } of parts)
-          for await (const chunk of createReadStream(join(folder, `${number}-${bytes}-${etag}`), { signal }))
-            await handle.writeFile(chunk);
-      });
+      await this.#mustBeThere();
+      const whole = await this.#uploads.assemble(uploadId, parts, signal);
       const placed = await this.#place(checkedKey(key), whole, {}, signal);
-      await rm(folder, { recursive: true, force: true });
+      await this.#uploads.remove(uploadId);
       return placed;
     }, signal);
   }
 
   async abortUpload(key: string, uploadId: string, signal?: AbortSignal): Promise<void> {
-    return this.#try(async () => rm(this.#upload(key, uploadId), { recursive: true, force: true }), signal);
-  }
-
-  #upload(key: string, uploadId: string): string {
-    checkedKey(key);
-    if (!uploadIdPattern.test(uploadId)) throw storeError('store-missing', `There is no upload ${uploadId}.`);
-    return join(this.#uploads, uploadId);
+    return this.#try(async () => {
+      checkedKey(key);
+      await this.#uploads.remove(uploadId);
+    }, signal);
   }
 
   /** A synced file into its place. */
@@ -181,7 +186,8 @@ export class FolderStore implements ObjectStore {
     signal: AbortSignal,
   ): Promise<{ etag: string }> {
     const target = join(this.#root, key);
-    const etag = await etagOf(file, await stat(file, { bigint: true }));
+    const etag = await lookAt(file, async (_, look) => look.etag);
+    if (etag === null) throw storeError('store-unreachable', `${this.name} has lost what was just written.`);
     await this.#lock.with(async () => {
       const { ifAbsent, ifMatch } = condition;
       if (ifMatch !== undefined && (await this.#find(key))?.etag !== ifMatch)
@@ -195,21 +201,14 @@ export class FolderStore implements ObjectStore {
   }
 
   async #find(key: string): Promise<StoredObject | null> {
-    const file = join(this.#root, key);
-    try {
-      const found = await stat(file, { bigint: true });
-      if (found.isFile()) return { key, bytes: Number(found.size), etag: await etagOf(file, found) };
-    } catch (error) {
-      if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR') throw error;
-      await this.#mustBeThere();
-    }
-    return null;
+    const found = await lookAt(join(this.#root, key), async (_, look) => ({ key, ...look }));
+    if (!found) await this.#mustBeThere();
+    return found;
   }
 
-  async #found(key: string): Promise<StoredObject> {
-    const found = await this.#find(checkedKey(key));
-    if (!found) throw storeError('store-missing', `There is no ${key} in ${this.name}.`);
-    return found;
+  async #missing(key: string): Promise<never> {
+    await this.#mustBeThere();
+    throw storeError('store-missing', `There is no ${key} in ${this.name}.`);
   }
 
   /** A disk that is not mounted has nothing in it: that is not the same as nothing being stored. */
@@ -256,4 +255,10 @@ function folderError(error: unknown, name: string): SalaError {
     default:
       return storeError('store-unreachable', `${name} does not work: ${said}`, error, 'See to its disk.');
   }
+}
+
+async function entriesOlderThan(folder: string, beforeMs: number): Promise<string[]> {
+  const paths = (await readdir(folder)).map((name) => join(folder, name));
+  const ages = await Promise.all(paths.map(async (path) => (await stat(path)).mtimeMs));
+  return paths.filter((_, i) => (ages[i] ?? beforeMs) < beforeMs);
 }

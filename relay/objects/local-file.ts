@@ -1,39 +1,51 @@
-import { createHash } from 'node:crypto';
-import { open, rm } from 'node:fs/promises';
+import { createHash, webcrypto } from 'node:crypto';
+import { type FileHandle, open, rm } from 'node:fs/promises';
+import { messageOf } from '../../systemd/errors.ts';
 
 /** A fault of this machine's disk, not of the store. */
 export class LocalFileError extends Error {}
 
 /**
  * Into a file that is not there yet. Half a file is not left behind.
- * @throws {LocalFileError} with its cause; and whatever `chunks` throws
+ * @param read begun only once there is a file to write to
+ * @throws {LocalFileError} with its cause; and whatever `read` throws
  */
 export async function writeNew(
   file: string,
-  chunks: AsyncIterable<Uint8Array>,
+  read: () => AsyncIterable<Uint8Array>,
 ): Promise<{ bytes: number; sha256: string }> {
   const handle = await local(open(file, 'wx', 0o640));
   try {
-    const hash = createHash('sha256');
-    let bytes = 0;
-    for await (const chunk of chunks) {
-      hash.update(chunk);
-      bytes += chunk.length;
-      await local(handle.writeFile(chunk));
-    }
-    await local(handle.close());
-    return { bytes, sha256: hash.digest('hex') };
+    return await write(handle, read());
   } catch (error) {
-    await handle.close().catch(() => {});
     await rm(file, { force: true }).catch(() => {});
     throw error;
+  } finally {
+    await handle.close().catch(() => {});
   }
+}
+
+async function write(handle: FileHandle, chunks: AsyncIterable<Uint8Array>) {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    hash.update(chunk);
+    bytes += chunk.length;
+    await local(handle.writeFile(chunk));
+  }
+  await local(handle.sync());
+  return { bytes, sha256: hash.digest('hex') };
+}
+
+/** Hexadecimal; made beside the event loop, which has rooms to serve. */
+export async function sha256Of(body: Uint8Array): Promise<string> {
+  return Buffer.from(await webcrypto.subtle.digest('SHA-256', new Uint8Array(body))).toString('hex');
 }
 
 async function local<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    throw new LocalFileError(error instanceof Error ? error.message : String(error), { cause: error });
+    throw new LocalFileError(messageOf(error), { cause: error });
   }
 }

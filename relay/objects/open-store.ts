@@ -32,7 +32,11 @@ export function parseStoreAddress(address: string): StoreAddress {
 /** @throws {ConfigurationError} of the address; {SalaError} where a folder cannot be used. A service is not asked yet. */
 export async function openStore(address: string, settings: StoreSettings = {}): Promise<ObjectStore> {
   const parsed = parseStoreAddress(address);
-  if (parsed.kind === 'folder') return new FolderStore(parsed.path);
+  if (parsed.kind === 'folder') {
+    const store = new FolderStore(parsed.path);
+    await store.tidy();
+    return store;
+  }
   // Without it nothing of the SDK is loaded.
   const { S3Store } = await import('./s3.ts');
   return new S3Store({ ...settings, bucket: parsed.bucket, prefix: parsed.prefix });

@@ -54,5 +54,20 @@ export async function createS3Client(
       httpsAgent: { keepAlive: true, maxSockets: 8 },
     }),
   });
+  client.middlewareStack.add(
+    (next) => (args) => {
+      signByChecksum(args.request);
+      return next(args);
+    },
+    { step: 'build', name: 'signByChecksum' },
+  );
   return { sdk, client };
+}
+
+/** The signature is made over the same SHA-256; the SDK would make it once more, on the event loop. */
+function signByChecksum(request: unknown): void {
+  const headers: unknown = typeof request === 'object' && request ? Reflect.get(request, 'headers') : null;
+  if (typeof headers !== 'object' || !headers) return;
+  const sum: unknown = Reflect.get(headers, 'x-amz-checksum-sha256');
+  if (typeof sum === 'string') Reflect.set(headers, 'x-amz-content-sha256', Buffer.from(sum, 'base64').toString('hex'));
 }

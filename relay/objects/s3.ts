@@ -1,9 +1,9 @@
-import { createHash, webcrypto } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { GetObjectCommandOutput, S3Client } from '@aws-sdk/client-s3';
 import { codeOf } from '../../systemd/errors.ts';
 import { checkedKey, checkedPrefix } from './keys.ts';
-import { LocalFileError, writeNew } from './local-file.ts';
+import { LocalFileError, sha256Of, writeNew } from './local-file.ts';
 import type { Content, ObjectStore, PutOptions, StoredObject, UploadedPart } from './object-store.ts';
 import { createS3Client, defaultS3Limits, type S3Limits, type S3Place, type S3Sdk } from './s3-client.ts';
 import { answerOf, s3Failure } from './s3-failures.ts';
@@ -61,28 +61,26 @@ export class S3Store implements ObjectStore {
 
   async get(key: string, maxBytes: number, signal?: AbortSignal): Promise<{ body: Uint8Array; etag: string }> {
     return this.#call(`get ${key}`, maxBytes, signal, async (call) => {
-      const found = await this.#open(key, call);
       const chunks: Uint8Array[] = [];
       let bytes = 0;
-      for await (const chunk of bodyOf(found)) {
+      let etag = '';
+      const opened = (found: GetObjectCommandOutput) => {
+        etag = found.ETag ?? '';
+      };
+      for await (const chunk of this.#read(key, call, opened)) {
         bytes += chunk.length;
         if (bytes > maxBytes)
           throw storeError('store-too-large', `${key} has more than the ${maxBytes} bytes that are expected at most.`);
         chunks.push(chunk);
       }
-      this.#mustBeWhole(key, bytes, found);
-      return { body: Buffer.concat(chunks), etag: found.ETag ?? '' };
+      return { body: Buffer.concat(chunks), etag };
     });
   }
 
   async download(key: string, file: string, signal?: AbortSignal): Promise<{ bytes: number; sha256: string }> {
-    const size = (await this.head(key, signal))?.bytes ?? 0;
-    return this.#call(`get ${key}`, size, signal, async (call) => {
-      const found = await this.#open(key, call);
-      const written = await writeNew(file, bodyOf(found));
-      this.#mustBeWhole(key, written.bytes, found);
-      return written;
-    });
+    const there = await this.head(key, signal);
+    if (!there) throw storeError('store-missing', `${key} is not in ${this.name}.`);
+    return this.#call(`get ${key}`, there.bytes, signal, (call) => writeNew(file, () => this.#read(key, call)));
   }
 
   async put(key: string, body: Uint8Array, { contentType, ifAbsent, ifMatch, signal }: PutOptions = {}) {
@@ -133,7 +131,7 @@ export class S3Store implements ObjectStore {
       if (said && !said.includes('-')) return hex(said) === content.sha256;
       if (said?.endsWith(`-${content.parts.length}`)) return said.startsWith(`${compositeOf(content.parts)}-`);
       const hash = createHash('sha256');
-      for await (const chunk of bodyOf(await this.#open(key, call))) hash.update(chunk);
+      for await (const chunk of this.#read(key, call)) hash.update(chunk);
       return hash.digest('hex') === content.sha256;
     });
     if (!isSame) throw storeError('store-damaged', `${key} in ${this.name} is not what was written.`);
@@ -256,8 +254,20 @@ export class S3Store implements ObjectStore {
     return encrypt ? ({ ServerSideEncryption: 'AES256' } as const) : {};
   }
 
-  async #open(key: string, { sdk, client, options }: Call): Promise<GetObjectCommandOutput> {
-    return client.send(new sdk.GetObjectCommand({ ...this.#at(key), ChecksumMode: 'ENABLED' }), options);
+  async *#read(
+    key: string,
+    { sdk, client, options }: Call,
+    opened: (found: GetObjectCommandOutput) => void = () => {},
+  ): AsyncGenerator<Uint8Array> {
+    const found = await client.send(new sdk.GetObjectCommand({ ...this.#at(key), ChecksumMode: 'ENABLED' }), options);
+    opened(found);
+    let bytes = 0;
+    for await (const chunk of found.Body instanceof Readable ? found.Body : []) {
+      bytes += chunk.length;
+      yield chunk;
+    }
+    if (found.ContentLength !== undefined && found.ContentLength !== bytes)
+      throw storeError('store-unreachable', `${key} came from ${this.name} cut off.`);
   }
 
   /** @param bytes what goes over the line at most */
@@ -312,20 +322,6 @@ export class S3Store implements ObjectStore {
     if (said !== undefined && hex(said) !== sha256)
       throw storeError('store-damaged', `${this.name} got something else than was sent as ${key}.`);
   }
-
-  #mustBeWhole(key: string, bytes: number, { ContentLength }: GetObjectCommandOutput): void {
-    if (ContentLength !== undefined && ContentLength !== bytes)
-      throw storeError('store-unreachable', `${key} came from ${this.name} cut off.`);
-  }
-}
-
-function bodyOf({ Body }: GetObjectCommandOutput): AsyncIterable<Uint8Array> {
-  return Body instanceof Readable ? Body : Readable.from([]);
-}
-
-/** Beside the event loop. */
-async function sha256Of(body: Uint8Array): Promise<string> {
-  return Buffer.from(await webcrypto.subtle.digest('SHA-256', new Uint8Array(body))).toString('hex');
 }
 
 const base64 = (digest: string): string => Buffer.from(digest, 'hex').toString('base64');
