@@ -5,6 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { pointerKey, recordingFolder } from '../relay/canonical/contract.ts';
 import { BatchChain } from './harness/batch-chain.ts';
 import { decide, exitRules } from './harness/batch-exit.ts';
 import { type JsonObject, readTemplate } from './harness/cloudformation.ts';
@@ -13,7 +14,9 @@ import { transformed } from './harness/event-transformer.ts';
 import { root, temporaryFolder } from './harness/programs.ts';
 
 const text = readFileSync(join(root, 'provisioning/aws/canonical.yaml'), 'utf8');
-const manifest = 'recordings/v1/fosdem/main-hall/20261122-0930/manifest.json';
+const ours = readTemplate(text);
+const talk = { event: 'fosdem', room: 'main-hall', talk: '20261122-0930' };
+const manifest = `${recordingFolder(talk)}manifest.json`;
 
 let folder: ReturnType<typeof temporaryFolder>;
 let chain: BatchChain;
@@ -29,7 +32,7 @@ afterEach(async () => {
 /** The chain of a template, with a line of shell for the job; `$*` are the job's own arguments. */
 function start(script: string, { template = text, parameters = {}, secondMs = 1000 } = {}): BatchChain {
   chain = new BatchChain({
-    template: readTemplate(template),
+    template: template === text ? ours : readTemplate(template),
     parameters: { ImageDigest: `sha256:${'0'.repeat(64)}`, ...parameters },
     names: { Talks: 'talks' },
     secondMs,
@@ -92,7 +95,7 @@ describe('a manifest that was uploaded', () => {
   test('is seen whole or in parts, and in the folder of a later revision', async () => {
     start('true');
     expect(chain.receive(created(manifest, { reason: 'CompleteMultipartUpload' }))).toBe(1);
-    expect(chain.receive(created(manifest.replace('/manifest', '/r2/manifest')))).toBe(1);
+    expect(chain.receive(created(`${recordingFolder(talk, 2)}manifest.json`))).toBe(1);
     await chain.settled();
     expect(states()).toEqual([
       ['SUCCEEDED', 0],
@@ -105,7 +108,8 @@ describe('a manifest that was uploaded', () => {
     ['the live transcript', created(manifest.replace('manifest.json', 'live.json'))],
     ['what only ends like one', created(manifest.replace('manifest.json', 'my-manifest.json'))],
     ['one with something after it', created(`${manifest}.part`)],
-    ['a transcript', created('transcripts/v1/fosdem/main-hall/20261122-0930/manifest.json')],
+    ['what points to a transcript', created(pointerKey(talk))],
+    ['a manifest among transcripts', created(manifest.replace('recordings', 'transcripts'))],
     ['one of another version', created(manifest.replace('v1', 'v2'))],
     ['one below another folder', created(`backup/${manifest}`)],
     ['an empty one', created(manifest, { size: 0 })],
@@ -195,7 +199,7 @@ describe('a job', () => {
   test('that cannot be started fails loudly', async () => {
     start('true');
     chain = new BatchChain({
-      template: readTemplate(text),
+      template: ours,
       parameters: { ImageDigest: `sha256:${'0'.repeat(64)}` },
       names: { Talks: 'talks' },
       container: () => ({ file: join(folder.path, 'nothing'), args: [], env: {} }),
