@@ -27,7 +27,9 @@ describe('the engines of the batch pass', () => {
       const { success, error } = engineResult.strict().safeParse(read);
       expect([name, success, error?.issues]).toEqual([name, true, undefined]);
     }
-    const engines = written.map((name) => engineResult.parse(JSON.parse(readFileSync(join(results, name), 'utf8'))).engine);
+    const engines = written.map(
+      (name) => engineResult.parse(JSON.parse(readFileSync(join(results, name), 'utf8'))).engine,
+    );
     expect([...new Set(engines.map(({ name }) => name))].sort()).toEqual(['parakeet', 'pocketsphinx', 'whisper']);
   });
 });

@@ -6,7 +6,10 @@ const root = resolve(import.meta.dirname, '../..');
 const folder = join(root, 'test/job');
 
 /** Runs the Python tests in test/job whose files' names begin so. Rejects with what they said if one fails. */
-export async function pythonTests(prefix: string, env: Record<string, string>): Promise<{ ran: number; there: number }> {
+export async function pythonTests(
+  prefix: string,
+  env: Record<string, string>,
+): Promise<{ ran: number; there: number }> {
   const files = readdirSync(folder).filter((name) => name.startsWith(prefix) && name.endsWith('.py'));
   const there = files
     .map((name) => readFileSync(join(folder, name), 'utf8').match(/^ {4}def test_/gm)?.length ?? 0)

@@ -22,7 +22,7 @@ def without_pauses(samples: array[int]) -> array[int]:
     quiet = 0
     for at in range(0, len(samples), 160):
         step = samples[at : at + 160]
-        quiet = quiet + 1 if max(map(abs, step.tolist())) < 300 else 0
+        quiet = quiet + 1 if max(step) < 300 and min(step) > -300 else 0
         if quiet <= 10:
             kept.extend(step)
     return kept

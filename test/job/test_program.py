@@ -82,7 +82,8 @@ class Done(Program):
         vocabulary.write_text("Kubernetes\n\n  Città di Castello \n")
         vad = self.folder / "vad.json"
         vad.write_text('{"speech": [{"start_ms": 0, "end_ms": 500}]}')
-        more = ["--vad", vad, "--vocabulary", vocabulary, "--streaming", "no", "--turns", "no", "--device", "cpu"]
+        more: list[str | Path] = ["--vad", vad, "--vocabulary", vocabulary, "--device", "cpu"]
+        more += ["--streaming", "no", "--turns", "no"]
         self.assertEqual(self.run_job(*self.arguments(*more, "--model", self.folder))[0], 0)
         self.assertEqual(self.run_job(*self.arguments("--vad", '{"threshold": 0.4}'))[0], 0)
 
@@ -159,7 +160,7 @@ class Ended(Program):
     def long(self) -> list[str | Path]:
         """A run that takes many seconds: a minute of speech, many times over."""
         flac = write_flac(self.folder / "welcome.flac", WELCOME)
-        return self.arguments(*(["--audio", flac] * 300), audio=flac)
+        return self.arguments(*["--audio", str(flac)] * 300, audio=flac)
 
     def test_by_sigterm_is_75_soon_and_leaves_nothing(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):

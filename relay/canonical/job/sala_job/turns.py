@@ -48,7 +48,7 @@ def pyannote(model: Path | None, device: str) -> Diarize:
     pipeline.to(torch.device(device_of(torch.cuda.is_available, device)))
 
     def diarize(samples: array[int]) -> list[dict[str, Any]]:
-        values = torch.frombuffer(samples, dtype=torch.int16).to(torch.float32) / 32768
+        values = torch.frombuffer(samples, dtype=torch.int16).to(dtype=torch.float32) / 32768
         found = pipeline({"waveform": values.unsqueeze(0), "sample_rate": RATE})
         turns: list[dict[str, Any]] = found.serialize()["exclusive_diarization"]
         return turns

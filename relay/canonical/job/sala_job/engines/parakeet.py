@@ -1,6 +1,6 @@
 """Parakeet-TDT-0.6b-v3 by NeMo: windows of 20 s with 5 s before and 3 s after, the decoder's state carried on.
 
-Not tried on a graphics processor. The calls are those of NeMo's `speech_to_text_streaming_infer_rnnt.py` (2026).
+Not tried on a graphics processor. The calls are those of NeMo 3's `speech_to_text_streaming_infer_rnnt.py`.
 """
 
 from __future__ import annotations
@@ -175,6 +175,12 @@ class NemoModel:
             decoding.greedy.loop_labels = True
             decoding.greedy.use_cuda_graph_decoder = False
             decoding.greedy.preserve_alignments = False
+            # How likely each piece is, without which nobody could tell a sure word from a guess.
+            decoding.confidence_cfg = {
+                "preserve_token_confidence": True,
+                "exclude_blank": True,
+                "method_cfg": {"name": "max_prob"},
+            }
             if vocabulary:
                 decoding.greedy.boosting_tree = {
                     "key_phrases_list": list(vocabulary),
