@@ -22,6 +22,7 @@ import { FailedAttempts, tellBans } from './attempts.ts';
 import { AudioRates } from './audio-rates.ts';
 import { Backfill } from './backfill.ts';
 import { DailyBudget } from './budget.ts';
+import { CanonicalTranscripts } from './canonical/canonical.ts';
 import { Conduct } from './conduct.ts';
 import { Connections, httpServerOptions } from './connections.ts';
 import { Costs } from './costs.ts';
@@ -175,10 +176,15 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   const retention = new Retention(spool, options, logs('retention'), Date.now, (...range) =>
     archiving.isHeld(...range),
   );
-  const readers = new Readers({
-    maxBufferedBytes: options.maxReaderBuffer,
-    drainTimeoutMs: options.readerTimeout * 1000,
+  const { recordings, archiver } = archiving;
+  const canonical = new CanonicalTranscripts({
+    ...{ db, rooms, recordings, store: archiver?.store ?? null, textRules, log: logs('transcripts') },
   });
+  const readers = new Readers(
+    { maxBufferedBytes: options.maxReaderBuffer, drainTimeoutMs: options.readerTimeout * 1000 },
+    undefined,
+    archiver !== null,
+  );
   const legacyReaders = new LegacyReaders(readers);
   const health = new RelayHealth({ db, spool, rooms: running });
   const lastWords = new LastWords();
@@ -310,6 +316,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     kits: { kits, door: kitDoor, enrolment },
     releases,
     archiving,
+    canonical,
   });
 
   rooms.start();
@@ -318,6 +325,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   time.start();
   running.start();
   await archiving.start();
+  canonical.start();
   schedule.start();
   conduct.start();
   dayNames.start();
@@ -360,6 +368,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
       readers: lastWords,
       connections: () => Promise.all([doors.closeAll(), close(server), metricsServer && close(metricsServer)]),
       retention: () => retention.stop(),
+      canonical: () => canonical.stop(),
       archiving: () => archiving.stop(),
       spool: () => spool.stop(),
       rights: () => rights.stop(),

@@ -411,8 +411,8 @@ export const parseRelayMessage = (text) => parseMessage(relayTable, text);
  * @typedef {'power' | 'card'} KitNote what the kit at the mixer lacks: enough power; a card that keeps what it hears
  * @typedef {{ type: 'status', state: RoomState, message: string, kit?: KitNote[] }} Status `kit`: left out where nothing is lacking
  * @typedef {{ type: 'talk', talk: Talk | null }} TalkChange
- * @typedef {{ type: 'recording', on: boolean }} RecordingChange whether what is said in the room is recorded; a reader that
- *   comes is told where it is, and everyone when that changes
+ * @typedef {{ type: 'recording', on: boolean }} RecordingChange whether what is said in the room is recorded: told to
+ *   everyone when that changes, and to a reader that comes, before the first status, where it is
  * @typedef {{ type: 'level', rmsDbfs: number }} InputLevel of the room's sound, for readers that asked with `level=true`
  * @typedef {Caption | Amend | Clear | Pause | Resume} LogMessage
  * @typedef {CaptionsHello | CaptionsReset | LogMessage | Partial | Status | TalkChange | RecordingChange | InputLevel} CaptionsMessage

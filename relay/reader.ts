@@ -135,6 +135,11 @@ export class Reader {
       this.#waiting = true;
       return;
     }
+    // Before the status: who gets that without this knows that the room is not recorded.
+    if (recording !== this.#recording) {
+      this.#recording = recording;
+      this.#sendFrame(recording);
+    }
     if (status !== this.#status) {
       this.#status = status;
       this.#sendFrame(status);
@@ -142,10 +147,6 @@ export class Reader {
     if (talk !== this.#talk) {
       this.#talk = talk;
       this.#sendFrame(talk);
-    }
-    if (recording !== this.#recording) {
-      this.#recording = recording;
-      this.#sendFrame(recording);
     }
     if (partialDue) {
       this.#partial = partial;

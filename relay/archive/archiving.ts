@@ -38,6 +38,7 @@ export interface ArchivingParts extends Pick<ArchiveParts, 'facts' | 'backlogMs'
 
 /** With a store: all that brings talks there, and takes them out of it again. */
 export interface Archiver {
+  readonly store: ObjectStore;
   readonly archive: Archive;
   readonly uploads: UploadQueue;
   readonly erasure: Erasure;
@@ -105,6 +106,6 @@ export class Archiving {
           .catch((error: unknown) => log.error({ err: error, room, talk }, 'An old recording cannot be deleted'));
       },
     });
-    return { archive, uploads, erasure, retention };
+    return { store, archive, uploads, erasure, retention };
   }
 }

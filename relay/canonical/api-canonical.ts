@@ -57,6 +57,7 @@ const standing = z.object({
 const standings = z
   .object({
     room: z.string(),
+    hasStore: z.boolean().describe('False: nothing is recorded, and no transcript comes'),
     store: trouble.nullable().describe('Why the store cannot be asked; null: it answers, or there is none'),
     talks: z.array(standing.extend({ talk: z.string(), served: z.enum(['live', 'canonical']) })),
   })
@@ -275,7 +276,7 @@ export function addCanonicalCalls(app: OpenAPIHono, rooms: LiveRooms, access: Ac
         served: serving.served(recording) ? ('canonical' as const) : ('live' as const),
         ...standingOf(recording, { serving, fetched }),
       }));
-      return context.json({ room: name, store: storeFault() ?? null, talks }, 200);
+      return context.json({ room: name, hasStore: fetching !== null, store: storeFault() ?? null, talks }, 200);
     },
   );
 
