@@ -105,28 +105,50 @@ unpack_server() {
   rm -rf "${unpacked:?}/$1"
 }
 
-# What the tests read a kit's seed with, as the kit does: cloud-init and NetworkManager with all they need that this
-# machine lacks. Installed, they would take over its names and networks. Needs no root.
-seed_readers='cloud-init network-manager'
-
-download_seed_readers() {
-  # Unquoted: lists of package names.
-  plan=$(apt-get -s -qq --no-install-recommends install $seed_readers 2>/dev/null) || return 1
-  packages=$(printf '%s' "$plan" | sed -n 's/^Inst \([^ ]*\) .*/\1/p')
-  (cd "$unpacked/seed/packages" && apt-get -qq download $packages >/dev/null 2>&1)
+# Unpacks packages there, below $1, with all they need that this machine lacks. Needs no root.
+unpack_whole() {
+  folder=$unpacked/$1
+  shift
+  if [ -e "$folder/complete" ]; then return 0; fi
+  say "unpacking Debian's $* to $folder"
+  rm -rf "${folder:?}"
+  mkdir -p "$folder/packages"
+  if ! download_whole "$@"; then
+    apt update && download_whole "$@" || return 1
+  fi
+  for each in "$folder"/packages/*.deb; do dpkg -x "$each" "$folder" || return 1; done
+  rm -rf "${folder:?}/packages"
+  : >"$folder/complete"
 }
 
+download_whole() {
+  plan=$(apt-get -s -qq --no-install-recommends install "$@" 2>/dev/null) || return 1
+  packages=$(printf '%s' "$plan" | sed -n 's/^Inst \([^ ]*\) .*/\1/p')
+  # Unquoted: a list of package names.
+  (cd "$folder/packages" && apt-get -qq download $packages >/dev/null 2>&1)
+}
+
+# What the tests read a kit's seed with, as the kit does. Installed, they would take over its names and networks.
 unpack_seed_readers() {
-  if [ -e "$unpacked/seed/complete" ] || { has cloud-init && has nmcli; }; then return 0; fi
-  say "unpacking Debian's $seed_readers to $unpacked/seed"
-  rm -rf "${unpacked:?}/seed"
-  mkdir -p "$unpacked/seed/packages"
-  if ! download_seed_readers; then
-    apt update && download_seed_readers || return 1
+  if has cloud-init && has nmcli; then return 0; fi
+  unpack_whole seed cloud-init network-manager
+}
+
+# The database that the tests send talks to; Debian 12 is the last one that has it, others test without.
+unpack_clickhouse() {
+  if [ -e "$unpacked/clickhouse/complete" ]; then return 0; fi
+  if is_in_archive clickhouse-server || { apt update && is_in_archive clickhouse-server; }; then
+    unpack_whole clickhouse clickhouse-server
+  else
+    say 'this system has no clickhouse-server; the tests of the sink go without'
   fi
-  for each in "$unpacked"/seed/packages/*.deb; do dpkg -x "$each" "$unpacked/seed" || return 1; done
-  rm -rf "${unpacked:?}/seed/packages"
-  : >"$unpacked/seed/complete"
+}
+
+is_in_archive() {
+  case "$(apt-cache policy "$1" 2>/dev/null)" in
+    *'Candidate: '[0-9]*) return 0 ;;
+    *) return 1 ;;
+  esac
 }
 
 install_system() {
@@ -165,7 +187,8 @@ install_system() {
     if [ "$mode" = test ]; then
       prefer_browser
       for each in nginx caddy; do unpack_server "$each" || stop "the tests need Debian's $each"; done
-      unpack_seed_readers || stop "the tests need Debian's $seed_readers"
+      unpack_seed_readers || stop "the tests need Debian's cloud-init and network-manager"
+      unpack_clickhouse || stop "the tests need Debian's clickhouse-server"
     fi
     return 0
   fi
