@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type Program, run } from '../../systemd/program.ts';
 import { audience } from './audience.ts';
 import type { Aim, Bench, Report } from './bench.ts';
+import { chain } from './chain.ts';
 import { device } from './device.ts';
 import { flash } from './flash.ts';
 import { latency } from './latency.ts';
@@ -16,7 +17,7 @@ import { aimsTable, tableText } from './table.ts';
 import { textRules } from './text-rules.ts';
 
 /** One after the other, each with the machine to itself. */
-const alone: readonly Bench[] = [latency, relay, audience, device, stalls, sessions, textRules];
+const alone: readonly Bench[] = [latency, relay, audience, device, stalls, sessions, textRules, chain];
 /** On all cores: a browser, its own load and the words given to it. */
 const unbound: readonly Bench[] = [page];
 /** All at once, on all cores: they mostly wait. */

@@ -91,9 +91,9 @@ const doubtful = 0.5;
 
 export function reportOf(transcript: CanonicalTranscript, voice: VoiceMap, tally: Tally): Report {
   const { segments, talk, engine, canonical, stats, speakers, redactions, withheld } = transcript;
-  const bySegment = segments.map(compared);
+  const bySegment = segments.map(wordsIn);
   const canonicalWords = bySegment.flat();
-  const liveWords = tally.live.toSorted((a, b) => a.start_ms - b.start_ms || a.seq - b.seq).flatMap(compared);
+  const liveWords = tally.live.toSorted((a, b) => a.start_ms - b.start_ms || a.seq - b.seq).flatMap(wordsLive);
   const { same, changed, missing, extra, changes } = wordErrorOf(liveWords, canonicalWords);
   const confidences = segments.map(({ id, words }) => {
     const known = words.flatMap(({ conf }) => conf ?? []);
@@ -154,21 +154,24 @@ export function reportOf(transcript: CanonicalTranscript, voice: VoiceMap, tally
 const listed = <T>(counted: ReadonlyMap<string, T>, countOf: (of: T) => number) =>
   [...counted].map(([name, of]) => ({ name, count: countOf(of) })).toSorted((a, b) => b.count - a.count);
 
-/** The words of a segment or caption as they are compared, in scripts without spaces too. */
-function compared({
-  start_ms,
-  end_ms,
-  text,
-  language,
-}: Interval & { readonly text: string; readonly language: string }): ComparedWord[] {
+/** The words of a segment as they are compared. */
+const wordsIn = ({ words }: CanonicalTranscript['segments'][number]): ComparedWord[] =>
+  words.flatMap(({ w, start_ms, end_ms }) => {
+    const key = keyOf(w);
+    return key === '' ? [] : { key, startMs: start_ms ?? 0, endMs: end_ms ?? 0 };
+  });
+
+/** The same of a live caption, whose words have no times but a share of its own. */
+const wordsLive = ({ start_ms, end_ms, text, language }: LiveTranscript['captions'][number]): ComparedWord[] => {
   const caption = {
     ...{ type: 'caption' as const, seq: 0, final: true as const, text, language, start: start_ms, end: end_ms },
     ...{ speaker: null, late: false, stream: '', from: 0, to: 0 },
   };
-  return tokensOf({ caption, words: [], isAmended: false })
-    .map(({ text: shown, startMs, endMs }) => ({ key: keyOf(shown), startMs, endMs }))
-    .filter(({ key }) => key !== '');
-}
+  return tokensOf({ caption, words: [], isAmended: false }).flatMap(({ text: shown, startMs, endMs }) => {
+    const key = keyOf(shown);
+    return key === '' ? [] : { key, startMs, endMs };
+  });
+};
 
 function unheardIn(segments: CanonicalTranscript['segments'], voice: VoiceMap): Interval[] {
   const heard = segments.flatMap(({ words }) =>

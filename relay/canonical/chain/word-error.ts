@@ -31,20 +31,21 @@ const maxDistinct = 20_000;
 const maxChanges = 50;
 const maxChangeLength = 120;
 
-interface Placed extends ComparedWord {
+interface Placed {
+  readonly key: string;
+  readonly startMs: number;
+  readonly endMs: number;
   readonly isLive: boolean;
 }
 
 /** Both in one order of time; the words of each stay in their own order, whatever their times are. */
 function together(live: readonly ComparedWord[], canonical: readonly ComparedWord[]): Placed[] {
   const placed = (words: readonly ComparedWord[], isLive: boolean) => {
-    let startMs = Number.NEGATIVE_INFINITY;
-    return words
-      .filter(({ key }) => key !== '')
-      .map((word) => {
-        startMs = Math.max(startMs, word.startMs);
-        return { ...word, startMs, isLive };
-      });
+    let latestMs = Number.NEGATIVE_INFINITY;
+    return words.flatMap(({ key, startMs, endMs }) => {
+      latestMs = Math.max(latestMs, startMs);
+      return key === '' ? [] : { key, startMs: latestMs, endMs, isLive };
+    });
   };
   return [...placed(live, true), ...placed(canonical, false)].sort((a, b) => a.startMs - b.startMs);
 }
@@ -55,6 +56,7 @@ function together(live: readonly ComparedWord[], canonical: readonly ComparedWor
  */
 export function wordErrorOf(live: readonly ComparedWord[], canonical: readonly ComparedWord[]): WordError {
   const all = together(live, canonical);
+  const work = new Uint8Array((maxBlock / 2 + 1) ** 2);
   const counts = { same: 0, changed: 0, missing: 0, extra: 0 };
   const changes = new Map<string, { live: string; canonical: string; count: number }>();
   for (let from = 0; from < all.length; ) {
@@ -66,7 +68,7 @@ export function wordErrorOf(live: readonly ComparedWord[], canonical: readonly C
       if (open.live.length + open.canonical.length > 0) note(changes, open.live, open.canonical);
       open = { live: [], canonical: [] };
     };
-    for (const [mine, theirs] of aligned(keysOf(true), keysOf(false))) {
+    for (const [mine, theirs] of aligned(keysOf(true), keysOf(false), work)) {
       if (mine === theirs) {
         counts.same++;
         close();
@@ -116,25 +118,36 @@ function note(
 /** Which of the two a step goes on in. */
 const step = { both: 0, mine: 1, theirs: 2 } as const;
 
-/** The words of both beside each other; null where one has none. Of ways with as few errors it is one with the most equals. */
-function aligned(mine: readonly string[], theirs: readonly string[]): [string | null, string | null][] {
+/**
+ * The words of both beside each other; null where one has none. Of ways with as few errors it is one with the most equals.
+ * @param steps to work with; as large as half of the words of both, squared
+ */
+function aligned(
+  mine: readonly string[],
+  theirs: readonly string[],
+  steps: Uint8Array,
+): [string | null, string | null][] {
   const error = mine.length + theirs.length + 1;
   const width = theirs.length + 1;
-  const steps = new Uint8Array((mine.length + 1) * width).fill(step.theirs, 0, width);
+  const numbers = new Map([...mine, ...theirs].map((word, i) => [word, i]));
+  const wanted = Int32Array.from(theirs, (word) => numbers.get(word) ?? -1);
   let row = Float64Array.from({ length: width }, (_, k) => k * error);
-  for (let i = 1; i <= mine.length; i++) {
-    const next = new Float64Array(width);
-    next[0] = i * error;
-    steps[i * width] = step.mine;
+  let next = new Float64Array(width);
+  steps.fill(step.theirs, 0, width);
+  mine.forEach((word, before) => {
+    const number = numbers.get(word);
+    const at = (before + 1) * width;
+    next[0] = (before + 1) * error;
+    steps[at] = step.mine;
     for (let k = 1; k < width; k++) {
-      const both = (row[k - 1] ?? 0) + (mine[i - 1] === theirs[k - 1] ? -1 : error);
+      const both = (row[k - 1] ?? 0) + (number === wanted[k - 1] ? -1 : error);
       const [onlyMine, onlyTheirs] = [(row[k] ?? 0) + error, (next[k - 1] ?? 0) + error];
       const least = Math.min(both, onlyMine, onlyTheirs);
       next[k] = least;
-      steps[i * width + k] = least === both ? step.both : least === onlyMine ? step.mine : step.theirs;
+      steps[at + k] = least === both ? step.both : least === onlyMine ? step.mine : step.theirs;
     }
-    row = next;
-  }
+    [row, next] = [next, row];
+  });
   const pairs: [string | null, string | null][] = [];
   for (let [i, k] = [mine.length, theirs.length]; i > 0 || k > 0; ) {
     const at = steps[i * width + k];
