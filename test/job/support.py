@@ -30,9 +30,13 @@ RECORDED = Path(__file__).parent / "recorded"
 WELCOME = ROOT / "provisioning/speech/welcome.wav"
 
 
+_PERIOD = array("h", [place * 7919 % 65_536 - 32_768 for place in range(65_536)])
+
+
 def numbered(samples: int, start: int = 0) -> array[int]:
-    """Samples that tell their own places."""
-    return array("h", [(place * 7919) % 65_536 - 32_768 for place in range(start, start + samples)])
+    """Samples that tell their own places, within four seconds."""
+    first = start % len(_PERIOD)
+    return (_PERIOD * ((first + samples) // len(_PERIOD) + 1))[first : first + samples]
 
 
 def write_wav(path: Path, samples: Sequence[int], *, channels: int = 1, rate: int = RATE, width: int = 2) -> Path:
