@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { ConfigurationError, codeOf } from '../../systemd/errors.ts';
 import type { ObjectStore } from '../objects/object-store.ts';
 import { type VoiceMap, VoiceMapper } from './chain/voice-map.ts';
@@ -24,10 +25,13 @@ export interface AudioPlace {
   readonly clock: () => number;
   /** The program that decodes. */
   readonly flac?: string;
+  /** From one try of a download to the next, in ms. */
+  readonly pausesMs?: readonly number[] | undefined;
 }
 
-/** What came otherwise than the manifest says is fetched once more: a line may have spoiled it, but not twice. */
-const downloads = 2;
+/** From one download of a part to the next: a line that breaks off, or spoils what it carries, need not do so again. */
+const defaultPausesMs: readonly number[] = [500, 2000];
+const mendable = new Set(['store-unreachable', 'store-damaged']);
 
 const damaged = (code: string, message: string): JobFault =>
   new JobFault(
@@ -58,16 +62,25 @@ export async function fetchAudio(manifest: Manifest, place: AudioPlace): Promise
   return { files, voice: mapper.end(), downloadMs, checkMs };
 }
 
-async function download(part: Manifest['parts'][number], file: string, { store, signal }: AudioPlace): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    const got = await store.download(part.key, file, signal).catch((error: unknown) => {
-      if (codeOf(error) !== 'store-missing') throw error;
-      throw damaged('audio-missing', `${part.key}, which the manifest names, is not in the store`);
-    });
-    if (got.sha256 === part.sha256 && got.bytes === part.bytes) return;
-    await rm(file, { force: true });
-    if (attempt === downloads)
-      throw damaged('audio-damaged', `${part.key} is not what was recorded: its hash is another than in the manifest`);
+async function download(part: Manifest['parts'][number], file: string, place: AudioPlace): Promise<void> {
+  const { store, signal, pausesMs = defaultPausesMs } = place;
+  for (let attempt = 0; ; attempt++) {
+    const isLast = attempt === pausesMs.length;
+    try {
+      const got = await store.download(part.key, file, signal);
+      if (got.sha256 === part.sha256 && got.bytes === part.bytes) return;
+      if (isLast)
+        throw damaged(
+          'audio-damaged',
+          `${part.key} is not what was recorded: its hash is another than in the manifest`,
+        );
+      await rm(file, { force: true });
+    } catch (error) {
+      if (codeOf(error) === 'store-missing')
+        throw damaged('audio-missing', `${part.key}, which the manifest names, is not in the store`);
+      if (isLast || !mendable.has(codeOf(error))) throw error;
+    }
+    await wait(pausesMs[attempt], undefined, { signal });
   }
 }
 

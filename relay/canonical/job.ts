@@ -63,6 +63,8 @@ export interface JobParts {
   readonly now: () => number;
   /** A clock in ms that never jumps. */
   readonly clock: () => number;
+  /** From one try of a download to the next, in ms. */
+  readonly pausesMs?: readonly number[];
 }
 
 const sha256 = (bytes: Uint8Array | string): string => createHash('sha256').update(bytes).digest('hex');
@@ -136,9 +138,9 @@ export class Job {
   }
 
   async #transcribe(manifest: Manifest, run: JobIdentity, folder: string, startMs: number): Promise<Publication> {
-    const { store, options, log, signal, clock, now } = this.#parts;
+    const { store, options, log, signal, clock, now, pausesMs } = this.#parts;
     const live = await this.#live(manifest);
-    const audio = await fetchAudio(manifest, { store, folder, signal, clock });
+    const audio = await fetchAudio(manifest, { store, folder, signal, clock, pausesMs });
     const engineStartMs = clock();
     const result = await this.#hear(manifest, run, folder, audio);
     const durationsMs = { download: audio.downloadMs, decode: audio.checkMs, engine: clock() - engineStartMs };

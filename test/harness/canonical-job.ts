@@ -44,6 +44,7 @@ export class JobBench {
       signal: this.ending.signal,
       now: () => Date.parse('2026-11-20T12:00:00Z'),
       clock: () => this.#nowMs++,
+      pausesMs: [0, 0],
       engines: {
         run: async (call) => {
           this.calls.push(call);

@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   type EngineResult,
   type LiveTranscript,
@@ -7,18 +9,28 @@ import {
   recordingFolder,
   type TalkAddress,
 } from '../../relay/canonical/contract.ts';
+import { temporaryFolder } from './programs.ts';
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 
 const made = new Map<string, Buffer>();
 
+/** Into a file, whose head it goes back to when it knows the length. */
+function written(args: readonly string[], pcm: Uint8Array): Buffer {
+  const { path, remove } = temporaryFolder();
+  const file = join(path, 'part.flac');
+  execFileSync('flac', [...args, '--silent', '-o', file, '-'], { input: pcm, stdio: ['pipe', 'ignore', 'ignore'] });
+  const flac = readFileSync(file);
+  remove();
+  return flac;
+}
+
 /** As the archive does it: 16 bit, 16 kHz. */
 export function flacOf(pcm: Uint8Array, channels: 1 | 2 = 1): Buffer {
   const raw = ['--force-raw-format', '--endian=little', '--sign=signed', '--bps=16', '--sample-rate=16000'];
-  const args = [...raw, `--channels=${channels}`, '--silent', '--stdout', '-'];
   const id = `${channels} ${sha256(pcm)}`;
-  const flac = made.get(id) ?? execFileSync('flac', args, { input: pcm, stdio: ['pipe', 'pipe', 'ignore'] });
+  const flac = made.get(id) ?? written([...raw, `--channels=${channels}`], pcm);
   made.set(id, flac);
   return Buffer.from(flac);
 }
