@@ -45,6 +45,7 @@ root.dataset.view = view;
 root.dataset.theme = parameters.theme ?? 'dark';
 root.toggleAttribute('data-overlay', parameters.overlay);
 element('captions').setAttribute('aria-label', strings.captions);
+element('recorded').textContent = strings.recorded;
 
 /** A kit's own page and a video mix are screens; else whoever touches, or has little room, reads along.
  * @param {PageParameters} wanted @param {Place | null} relayPlace @returns {'screen' | 'reader'} */
@@ -99,6 +100,9 @@ function connect(place) {
         stage?.opened(at);
       },
       talk: (talk) => welcome.setTalk(talk),
+      recorded(on) {
+        if (element('recorded').hidden === on) element('recorded').hidden = !on;
+      },
       level: (rmsDbfs) => welcome.setLevel(rmsDbfs),
       message(message, isOld) {
         if (stage?.isPast(message)) return;

@@ -17,6 +17,7 @@ import { readMessage } from './messages.js';
  * @typedef {object} ConnectionListener
  * @property {(title: string, at: number) => void} room the relay answered; the room's title, and room time where the relay tells it
  * @property {(talk: Talk | null) => void} talk what is on, by the schedule
+ * @property {(on: boolean) => void} recorded whether what is said in the room is recorded
  * @property {(rmsDbfs: number) => void} level of the room's sound
  * @property {(message: Durable, isOld: boolean) => void} message the next one of the log; whether it was there when the
  *   line was opened: of what was missed while the line was cut, the newest three were just said
@@ -88,6 +89,8 @@ export class Connection {
   #floor = 0;
   /** Up to here messages are old. */
   #greeted = 0;
+  /** Whether this line has told it. */
+  #knowsRecording = false;
   /** For people who look into a page: each counter has its drop or its fault. */
   counts = { duplicates: 0, unreadable: 0, lost: 0, refused: 0, full: 0, silent: 0 };
 
@@ -235,7 +238,8 @@ export class Connection {
     else if (message.type === 'hello') this.#hello(message);
     else if (message.type === 'reset') this.#forget();
     else if (message.type === 'partial') this.#listener.tail(message);
-    else if (message.type === 'status') this.#listener.status(message);
+    else if (message.type === 'status') this.#status(message);
+    else if (message.type === 'recording') this.#recorded(message.on);
     else if (message.type === 'talk') this.#listener.talk(message.talk);
     else if (message.type === 'level') this.#listener.level(message.rmsDbfs);
     else this.#take(message);
@@ -259,6 +263,19 @@ export class Connection {
     this.#listener.link('open');
     this.#listener.room(title, at);
     this.#listener.talk(talk);
+    this.#knowsRecording = false;
+  }
+
+  /** @param {boolean} on */
+  #recorded(on) {
+    this.#knowsRecording = true;
+    this.#listener.recorded(on);
+  }
+
+  /** A relay says that a room is recorded before it says how the room is, or the room is not. @param {RoomStatus} status */
+  #status(status) {
+    if (!this.#knowsRecording) this.#recorded(false);
+    this.#listener.status(status);
   }
 
   #forget() {

@@ -4,7 +4,7 @@
  * error, unknown states keep their message, and unknown fields are not looked at.
  */
 
-/** @import { Amend, Caption, CaptionsReset, Clear, InputLevel, Partial, Pause, Resume, Talk, TalkChange } from '../relay/protocol.js' */
+/** @import { Amend, Caption, CaptionsReset, Clear, InputLevel, Partial, Pause, RecordingChange, Resume, Talk, TalkChange } from '../relay/protocol.js' */
 
 /**
  * @typedef {{ type: 'hello', log: string, seq: number, title: string, talk: Talk | null, at: number }} Hello `at`: room time
@@ -12,7 +12,7 @@
  * @typedef {Required<Partial>} Tail what may still change
  * @typedef {{ type: 'status', state: string, message: string, kit: string[] }} RoomStatus `kit`: what the room's kit lacks
  * @typedef {ShownCaption | Amend | Clear | Pause | Resume} Durable
- * @typedef {Hello | CaptionsReset | Durable | Tail | RoomStatus | TalkChange | InputLevel} PageMessage
+ * @typedef {Hello | CaptionsReset | Durable | Tail | RoomStatus | TalkChange | RecordingChange | InputLevel} PageMessage
  */
 
 /** Far beyond any spoken sentence; what is longer is cut, so that one message cannot fill a screen's memory. */
@@ -75,6 +75,22 @@ export function readPage(value) {
   };
 }
 
+/** @typedef {{ talk: string, title: string, start: number, language: string }} PublishedTalk */
+
+const maxPublished = 200;
+
+/** Talks with a transcript made from their recording. @param {unknown} value @returns {PublishedTalk[]} */
+export function readPublished(value) {
+  const talks = fieldsOf(value).get('talks');
+  if (!Array.isArray(talks)) return [];
+  return talks.slice(0, maxPublished).flatMap((each) => {
+    const fields = fieldsOf(each);
+    const [talk, start] = [text(fields.get('talk')), number(fields.get('start'))];
+    if (!talk || Number.isNaN(start)) return [];
+    return { talk, start, title: text(fields.get('title')) || talk, language: text(fields.get('language')) };
+  });
+}
+
 /** @type {Record<string, (fields: Map<string, unknown>) => PageMessage | null>} */
 const readers = {
   hello(fields) {
@@ -120,6 +136,7 @@ const readers = {
     };
   },
   talk: (fields) => ({ type: 'talk', talk: talkIn(fields.get('talk')) }),
+  recording: (fields) => ({ type: 'recording', on: fields.get('on') === true }),
   level(fields) {
     const rmsDbfs = number(fields.get('rmsDbfs'));
     return Number.isNaN(rmsDbfs) ? null : { type: 'level', rmsDbfs };

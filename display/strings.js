@@ -20,7 +20,7 @@
  * @typedef {Record<'controls' | 'pause' | 'resume' | 'live' | 'unseen' | 'settings' | 'earlier' | 'loading' | 'failed'
  *   | 'retry' | 'begin' | 'cut' | 'uncover' | 'speaker' | 'announced' | 'size' | 'smaller' | 'larger' | 'sizeNow' | 'theme'
  *   | 'contrast' | 'font' | 'spacing' | 'awake' | 'awakeAbsent' | 'awakeRefused' | 'announce' | 'file' | 'fileLoading'
- *   | 'fileSaved' | 'fileFailed' | 'done', string>
+ *   | 'fileSaved' | 'fileFailed' | 'done' | 'past' | 'pastMark' | 'pastRead' | 'pastSave' | 'pastMore' | 'close', string>
  *   & { acts: Record<'clear' | 'pause' | 'resume', string>, themes: Record<'device' | 'dark' | 'light', string>,
  *   contrasts: Record<'normal' | 'high', string>, fonts: Record<'sans' | 'serif', string>,
  *   spacings: Record<'close' | 'normal' | 'wide', string> }} ReaderStrings
@@ -31,6 +31,7 @@
  * @property {string} language of the words themselves, for screen readers
  * @property {string} captions what the captions' region is called
  * @property {string} skipped
+ * @property {string} recorded whoever is in the room, or reads along, has a right to know
  * @property {string} readAlong beside a QR code
  * @property {string} scanAgain to someone whose link opens nothing
  * @property {Record<PageState, string>} states for an audience
@@ -48,6 +49,7 @@ const english = {
   language: 'en',
   captions: 'Captions',
   skipped: 'Some words are missing here; they are in the transcript.',
+  recorded: 'This room is being recorded',
   readAlong: 'Read along on your phone',
   scanAgain: 'Scan the code on the room’s screen again.',
   states: {
@@ -150,6 +152,12 @@ const english = {
     fileSaved: 'The transcript is saved.',
     fileFailed: 'The transcript could not be fetched. Try again.',
     done: 'Done',
+    past: 'Transcripts of past talks',
+    pastMark: 'Made from the recording, after the talk',
+    pastRead: 'Read',
+    pastSave: 'Save as a file',
+    pastMore: 'Show more',
+    close: 'Close',
   },
 };
 
@@ -158,6 +166,7 @@ const italian = {
   language: 'it',
   captions: 'Sottotitoli',
   skipped: 'Qui mancano alcune parole: sono nella trascrizione.',
+  recorded: 'Questa sala viene registrata',
   readAlong: 'Leggi sul tuo telefono',
   scanAgain: 'Inquadra di nuovo il codice sullo schermo della sala.',
   states: {
@@ -260,6 +269,12 @@ const italian = {
     fileSaved: 'La trascrizione è salvata.',
     fileFailed: 'Non è stato possibile scaricare la trascrizione. Riprova.',
     done: 'Fatto',
+    past: 'Trascrizioni degli interventi passati',
+    pastMark: 'Fatta dalla registrazione, dopo l’intervento',
+    pastRead: 'Leggi',
+    pastSave: 'Salva in un file',
+    pastMore: 'Mostra altro',
+    close: 'Chiudi',
   },
 };
 

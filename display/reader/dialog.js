@@ -20,6 +20,7 @@ export class SettingsDialog {
   #awakeNote = make('p', { id: 'awake-note', class: 'note', role: 'status' });
   #fileNote = make('p', { class: 'note', role: 'status' });
   #file;
+  #past;
   /** @type {HTMLInputElement[]} */
   #inputs = [];
 
@@ -27,9 +28,11 @@ export class SettingsDialog {
    * @param {ReaderStrings} strings
    * @param {Settings} settings
    * @param {(() => Promise<void>) | null} saveFile hands the transcript over as a file; null: there is none to be had
+   * @param {import('./past-talks.js').PastTalks | null} past transcripts of past talks
    */
-  constructor(strings, settings, saveFile) {
+  constructor(strings, settings, saveFile, past) {
     this.#strings = strings;
+    this.#past = past;
     this.#settings = settings;
     this.#smaller = make('button', { type: 'button', 'aria-label': strings.smaller }, '−');
     this.#larger = make('button', { type: 'button', 'aria-label': strings.larger }, '+');
@@ -55,6 +58,7 @@ export class SettingsDialog {
       this.#switch('announce', strings.announce),
     );
     if (saveFile) this.element.append(make('div', { class: 'choice' }, this.#file, this.#fileNote));
+    if (past) this.element.append(past.element);
     this.#file.addEventListener('click', () => void this.#save(saveFile));
     done.addEventListener('click', () => this.element.close());
     // A press beside the dialog closes it.
@@ -68,6 +72,7 @@ export class SettingsDialog {
 
   open() {
     this.#show();
+    void this.#past?.refresh();
     this.element.showModal();
   }
 

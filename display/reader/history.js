@@ -3,7 +3,7 @@
  * The captions that were said before this page came, in pages, and the whole transcript as a file. Only where the page
  * belongs to the relay that served it: another relay is out of a page's reach.
  */
-import { readPage } from '../messages.js';
+import { readPage, readPublished } from '../messages.js';
 
 /** @import { Place } from '../place.js' */
 /** @import { Page, PageQuery } from './window.js' */
@@ -13,6 +13,8 @@ export const historyLimits = Object.freeze({
   pageTimeoutMs: 15_000,
   /** A long day's file over a slow line. */
   fileTimeoutMs: 120_000,
+  /** Captions of a past talk at a time. */
+  talkPage: 300,
 });
 
 export class History {
@@ -39,9 +41,25 @@ export class History {
     return { ...body, captions: body.captions.slice(0, limit) };
   }
 
-  /** The transcript as plain text. @returns {Promise<Blob>} @throws when it cannot be had */
-  async file() {
-    return (await this.#get('transcript.txt', historyLimits.fileTimeoutMs)).blob();
+  /** The transcript as plain text, of a past talk that from its recording. @param {string} [talk] @returns {Promise<Blob>} @throws when it cannot be had */
+  async file(talk) {
+    const path = talk === undefined ? 'transcript.txt' : `transcript.txt?${published(talk)}`;
+    return (await this.#get(path, historyLimits.fileTimeoutMs)).blob();
+  }
+
+  /** Talks that have a transcript made from their recording, the newest first. @returns {Promise<import('../messages.js').PublishedTalk[]>} @throws */
+  async talks() {
+    return readPublished(await (await this.#get('transcripts', historyLimits.pageTimeoutMs)).json());
+  }
+
+  /** A page of such a transcript. @param {string} talk @param {Spot | null} after @returns {Promise<Page>} @throws */
+  async talk(talk, after) {
+    const search = published(talk);
+    search.set('limit', String(historyLimits.talkPage));
+    search.set('spokenAfter', after ? spoken(after) : '-1,0');
+    const body = readPage(await (await this.#get(`transcript.json?${search}`, historyLimits.pageTimeoutMs)).json());
+    if (!body) throw new Error('an answer without captions');
+    return body;
   }
 
   /** @param {string} path @param {number} timeoutMs */
@@ -57,6 +75,9 @@ export class History {
     return answer;
   }
 }
+
+/** @param {string} talk */
+const published = (talk) => new URLSearchParams({ talk, version: 'canonical' });
 
 /** @param {Spot} spot */
 const spoken = ({ start, seq }) => `${start},${seq}`;

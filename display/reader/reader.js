@@ -12,6 +12,7 @@ import { History } from './history.js';
 import { applyLook } from './look.js';
 import { Paging } from './paging.js';
 import { Paragraphs } from './paragraphs.js';
+import { PastTalks } from './past-talks.js';
 import { ReadingPlace } from './reading-place.js';
 import { Settings } from './settings.js';
 import { Toolbar } from './toolbar.js';
@@ -62,7 +63,8 @@ export class Reader {
     this.#announcer = new Announcer(words.announced);
     this.#wakeLock = new ScreenWakeLock(navigator, document, () => this.#dialog.setAwake(this.#wakeLock.state));
     const file = () => saveTranscript(this.#history, place.room, new Date());
-    this.#dialog = new SettingsDialog(words, this.#settings, this.#history.isThere ? file : null);
+    const past = this.#history.isThere ? new PastTalks(words, this.#history, place.room) : null;
+    this.#dialog = new SettingsDialog(words, this.#settings, past && file, past);
     const main = container.parentElement ?? document.body;
     container.tabIndex = -1;
     container.append(
@@ -72,6 +74,7 @@ export class Reader {
     );
     main.append(this.#toolbar.element, this.#announcer.element);
     document.body.append(this.#dialog.element);
+    if (past) document.body.append(past.dialog);
     this.#place = new ReadingPlace({
       content: main,
       room: container,
