@@ -60,6 +60,8 @@ import { RoomViews } from './room-views.ts';
 import { Rooms } from './rooms.ts';
 import { RunningRooms } from './running-rooms.ts';
 import { Schedule } from './schedule/schedule.ts';
+import { sinkFigures, sinkTroubleOf } from './sink/figures.ts';
+import { openSink } from './sink/opening.ts';
 import { Spool } from './spool.ts';
 import { Talks } from './talks.ts';
 import { TextRuleBook } from './text-rule-book.ts';
@@ -180,6 +182,10 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   const canonical = new CanonicalTranscripts({
     ...{ db, rooms, recordings, store: archiver?.store ?? null, textRules, log: logs('transcripts') },
   });
+  const sink = openSink(options, {
+    ...{ db, recordings: archiving.recordings, serving: canonical.serving, rooms: running, log: logs('sink') },
+    blocked: () => textRules.rules.blocked,
+  });
   const readers = new Readers(
     { maxBufferedBytes: options.maxReaderBuffer, drainTimeoutMs: options.readerTimeout * 1000 },
     undefined,
@@ -195,7 +201,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     schedule: () => schedule.state,
     kits: () => kitsByRoom(kits.all(), (name) => kitDoor.of(name) !== null),
     recordings: {
-      ofRelay: (nowMs) => troubleOf(archiving, nowMs),
+      ofRelay: (nowMs) => troubleOf(archiving, nowMs) ?? sinkTroubleOf(sink?.sink ?? null, nowMs),
       of: (name, nowMs) => roomTroubleOf(archiving, name, nowMs),
     },
   });
@@ -288,7 +294,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     relay: {
       ...{ health, alarms, quota, costs, spool, time, retention, doors, liveFeed, latency, answers },
       ...{ kits, kitDoor, enrolment },
-      recordings: () => recordingFigures(archiving, Date.now()),
+      recordings: () => [...recordingFigures(archiving, Date.now()), ...sinkFigures(sink?.sink ?? null, Date.now())],
       version: runningVersion(),
     },
   });
@@ -326,6 +332,8 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
   running.start();
   await archiving.start();
   canonical.start();
+  sink?.sink.start();
+  sink?.watch.start();
   schedule.start();
   conduct.start();
   dayNames.start();
@@ -369,6 +377,8 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
       connections: () => Promise.all([doors.closeAll(), close(server), metricsServer && close(metricsServer)]),
       retention: () => retention.stop(),
       canonical: () => canonical.stop(),
+      sinkWatch: () => sink?.watch.stop(),
+      sink: () => sink?.sink.stop(),
       archiving: () => archiving.stop(),
       spool: () => spool.stop(),
       rights: () => rights.stop(),

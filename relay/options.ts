@@ -16,6 +16,7 @@ import { defaultIdleAfterMs } from './kit-idle.ts';
 import { parseStoreAddress } from './objects/open-store.ts';
 import { defaultRequestsPerMinute } from './rate.ts';
 import { engineName, language } from './settings.ts';
+import { readPassword } from './sink/opening.ts';
 import { defaultTurnLimits } from './transcript-turns.ts';
 import { rateLimits } from './uplink-rates.ts';
 
@@ -161,6 +162,18 @@ export const relayOptions = z.object({
     .min(100_000_000)
     .default(defaultUploadLimits.maxBacklogBytes)
     .meta(text('recordings that may wait on the disk for their store', 'BYTES')),
+  clickhouseUrl: z
+    .url({ protocol: /^https?$/, error: 'must be like http://127.0.0.1:8123' })
+    .refine((text) => URL.parse(text)?.password === '', 'must not hold a password: use --clickhouse-password-file')
+    .optional()
+    .meta(text('transcripts of recorded talks are sent to this ClickHouse [nowhere]', 'URL')),
+  clickhouseDatabase: z
+    .string()
+    .regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, 'must be of letters, digits and underscores')
+    .default('default')
+    .meta(text('its database, which must be there [default]', 'NAME')),
+  clickhouseUser: z.string().min(1).default('default').meta(text('who may write there [default]', 'NAME')),
+  clickhousePasswordFile: file.optional().meta(text("file with that user's password", 'FILE')),
   maxReaders: count(defaultPlaceLimits.maxReaders).meta(text('readers of all rooms together', 'COUNT')),
   maxReadersPerRoom: count(defaultPlaceLimits.maxReadersPerRoom).meta(text('readers of one room', 'COUNT')),
   maxReadersPerAddress: count(defaultPlaceLimits.maxReadersPerAddress).meta(
@@ -284,6 +297,11 @@ export function checkOptions(options: RelayOptions): { adminToken: AdminToken; r
   } catch (error) {
     problems.push(`--admin-token-file: ${messageOf(error)}`);
     if (error instanceof SalaError) hint = error.hint;
+  }
+  try {
+    readPassword(options.clickhousePasswordFile);
+  } catch (error) {
+    problems.push(`--clickhouse-password-file: ${messageOf(error)}`);
   }
   try {
     releaseKeyPem = options.releaseKey === undefined ? null : readFileSync(options.releaseKey, 'utf8');
