@@ -50,8 +50,8 @@ class Speech(JobTest):
             pages = int(Path("/proc/self/statm").read_text().split()[1])
             return pages * 4096
 
-        first = resident_after(2)
-        self.assertLess(resident_after(8) - first, 10_000_000)
+        first = resident_after(1)
+        self.assertLess(resident_after(4) - first, 10_000_000)
 
 
 if __name__ == "__main__":
