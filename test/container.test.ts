@@ -52,6 +52,10 @@ describe('the container file', () => {
     expect(z.array(z.string()).parse(JSON.parse(entry)).at(-1)).toBe('relay/main.js');
   });
 
+  test('brings what recordings are made with', () => {
+    expect(final.find((line) => line.startsWith('RUN apt-get update'))).toMatch(/install .*\bflac\b/);
+  });
+
   test('tells the relay only what it knows', () => {
     const given = final.find((line) => line.startsWith('ENV '))?.match(/SALA_\w+(?==)/g) ?? [];
     expect(given.length).toBeGreaterThan(0);
@@ -71,7 +75,8 @@ describe('the compose file', () => {
     security_opt: z.array(z.string()),
     stop_grace_period: z.string().optional(),
     depends_on: z.record(z.string(), z.strictObject({ condition: z.literal('service_healthy') })).optional(),
-    environment: z.record(z.string(), z.string()),
+    /** null: as it is around, or not at all. */
+    environment: z.record(z.string(), z.string().nullable()),
     secrets: z.array(z.string()).optional(),
     ports: z.array(z.string()).optional(),
     volumes: z.array(z.string()),

@@ -1,6 +1,8 @@
 /** What a release is made of, piece by piece; all of it is built, twice, in release-arm64.long.ts. Costs 1 s. */
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -168,6 +170,18 @@ describe('of the packages', () => {
     ];
     expect(gone.filter((file) => !isPruned(file))).toEqual([]);
     expect(isPruned('better-sqlite3/prebuilds/linux-arm64.node')).toBe(false);
+  });
+
+  test('of the package that knows telephone numbers only what is used stays, and works', () => {
+    const [from, to] = [join(root, 'node_modules/libphonenumber-js'), path('node_modules/libphonenumber-js')];
+    cpSync(from, to, {
+      recursive: true,
+      filter: (file) => statSync(file).isDirectory() || !isPruned(`libphonenumber-js${file.slice(from.length)}`),
+    });
+    const bytes = filesBelow(to).reduce((sum, name) => sum + statSync(join(to, name)).size, 0);
+    expect(bytes).toBeLessThan(1_500_000); // of 9 MB
+    write('phone.mjs', "import p from 'libphonenumber-js/max'; console.log(p('+39 06 6982')?.country);");
+    expect(execFileSync(process.execPath, [path('phone.mjs')], { encoding: 'utf8' })).toMatch(/^(IT|VA)\n$/);
   });
 
   test('folders that are left empty go, and sherpa-onnx unless it was asked for', () => {

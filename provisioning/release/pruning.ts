@@ -19,6 +19,8 @@ const ofPackages: readonly RegExp[] = [
   /^@koromix\/koffi-linux-arm64\/musl_arm64\//,
   // C++'s way to the same library.
   /^sherpa-onnx-linux-arm64\/libsherpa-onnx-cxx-api\.so$/,
+  // The largest of its tables of numbers is what is used, as modules; the rest says the same in other forms.
+  /^libphonenumber-js\/(?!(max|core|es6)\/|metadata\.max\.json\.js$|package\.json$|LICENSE)/,
   // npm's own notes and links.
   /^\.package-lock\.json$/,
   /^\.bin\//,
