@@ -4,23 +4,25 @@ import type { Recording } from './recordings.ts';
 const dayMs = 86_400_000;
 const intervalMs = 3_600_000;
 
-export interface RecordingRetentionParts {
-  readonly recordings: () => readonly Recording[];
+type AgedRecording = Pick<Recording, 'room' | 'talk' | 'state' | 'fromMs' | 'toMs'>;
+
+export interface RecordingRetentionParts<T extends AgedRecording> {
+  readonly recordings: () => readonly T[];
   /** null: they are kept for ever. */
   readonly days: number | null;
   readonly log: Logger;
   readonly now?: () => number;
   /** Has it deleted from the store. */
-  readonly expire: (recording: Recording) => void;
+  readonly expire: (recording: T) => void;
 }
 
 /** Recordings go when they are too old: those that are in the store, and those that never will be. */
-export class RecordingRetention {
-  readonly #parts: RecordingRetentionParts;
+export class RecordingRetention<T extends AgedRecording = Recording> {
+  readonly #parts: RecordingRetentionParts<T>;
   readonly #now: () => number;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(parts: RecordingRetentionParts) {
+  constructor(parts: RecordingRetentionParts<T>) {
     this.#parts = parts;
     this.#now = parts.now ?? Date.now;
   }

@@ -4,13 +4,14 @@ import { storeError } from './store-errors.ts';
 const maxKeyLength = 900;
 const keyPattern = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}(?:\/[A-Za-z0-9_-][A-Za-z0-9._-]{0,199})*$/;
 
+export const isKey = (text: string): boolean => text.length <= maxKeyLength && keyPattern.test(text);
+
 /**
  * A key as it is written in all kinds of stores; a manifest from elsewhere may name anything.
  * @throws {SalaError} `store-key`
  */
 export function checkedKey(key: string): string {
-  if (key.length > maxKeyLength || !keyPattern.test(key))
-    throw storeError('store-key', `${JSON.stringify(key.slice(0, 100))} cannot be a key in a store.`);
+  if (!isKey(key)) throw storeError('store-key', `${JSON.stringify(key.slice(0, 100))} cannot be a key in a store.`);
   return key;
 }
 

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { ConfigurationError } from '../../systemd/errors.ts';
 import { FolderStore } from './folder.ts';
-import { checkedPrefix } from './keys.ts';
+import { isKey } from './keys.ts';
 import type { ObjectStore } from './object-store.ts';
 import type { S3Settings } from './s3.ts';
 
@@ -23,10 +23,10 @@ export function parseStoreAddress(address: string): StoreAddress {
   if (address.startsWith('folder:') && address.length > 'folder:'.length)
     return { kind: 'folder', path: resolve(address.slice('folder:'.length)) };
   const [, bucket = '', prefix = ''] = /^s3:\/\/([^/]*)(?:\/(.*))?$/.exec(address) ?? [];
-  if (!bucketPattern.test(bucket))
-    throw new ConfigurationError([`The store ${address} is neither s3://BUCKET[/PREFIX] nor folder:/PATH`]);
   const bare = prefix.replace(/\/+$/, '');
-  return { kind: 's3', bucket, prefix: bare === '' ? '' : `${checkedPrefix(bare)}/` };
+  if (!bucketPattern.test(bucket) || (bare !== '' && !isKey(bare)))
+    throw new ConfigurationError([`The store ${address} is neither s3://BUCKET[/PREFIX] nor folder:/PATH`]);
+  return { kind: 's3', bucket, prefix: bare === '' ? '' : `${bare}/` };
 }
 
 /** @throws {ConfigurationError} of the address; {SalaError} where a folder cannot be used. A service is not asked yet. */

@@ -61,7 +61,23 @@ export async function createS3Client(
     },
     { step: 'build', name: 'signByChecksum' },
   );
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      const answered = await next(args);
+      if (isWebPage(answered.response)) throw new Error('the answer is a web page');
+      return answered;
+    },
+    { step: 'deserialize', name: 'refuseWebPages', priority: 'low' },
+  );
   return { sdk, client };
+}
+
+/** Where a network has a portal, or a proxy its own mind, anything is answered with success: even a deletion. */
+function isWebPage(response: unknown): boolean {
+  const of = (name: string): unknown => (typeof response === 'object' && response ? Reflect.get(response, name) : null);
+  const headers = of('headers');
+  const type: unknown = typeof headers === 'object' && headers ? Reflect.get(headers, 'content-type') : '';
+  return of('statusCode') === 200 && typeof type === 'string' && type.startsWith('text/html');
 }
 
 /** The signature is made over the same SHA-256; the SDK would make it once more, on the event loop. */

@@ -54,7 +54,7 @@ export class S3Store implements ObjectStore {
     return this.#orNull(() =>
       this.#call(`head ${key}`, 0, signal, async ({ sdk, client, options }) => {
         const found = await client.send(new sdk.HeadObjectCommand(this.#at(key)), options);
-        return { key, bytes: found.ContentLength ?? 0, etag: found.ETag ?? '' };
+        return { key, bytes: found.ContentLength ?? 0, etag: this.#said(found.ETag) };
       }),
     );
   }
@@ -65,7 +65,7 @@ export class S3Store implements ObjectStore {
       let bytes = 0;
       let etag = '';
       const opened = (found: GetObjectCommandOutput) => {
-        etag = found.ETag ?? '';
+        etag = this.#said(found.ETag);
       };
       for await (const chunk of this.#read(key, call, opened)) {
         bytes += chunk.length;
@@ -101,7 +101,7 @@ export class S3Store implements ObjectStore {
         try {
           const { ETag, ChecksumSHA256 } = await client.send(command, options);
           this.#mustBeSame(key, sha256, ChecksumSHA256);
-          return { etag: ETag ?? '' };
+          return { etag: this.#said(ETag) };
         } catch (error) {
           attempts = answerOf(error).attempts;
           throw error;
@@ -126,6 +126,7 @@ export class S3Store implements ObjectStore {
         new sdk.HeadObjectCommand({ ...this.#at(key), ChecksumMode: 'ENABLED' }),
         options,
       );
+      this.#said(found.ETag);
       if (found.ContentLength !== content.bytes) return false;
       const said = found.ChecksumSHA256;
       if (said && !said.includes('-')) return hex(said) === content.sha256;
@@ -148,6 +149,8 @@ export class S3Store implements ObjectStore {
         }),
         options,
       );
+      // An empty answer is not an empty bucket.
+      this.#said(page.Name);
       const objects = (page.Contents ?? []).map(({ Key = '', Size = 0, ETag = '' }) => ({
         key: Key.slice(this.#prefix.length),
         bytes: Size,
@@ -172,8 +175,7 @@ export class S3Store implements ObjectStore {
         ChecksumAlgorithm: 'SHA256',
       });
       const { UploadId } = await client.send(command, options);
-      if (!UploadId) throw storeError('store-unreachable', `${this.name} began an upload without an id.`);
-      return UploadId;
+      return this.#said(UploadId);
     });
   }
 
@@ -189,7 +191,7 @@ export class S3Store implements ObjectStore {
       });
       const { ETag, ChecksumSHA256 } = await client.send(command, options);
       this.#mustBeSame(key, sha256, ChecksumSHA256);
-      return { number, bytes: body.length, etag: ETag ?? '', sha256: ChecksumSHA256 ? sha256 : null };
+      return { number, bytes: body.length, etag: this.#said(ETag), sha256: ChecksumSHA256 ? sha256 : null };
     });
   }
 
@@ -203,6 +205,7 @@ export class S3Store implements ObjectStore {
             new sdk.ListPartsCommand({ ...this.#at(key), UploadId: uploadId, PartNumberMarker: after }),
             options,
           );
+          this.#said(page.UploadId);
           for (const { PartNumber = 0, Size = 0, ETag = '', ChecksumSHA256 } of page.Parts ?? [])
             parts.push({
               number: PartNumber,
@@ -232,7 +235,7 @@ export class S3Store implements ObjectStore {
         },
       });
       const { ETag } = await client.send(command, options);
-      return { etag: ETag ?? '' };
+      return { etag: this.#said(ETag) };
     });
   }
 
@@ -316,6 +319,17 @@ export class S3Store implements ObjectStore {
       if (['store-damaged', 'store-missing'].includes(codeOf(error))) return null;
       throw error;
     }
+  }
+
+  /** What every answer of the service has, and what no other server's has. */
+  #said(value: string | undefined): string {
+    if (value) return value;
+    throw storeError(
+      'store-unreachable',
+      `What answers for ${this.name} is no S3 service.`,
+      undefined,
+      'See to the endpoint, and that no portal of a network stands in between.',
+    );
   }
 
   #mustBeSame(key: string, sha256: string, said: string | undefined): void {

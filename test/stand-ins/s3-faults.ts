@@ -20,9 +20,23 @@ export const faultSchema = z.strictObject({
    * `refuse` 403 AccessDenied · `busy` 503 SlowDown · `full` 507 QuotaExceeded · `broken` 500 InternalError · `slow` answers
    * after `ms` · `cut` ends the connection in the middle of the body, whichever way it goes · `lie` says another hash and
    * ETag of what it holds · `spoil` holds or gives another byte than it was to · `lost` does it and ends the connection
-   * before it says so · `page` answers with a web page · `unknown` has no such bucket.
+   * before it says so · `page` answers with a web page · `unknown` has no such bucket · `nothing` answers
+   * success and nothing else.
    */
-  kind: z.enum(['refuse', 'busy', 'full', 'broken', 'slow', 'cut', 'lie', 'spoil', 'lost', 'page', 'unknown']),
+  kind: z.enum([
+    'refuse',
+    'busy',
+    'full',
+    'broken',
+    'slow',
+    'cut',
+    'lie',
+    'spoil',
+    'lost',
+    'page',
+    'unknown',
+    'nothing',
+  ]),
   /** Every one, where none is named. */
   on: z.array(z.enum(operations)).optional(),
   /** Part of the key. */

@@ -143,6 +143,7 @@ export class S3StandIn extends EventEmitter<{ created: [ObjectCreated]; request:
       if (fault?.kind === 'broken') throw new S3Refusal(500, 'InternalError');
       if (fault?.kind === 'page')
         return { headers: { 'content-type': 'text/html' }, body: '<html><body>Welcome to the Wi-Fi</body></html>' };
+      if (fault?.kind === 'nothing') return {};
       if (bucket !== this.bucket || fault?.kind === 'unknown')
         throw new S3Refusal(404, 'NoSuchBucket', 'The specified bucket does not exist');
       return falsified(this.#does(asked, fault), fault);
