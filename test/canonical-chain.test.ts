@@ -1,0 +1,50 @@
+/**
+ * The whole chain after the talk, with no AWS and no GPU: four rooms recorded live, archived, matched by the stack's own rule,
+ * transcribed by the real program, served by the relay. Costs 35 s, half of it speech that is played and heard.
+ */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { WholeChain } from './harness/whole-chain.ts';
+import { wordErrorRate } from './harness/words.ts';
+
+const chain = new WholeChain({
+  liveEngine: 'script:load',
+  rooms: [
+    { name: 'verdi', lines: [0, 1] },
+    { name: 'rossini', lines: [4, 6] },
+    { name: 'puccini', lines: [5] },
+    { name: 'bellini', lines: [9, 10] },
+  ],
+});
+beforeAll(() => chain.start());
+afterAll(() => chain.stop());
+
+test('four talks come back from their recordings as canonical transcripts, each once', {
+  timeout: 180_000,
+}, async () => {
+  await chain.said();
+  await chain.archived();
+  // EventBridge delivers at least once, and in no order.
+  chain.deliverAgain();
+  await chain.batch.settled();
+  chain.expectRule();
+  expect(chain.batch.jobs).toHaveLength(8);
+  for (const { status, attempts, command } of chain.batch.jobs)
+    expect(status, `${command.join(' ')}\n${attempts.at(-1)?.lines.join('\n')}`).toBe('SUCCEEDED');
+  expect([...chain.batch.queues.values()].flat()).toEqual([]);
+
+  for (const talk of chain.talks) {
+    expect(chain.results(talk), talk.name).toEqual(['transcript.json']);
+    const stored = chain.stored(talk);
+    expect(stored?.pointer, talk.name).toMatchObject({ generation: 1, revision: 1, engine: 'pocketsphinx' });
+    const served: { version: string; engine: string; captions: { text: string }[] } = JSON.parse(
+      await chain.served(talk),
+    );
+    expect(served).toMatchObject({ version: 'canonical', engine: 'pocketsphinx' });
+    const heard = served.captions.map(({ text }) => text).join(' ');
+    expect(wordErrorRate(talk.text, heard), `${talk.text}\n${heard}`).toBeLessThan(0.5);
+    expect(stored?.vtt).toContain(heard.split(' ')[0]);
+  }
+  expect(await chain.served(chain.talks[0] ?? expect.fail('no talk'), 'vtt')).toContain(
+    'version canonical, pocketsphinx',
+  );
+});
