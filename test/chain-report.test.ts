@@ -153,7 +153,7 @@ test('captions name the speakers and stand in order; what is withheld is not amo
     },
   );
   expect(transcript.canonical).toBe(false);
-  expect(transcript.withheld).toEqual([{ segment: 3, reason: 'no-live-words' }]);
+  expect(transcript.withheld).toEqual([{ segment: 3, reason: 'No live word was said in the same time.' }]);
   const cues = parseVtt(vtt);
   expect(cues.map(({ tree }) => shownIn(tree).replaceAll('\n', ' ')).join(' ')).toBe(
     `Welcome to Ada. ${words}. ${words}.`,

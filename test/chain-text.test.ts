@@ -172,8 +172,8 @@ test('of an engine that may invent, what has no live words in the same time is w
     segment(3, 40_000, 40_000),
   ];
   expect(withheldOf(segments, 'whisper', live)).toEqual([
-    { segment: 1, reason: 'no-live-words' },
-    { segment: 3, reason: 'no-live-words' },
+    { segment: 1, reason: 'No live word was said in the same time.' },
+    { segment: 3, reason: 'No live word was said in the same time.' },
   ]);
   for (const engine of ['parakeet', 'pocketsphinx']) expect(withheldOf(segments, engine, live)).toEqual([]);
 });

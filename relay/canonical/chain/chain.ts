@@ -1,15 +1,14 @@
 import type { CanonicalTranscript, EngineResult, LiveTranscript, Manifest } from '../contract.ts';
-import { redactSequence } from '../redaction/redact.ts';
 import { ChainError } from './chain-error.ts';
 import { captionFilesOf } from './cues.ts';
 import { namesOf } from './names.ts';
 import { inMs, withoutPauses } from './pauses.ts';
-import { redacted } from './redaction.ts';
+import { redacted, redactedTexts } from './redaction.ts';
 import { replaced, rulesOf } from './replacements.ts';
 import { type Report, reportOf } from './report.ts';
 import { sentencesOf } from './segments.ts';
 import { withSpeakers } from './speakers.ts';
-import { Stretches } from './stretches.ts';
+import { type Interval, Stretches } from './stretches.ts';
 import type { VoiceMap } from './voice-map.ts';
 import { mayInvent, withheldOf } from './withheld.ts';
 import { heardOf } from './word-times.ts';
@@ -104,6 +103,7 @@ export function canonicalOf(input: ChainInput): ChainOutput {
       steps,
     },
   };
+  const dropped = droppedIn(result, pauses, languageAt);
   const files = step('cues', () => captionFilesOf(transcript));
   const report = step('report', () =>
     reportOf(transcript, voice, {
@@ -113,8 +113,9 @@ export function canonicalOf(input: ChainInput): ChainOutput {
         0,
       ),
       ...{ acted: shown.acted, leftOut: shown.leftOut, unusable: rules.unusable },
-      dropped: withoutPrivate(droppedIn(result, pauses), languageAt, manifest.redact),
-      live: withoutPrivate(live.captions, languageAt, manifest.redact),
+      dropped: manifest.redact ? redactedTexts(dropped) : dropped,
+      isRedacted: manifest.redact,
+      live: manifest.redact ? redactedTexts(live.captions) : live.captions,
     }),
   );
   return { transcript, ...files, report };
@@ -167,25 +168,9 @@ const liveTurns = ({ captions }: LiveTranscript) =>
   captions.flatMap(({ start_ms, end_ms, speaker }) => (speaker === null ? [] : { start_ms, end_ms, speaker }));
 
 /** What an engine dropped, but for what it heard in a pause. */
-function droppedIn(
-  { dropped }: EngineResult,
-  pauses: ConstructorParameters<typeof Stretches>[0],
-): EngineResult['dropped'] {
+function droppedIn({ dropped }: EngineResult, pauses: readonly Interval[], languageAt: (ms: number) => string) {
   const paused = new Stretches(pauses);
-  return dropped.filter((each) => paused.coveredMs(each) === 0);
-}
-
-function withoutPrivate<T extends { readonly start_ms: number; readonly text: string }>(
-  texts: readonly T[],
-  languageAt: (ms: number) => string,
-  redact: boolean,
-): T[] {
-  if (!redact) return [...texts];
-  return [...Map.groupBy(texts, ({ start_ms }) => languageAt(start_ms))].flatMap(([language, own]) => {
-    const clean = redactSequence(
-      own.map(({ text }) => text),
-      language,
-    );
-    return own.map((each, i) => ({ ...each, text: clean[i]?.text ?? '' }));
-  });
+  return dropped
+    .filter((each) => paused.coveredMs(each) === 0)
+    .map((each) => ({ ...each, language: languageAt(each.start_ms), speaker: null }));
 }

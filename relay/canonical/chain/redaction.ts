@@ -11,27 +11,56 @@ export interface Redacted {
   readonly found: readonly Redaction[];
 }
 
-/**
- * Sentences without private data: a label stands for it, in the text and among the words. It is looked for in all that was said
- * in a language, and once more in what each speaker said, so that neither a pause nor another's word in between hides a number.
- */
+/** Sentences without private data: a label stands for it, in the text and among the words. */
 export function redacted(sentences: readonly Sentence[]): Redacted[] {
-  const findings = sentences.map((): Finding[] => []);
-  for (const of of sequences(sentences)) {
-    const texts = of.map((i) => textOf(sentences[i]?.words ?? []));
-    const language = sentences[of[0] ?? 0]?.language ?? '';
+  const findings = findingsIn(sentences.map((sentence) => ({ ...sentence, text: textOf(sentence.words) })));
+  return sentences.map((sentence, i) => without(sentence, findings[i] ?? []));
+}
+
+/** The same of texts without words; they come in the order of time. */
+export function redactedTexts<T extends SaidText & { readonly start_ms: number }>(texts: readonly T[]): T[] {
+  const ordered = texts.toSorted((a, b) => a.start_ms - b.start_ms);
+  const findings = findingsIn(ordered);
+  return ordered.map((each, i) => {
+    let [text, at] = ['', 0];
+    for (const { start, end, type } of findings[i] ?? []) {
+      text += `${each.text.slice(at, start)}${labelOf(type)}`;
+      at = end;
+    }
+    return { ...each, text: text + each.text.slice(at) };
+  });
+}
+
+interface SaidText {
+  readonly text: string;
+  readonly language: string;
+  readonly speaker: string | null;
+}
+
+const labelOf = (type: string) => `[${type}]`;
+
+/**
+ * What is private in each of these texts. It is looked for in each of them alone, so that nothing said before makes it look
+ * like something else; in all that was said in a language; and in what each speaker said, so that neither a pause nor another's
+ * word in between hides a number. What was found in any way is taken out.
+ */
+function findingsIn(said: readonly SaidText[]): Finding[][] {
+  const findings = said.map((): Finding[] => []);
+  for (const of of sequences(said)) {
+    const texts = of.map((i) => said[i]?.text ?? '');
+    const language = said[of[0] ?? 0]?.language ?? '';
     for (const [i, finding] of placed(texts, findPrivate(texts.join('\n'), language)))
       findings[of[i] ?? 0]?.push(finding);
   }
-  return sentences.map((sentence, i) => without(sentence, apart(findings[i] ?? [])));
+  return findings.map(apart);
 }
 
-/** Which sentences are looked through together. */
-function sequences(sentences: readonly Sentence[]): number[][] {
-  const languages = [...Map.groupBy(sentences.keys(), (i) => sentences[i]?.language).values()];
+/** Which texts are looked through together. */
+function sequences(said: readonly SaidText[]): number[][] {
+  const languages = [...Map.groupBy(said.keys(), (i) => said[i]?.language).values()];
   return languages.flatMap((all) => {
-    const own = [...Map.groupBy(all, (i) => sentences[i]?.speaker).values()];
-    return own.length > 1 ? [all, ...own] : [all];
+    const own = [...Map.groupBy(all, (i) => said[i]?.speaker).values()];
+    return [...all.map((i) => [i]), all, ...(own.length > 1 ? own : [])];
   });
 }
 
@@ -97,7 +126,7 @@ function without(sentence: Sentence, findings: readonly Finding[]): Redacted {
     let from = begins;
     for (const { start, end: to, type, rule } of own) {
       w += text.slice(from, start);
-      const label = `[${type}]`;
+      const label = labelOf(type);
       found.push({ start: written + w.length, end: written + w.length + label.length, type, rule });
       w += label;
       from = to;

@@ -3,7 +3,7 @@ import { keyOf, tokensOf } from '../../cue-words.ts';
 import type { CanonicalTranscript, LiveTranscript } from '../contract.ts';
 import { between, type Interval, Stretches } from './stretches.ts';
 import type { VoiceMap } from './voice-map.ts';
-import { type ComparedWord, wordErrorOf } from './word-error.ts';
+import { type Change, type ComparedWord, wordErrorOf } from './word-error.ts';
 
 const count = z.int().min(0);
 const share = z.number().min(0).max(1);
@@ -79,12 +79,16 @@ export interface Tally {
   /** Without private data where the transcript is. */
   readonly dropped: Report['dropped']['first'];
   readonly live: LiveTranscript['captions'];
+  /** Private data is taken out: a live caption that was misheard may hold what nobody could tell for private. */
+  readonly isRedacted: boolean;
 }
 
 /** Voice without words that is worth a look. */
 const unheardMs = 15_000;
 /** Either side of a word. */
 const nearWordMs = 1000;
+/** No number that is private is said in so few words. */
+const maxHarmlessWords = 3;
 const maxListed = 100;
 const maxDoubtful = 20;
 const doubtful = 0.5;
@@ -123,7 +127,7 @@ export function reportOf(transcript: CanonicalTranscript, voice: VoiceMap, tally
       words: liveWords.length,
       word_error_rate: words === 0 ? null : (changed + missing + extra) / words,
       ...{ same, changed, missing, extra },
-      changes: changes.map((change) => ({ ...change })),
+      changes: changes.filter((change) => !tally.isRedacted || isHarmless(change)).map((change) => ({ ...change })),
     },
     taken_out: {
       words_in_pauses: tally.inPauses,
@@ -134,7 +138,12 @@ export function reportOf(transcript: CanonicalTranscript, voice: VoiceMap, tally
         (found) => found.length,
       ),
     },
-    dropped: { count: tally.dropped.length, first: tally.dropped.slice(0, maxListed) },
+    dropped: {
+      count: tally.dropped.length,
+      first: tally.dropped.slice(0, maxListed).map(({ start_ms, end_ms, text, confidence, no_speech }) => ({
+        ...{ start_ms, end_ms, text, confidence, no_speech },
+      })),
+    },
     withheld: withheld.length,
     guessed_times: tally.guessedTimes,
     speakers: Object.entries(speakers).map(([speaker, { name }]) => ({
@@ -150,6 +159,9 @@ export function reportOf(transcript: CanonicalTranscript, voice: VoiceMap, tally
     steps: stats.steps,
   };
 }
+
+const isHarmless = ({ live, canonical }: Change) =>
+  [live, canonical].every((text) => !/[\p{N}@]/u.test(text) && text.split(' ').length <= maxHarmlessWords);
 
 const listed = <T>(counted: ReadonlyMap<string, T>, countOf: (of: T) => number) =>
   [...counted].map(([name, of]) => ({ name, count: countOf(of) })).toSorted((a, b) => b.count - a.count);

@@ -3,6 +3,8 @@ import { type Interval, Stretches } from './stretches.ts';
 
 /** Engines that make up sentences where nobody speaks. */
 const inventive = new Set(['whisper']);
+/** Shown to organizers. */
+const reason = 'No live word was said in the same time.';
 /** Two engines place the same word so far apart. */
 const marginMs = 500;
 
@@ -26,7 +28,5 @@ export function withheldOf(
         end_ms: Math.max(start_ms, end_ms) + marginMs,
       })),
   );
-  return segments
-    .filter((segment) => said.coveredMs(segment) === 0)
-    .map(({ id }) => ({ segment: id, reason: 'no-live-words' }));
+  return segments.filter((segment) => said.coveredMs(segment) === 0).map(({ id }) => ({ segment: id, reason }));
 }
