@@ -25,7 +25,8 @@ export interface ArchivingSettings {
   readonly maxRecordingBacklog: number;
 }
 
-export interface ArchivingParts extends Pick<ArchiveParts, 'facts' | 'backlogMs' | 'dataDir'> {
+export interface ArchivingParts
+  extends Pick<ArchiveParts, 'facts' | 'backlogMs' | 'dataDir' | 'flac' | 'limits' | 'now'> {
   readonly db: Database;
   readonly store: ObjectStore | null;
   readonly spool: Spool;
@@ -49,9 +50,11 @@ export interface Archiver {
 export class Archiving {
   readonly recordings: Recordings;
   readonly archiver: Archiver | null;
+  readonly #flac: string;
 
   constructor({ store, ...parts }: ArchivingParts) {
-    this.recordings = new Recordings(parts.db);
+    this.#flac = parts.flac ?? 'flac';
+    this.recordings = new Recordings(parts.db, parts.now);
     this.archiver = store && this.#archiver(store, parts);
   }
 
@@ -63,7 +66,7 @@ export class Archiving {
     uploads.start();
     erasure.start();
     retention.start();
-    execFile('flac', ['--version'], (error) => archive.encoderIs(error === null));
+    execFile(this.#flac, ['--version'], (error) => archive.encoderIs(error === null));
   }
 
   async stop(): Promise<void> {
@@ -83,7 +86,7 @@ export class Archiving {
     const { db, settings, logs, rooms, talks } = parts;
     const log = logs('recordings');
     const limits = { silenceMs: settings.recordingSilence * 60_000 };
-    const takes = new Takes({ db, recordings, rooms, talks, log, limits });
+    const takes = new Takes({ db, recordings, rooms, talks, log, limits, ...(parts.now && { now: parts.now }) });
     const uploads = new UploadQueue({
       ...{ db, store, log, limits: { maxBacklogBytes: settings.maxRecordingBacklog } },
       onStored: (group) => archive.stored(group),
