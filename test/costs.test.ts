@@ -71,7 +71,11 @@ test('the command shows the table, of other numbers too', () => {
   );
 });
 
-test('the readme shows what the command does, with the date of its prices', () => {
+test('the readmes show what the command does, with the date of its prices', () => {
+  const [live, after] = ['live', 'after the talk'].map((part) => sum({}, part).toFixed(2));
+  const top = readFileSync(join(root, 'README.md'), 'utf8');
+  for (const each of [`${live} US dollars live`, `${after} [after the talk]`, `as of ${pricesAsOf}`])
+    expect(top).toContain(each);
   const readme = readFileSync(join(root, 'provisioning/aws/README.md'), 'utf8');
   expect(readme).toContain(costTable(costSettings.parse({})));
   expect(readme).toContain(`as of ${pricesAsOf}`);
