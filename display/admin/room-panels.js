@@ -2,6 +2,7 @@
 /** What can be set and seen of one room, as tabs in a section. */
 import { CaptionsPanel } from './captions-panel.js';
 import { CodesPanel, microphonePage, readersPage } from './codes-panel.js';
+import { RecordingsPanel } from './recordings-panel.js';
 import { RulesPanel } from './rules-panel.js';
 import { SettingsPanel } from './settings-panel.js';
 import { Tabs } from './tabs.js';
@@ -11,7 +12,7 @@ import { TranscriptPanel } from './transcript-panel.js';
 import { VocabularyPanel } from './vocabulary-panel.js';
 
 /**
- * @typedef {import('./settings-panel.js').SettingsView & { name: string, seq: number, public: boolean,
+ * @typedef {import('./settings-panel.js').SettingsView & { name: string, seq: number, public: boolean, recording?: object,
  *   conduct?: import('./conduct.js').Conducted }} RoomView what these panels look at of a room
  */
 
@@ -39,6 +40,7 @@ export class RoomPanels {
       { id: 'codes', title: 'QR codes', make: () => new CodesPanel({ call, room }) },
       { id: 'tokens', title: 'Tokens', make: () => new TokensPanel({ call, ...tokensOf(room) }) },
       { id: 'transcript', title: 'Transcript', make: () => new TranscriptPanel({ call, room }) },
+      { id: 'recordings', title: 'Recordings', make: () => new RecordingsPanel({ call, room }) },
       { id: 'rules', title: 'Text rules', make: () => new RulesPanel({ call, room }) },
       { id: 'vocabulary', title: 'Vocabulary', make: () => new VocabularyPanel({ call, room }) },
     ];

@@ -89,7 +89,7 @@ export class TranscriptPanel {
 }
 
 /** @param {Blob} file @param {string} name */
-function saveFile(file, name) {
+export function saveFile(file, name) {
   const address = URL.createObjectURL(file);
   make('a', { href: address, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(address), handedOverMs);

@@ -22,11 +22,23 @@ export class AdminPanels {
   readonly #folder = temporaryFolder();
   readonly #open: OpenPage[] = [];
 
-  constructor({ engine = 'script:talk', script = '0 0.2 Hello.', args = [] as readonly string[] } = {}) {
+  /** @param options `prepare` puts into the data folder what a relay of before has left there */
+  constructor({
+    engine = 'script:talk',
+    script = '0 0.2 Hello.',
+    args = [],
+    prepare = async () => {},
+  }: {
+    engine?: string;
+    script?: string;
+    args?: readonly string[];
+    prepare?: (dataDir: string) => Promise<void>;
+  } = {}) {
     beforeAll(async () => {
       const dataDir = join(this.#folder.path, 'relay');
       mkdirSync(join(dataDir, 'scripts'), { recursive: true });
       writeFileSync(join(dataDir, 'scripts/talk.txt'), script);
+      await prepare(dataDir);
       this.browser = await TestBrowser.launch();
       this.relay = await TestRelay.start({ dataDir, engine, args });
     });
