@@ -97,6 +97,13 @@ class Broken(JobTest):
             flac.write_bytes(content)
             self.refused(flac)
 
+    def test_flac_of_other_samples_than_its_checksum_says(self) -> None:
+        flac = self.flac()
+        content = bytearray(flac.read_bytes())
+        content[30] ^= 1
+        flac.write_bytes(content)
+        self.assertIn("MD5", self.refused(flac))
+
     def test_wav_cut_short(self) -> None:
         wav = write_wav(self.folder / "a.wav", numbered(1000))
         content = wav.read_bytes()

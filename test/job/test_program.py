@@ -11,6 +11,7 @@ from pathlib import Path
 from unittest import mock
 
 from sala_job.audio import RATE
+from sala_job.result import EngineInfo
 from support import WELCOME, JobTest, last_error, numbered, write_flac, write_wav
 
 KEPT = {
@@ -175,6 +176,19 @@ class Ended(Program):
             self.assertLess(time.monotonic() - before, 10)
             self.assertEqual(list(self.out.parent.iterdir()), [])
             self.assertEqual(processes_of(self.folder), [])
+
+    def test_cannot_be_kept_from_it_by_a_library_that_catches_every_exception(self) -> None:
+        class Deaf:
+            info = EngineInfo("deaf", "none", "1")
+
+            def transcribe(self, *_: object) -> None:
+                try:
+                    signal.raise_signal(signal.SIGTERM)
+                except Exception:
+                    pass
+
+        with mock.patch("sala_job.program.engine_of", lambda *_: Deaf()):
+            self.refused(75, "stopped", *self.arguments())
 
     def test_by_the_end_of_who_listens_is_75(self) -> None:
         with self.start(*self.long()) as child:

@@ -18,7 +18,6 @@ from ..library import device_of, load, model_at
 from ..progress import Progress
 from ..result import EngineInfo, ResultFile, Word
 from ..slices import slices
-from ..vad import gated
 from ..windows import Contexts, Window, contexts, windows
 from ..words import Token, segments_of, words_of
 from .base import Request
@@ -76,7 +75,8 @@ class ParakeetEngine:
 
     def transcribe(self, recording: Recording, result: ResultFile, progress: Progress) -> None:
         """Sentence by sentence."""
-        blocks = gated(recording.blocks(), self._request.vad.speech)
+        # All of it: it invents nothing in silence, and digital silence would upset the features of the speech beside it.
+        blocks = recording.blocks()
         if self._request.streaming:
             sizes = contexts(CHUNK_SECONDS, LEFT_SECONDS, RIGHT_SECONDS, self._model.frame_samples)
             words = words_of(self._tokens(blocks, recording.samples, sizes, progress))
