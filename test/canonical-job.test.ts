@@ -113,7 +113,7 @@ describe('which engine', () => {
     await bench.run();
     await bench.run({ engine: 'pocketsphinx' });
     await bench.run({ engine: 'whisper', engineTime: 2 });
-    expect(bench.calls.map(({ timeoutMs }) => timeoutMs / 3_600_000)).toEqual([2.5, 30, 20]);
+    expect(bench.calls.map(({ timeoutMs }) => timeoutMs / 3_600_000)).toEqual([2.5, 60, 20]);
   });
 
   test('one that may invent publishes nothing by itself', async () => {

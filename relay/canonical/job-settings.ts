@@ -46,7 +46,7 @@ export const jobSettings = z.object({
   turnsModel: text.optional().meta({ description: 'of speakers’ turns', placeholder: 'PATH' }),
   engineTime: z.coerce.number().positive().max(100).optional().meta({
     description:
-      'an engine may take this many times as long as the recording, but at least 15 min [0.25, pocketsphinx 3]',
+      'an engine may take this many times as long as the recording, but at least 15 min [0.25, pocketsphinx 6]',
     placeholder: 'FACTOR',
   }),
   replace: toggle(false).meta({

@@ -32,8 +32,8 @@ const defaultModels: Readonly<Record<string, string>> = {
   whisper: 'large-v3-turbo',
   pocketsphinx: 'en-us',
 };
-/** Of the recording's length: a graphics processor needs a hundredth, PocketSphinx half of it on a small machine. */
-const engineTimes: Readonly<Record<string, number>> = { pocketsphinx: 3 };
+/** Of the recording's length: a graphics processor needs a hundredth, PocketSphinx half of it, and twice on a machine that is busy. */
+const engineTimes: Readonly<Record<string, number>> = { pocketsphinx: 6 };
 const defaultEngineTime = 0.25;
 
 export interface JobOptions {
