@@ -75,7 +75,7 @@ class ParakeetEngine:
 
     def transcribe(self, recording: Recording, result: ResultFile, progress: Progress) -> None:
         """Sentence by sentence."""
-        # All of it: it invents nothing in silence, and digital silence would upset the features of the speech beside it.
+        # All of it: it invents nothing in silence, and digital silence would upset the features of speech beside it.
         blocks = recording.blocks()
         if self._request.streaming:
             sizes = contexts(CHUNK_SECONDS, LEFT_SECONDS, RIGHT_SECONDS, self._model.frame_samples)
