@@ -14,7 +14,9 @@ test('a recording equals what was captured, sample for sample, through a cut lin
   expect(manifest.holes.map(({ reason }) => reason)).toEqual(['no-source', 'no-source', 'no-source']);
   const [before, between] = manifest.holes;
   const apartMs = ((between?.to_sample ?? 0) - (before?.to_sample ?? 0)) / 16;
-  expect(Math.abs(apartMs - talk.apartMs)).toBeLessThan(1500);
+  // Clocks of two kits agree within 200 ms.
+  expect(apartMs).toBeGreaterThan(talk.apartMs[0] - 200);
+  expect(apartMs).toBeLessThan(talk.apartMs[1] + 200);
   expect(manifest).toMatchObject({
     event: 'test',
     room: 'hall',
