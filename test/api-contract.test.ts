@@ -7,6 +7,8 @@ import { Rooms } from '../relay/rooms.ts';
 import { TestApi } from './harness/api.ts';
 import { type Case, casesOf, pages, type World } from './harness/api-cases.ts';
 import { type Answer, Contract, type Operation } from './harness/api-contract.ts';
+import { segment } from './harness/canonical-relay.ts';
+import { recordTalks } from './harness/fetched-talks.ts';
 import { remember, TestRelay, temporaryFolder } from './harness/programs.ts';
 
 const folder = temporaryFolder();
@@ -33,6 +35,10 @@ function captioned(dataDir: string): void {
 
 beforeAll(async () => {
   captioned(folder.path);
+  await recordTalks(folder.path, [
+    { talk: 'opening', title: 'Opening', live: ['one'], segments: [segment(0, 'One.'), segment(1, 'Two.')] },
+    { talk: 'waiting', title: 'Waiting', live: ['two'], segments: [], isAwaited: true },
+  ]);
   const args = [
     ...['--recording-store', `folder:${folder.path}/store`],
     '--max-requests-per-minute',

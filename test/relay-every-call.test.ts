@@ -17,7 +17,7 @@ interface Call {
   readonly method: string;
   readonly path: string;
 }
-const readable = /\/(transcript\.\w+|gaps|now\.\w+|captions)$/;
+const readable = /\/(transcript\.\w+|transcripts|gaps|now\.\w+|captions)$/;
 const published = /\/source$/;
 /** What only a kit's key opens. */
 const ofKits = /^\/api\/kit(\/|$)/;

@@ -23,9 +23,14 @@ const maxSegments = 200;
 /** Of live captions beside a page of segments. */
 const maxLive = 1000;
 
+const segmentId = z
+  .string()
+  .regex(/^\d{1,9}$/, 'must be the id of a segment')
+  .transform(Number)
+  .openapi({ type: 'integer', example: 7 });
 const talkParameters = roomParameters.extend({ talk: talkId });
 const segmentParameters = talkParameters.extend({
-  segment: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).openapi({ example: 7 }),
+  segment: segmentId,
 });
 const versionName = z
   .string()
@@ -123,7 +128,7 @@ const canonicalView = z
   .openapi('CanonicalTranscript');
 const canonicalQuery = z.object({
   version: versionName.optional().describe('Left out: what readers have, else the newest'),
-  after: z.coerce.number().int().min(0).optional().describe('Id of a segment: those after it'),
+  after: segmentId.optional().describe('Id of a segment: those after it'),
   limit: z.coerce.number().int().min(1).max(maxSegments).default(100),
 });
 const segmentChange = z

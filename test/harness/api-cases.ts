@@ -29,6 +29,9 @@ export interface Case {
 }
 
 const hall = { room: 'hall' };
+/** A talk with a transcript of its recording. */
+const ofVerdi = { params: { room: 'verdi', talk: 'opening' } };
+const verdiVersion = 'r1-parakeet-0123456789ab-00000000';
 const ok = { params: hall, status: 200 };
 const made =
   (path: string, body: unknown) =>
@@ -98,6 +101,8 @@ const file = (params = hall): Case[] => [
   { params, status: 200 },
   { params, query: 'from=2026-12-01T09:30:00Z&to=1796110200000&download=1', status: 200 },
   { params, query: 'talk=t1', status: 200 },
+  { params: { room: 'verdi' }, query: 'talk=opening&version=canonical', status: 200 },
+  { params: { room: 'verdi' }, query: 'talk=waiting&version=canonical', status: 404 },
 ];
 const now: Case[] = [ok, { ...ok, query: 'lines=1&letters=8&hold=0' }];
 
@@ -182,6 +187,23 @@ export const cases: Readonly<Record<string, readonly Case[]>> = {
   'DELETE /api/rooms/{room}/talks/{talk}': [
     { params: { ...hall, talk: 't2' }, status: 204 },
     { params: { ...hall, talk: 'never' }, status: 404 },
+  ],
+  'GET /api/rooms/{room}/transcripts': [ok, { ...ofVerdi, status: 200 }],
+  'GET /api/rooms/{room}/canonical': [ok, { ...ofVerdi, status: 200 }],
+  'GET /api/rooms/{room}/recordings/{talk}/canonical': [
+    { ...ofVerdi, status: 200 },
+    { ...ofVerdi, query: `limit=1&after=0&version=${verdiVersion}`, status: 200 },
+    { params: { ...hall, talk: 'none' }, status: 404 },
+  ],
+  'PUT /api/rooms/{room}/recordings/{talk}/canonical/segments/{segment}': [
+    { params: { ...ofVerdi.params, segment: 0 }, body: { text: 'Better.', version: verdiVersion }, status: 200 },
+    { params: { ...ofVerdi.params, segment: 1 }, body: { text: null }, status: 200 },
+    { params: { ...ofVerdi.params, segment: 999 }, body: { text: 'none' }, status: 404 },
+  ],
+  'POST /api/rooms/{room}/recordings/{talk}/canonical/fallback': [{ ...ofVerdi, body: {}, status: 200 }],
+  'POST /api/rooms/{room}/recordings/{talk}/canonical/publish': [
+    { ...ofVerdi, body: {}, status: 200 },
+    { ...ofVerdi, body: { version: 'r9-none' }, status: 404 },
   ],
   'GET /api/recordings': [{ status: 200 }],
   'GET /api/rooms/{room}/recordings': [ok, { prepare: hasRecording, status: 200 }],
