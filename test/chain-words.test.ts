@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { withoutPauses } from '../relay/canonical/chain/pauses.ts';
+import { inMs, withoutPauses } from '../relay/canonical/chain/pauses.ts';
 import { sentencesOf } from '../relay/canonical/chain/segments.ts';
 import { heardOf } from '../relay/canonical/chain/word-times.ts';
 import { textOf, type Word } from '../relay/canonical/chain/words.ts';
@@ -67,6 +67,22 @@ test('where words are not those of the text, the text counts, and the times of w
     ['wall', 800, 1200],
   ]);
   expect(only?.words.map(({ isGuessed }) => isGuessed)).toEqual([false, true, false]);
+});
+
+test('behind a stretch that the text has otherwise, words keep their own time and confidence', () => {
+  const words = [
+    word('the', 0, 400, 0.9),
+    word('big', 400, 800, 0.2),
+    word('old', 800, 900, 0.4),
+    word('wall', 900, 1300, 0.7),
+  ];
+  const [only] = heard({ ...aSegment('', 0), text: 'the enormous old wall', end_ms: 1300, words });
+  expect(only?.words.map(({ w, start_ms, conf, isGuessed }) => [w, start_ms, conf, isGuessed])).toEqual([
+    ['the', 0, 0.9, false],
+    ['enormous', 400, null, true],
+    ['old', 800, 0.4, false],
+    ['wall', 900, 0.7, false],
+  ]);
 });
 
 test('times that cannot be are shares: outside of the segment, backwards, ended before they began', () => {
@@ -240,6 +256,15 @@ test('and where the language does', () => {
 test('two who speak at once are not mixed', () => {
   const found = texts(someHeard('the long answer goes on and on', 0, 1000), someHeard('wait a moment', 2100, 300));
   expect(found).toEqual(['the long answer goes on and on', 'wait a moment']);
+});
+
+test('nor is a short word that began before the last one', () => {
+  expect(texts(someHeard('so quick', 0, 200), someHeard('no', 150, 200))).toEqual(['so quick', 'no']);
+});
+
+test('a pause of samples takes every ms that it touches', () => {
+  expect(inMs({ from_sample: 15, to_sample: 17 }, 16_000)).toEqual({ start_ms: 0, end_ms: 2 });
+  expect(inMs({ from_sample: 16, to_sample: 32 }, 16_000)).toEqual({ start_ms: 1, end_ms: 2 });
 });
 
 test('a speaker without full stops is cut into parts that can be borne, best at a pause or a clause', () => {
