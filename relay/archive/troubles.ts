@@ -1,7 +1,21 @@
 import type { Alarm } from '../protocol.js';
-import type { Archiver, Archiving } from './archiving.ts';
+import type { Archive } from './archive.ts';
+import type { Erasure } from './erasure.ts';
+import type { Recording } from './recordings.ts';
+import type { UploadQueue } from './uploads.ts';
 
 export type RecordingTrouble = Pick<Alarm, 'severity' | 'message' | 'hint'>;
+
+/** What troubles follow from: `Archiving`. */
+export interface RecordingFacts {
+  readonly recordings: { of(room: string): readonly Recording[] };
+  readonly archiver: {
+    readonly archive: Pick<Archive, 'fault'>;
+    readonly uploads: Pick<UploadQueue, 'state'>;
+    readonly erasure: Pick<Erasure, 'state'>;
+  } | null;
+}
+type Archiver = NonNullable<RecordingFacts['archiver']>;
 
 /** What the store does not take for a while is nobody's work yet. */
 const patienceMs = 10 * 60_000;
@@ -12,7 +26,7 @@ const fullShare = 0.8;
 const toldMs = 24 * 3_600_000;
 
 /** What is wrong with recordings as a whole; null where nothing is. */
-export function troubleOf(archiving: Archiving, nowMs: number): RecordingTrouble | null {
+export function troubleOf(archiving: Pick<RecordingFacts, 'archiver'>, nowMs: number): RecordingTrouble | null {
   const { archiver } = archiving;
   if (!archiver) return null;
   const { fault } = archiver.archive;
@@ -23,7 +37,7 @@ export function troubleOf(archiving: Archiving, nowMs: number): RecordingTrouble
 
 /** What became of a room's recordings that somebody has to know of. */
 export function roomTroubleOf(
-  { recordings, archiver }: Archiving,
+  { recordings, archiver }: RecordingFacts,
   room: string,
   nowMs: number,
 ): RecordingTrouble | null {
@@ -38,7 +52,7 @@ export function roomTroubleOf(
   };
 }
 
-function backlogTrouble({ uploads }: Archiver, nowMs: number): RecordingTrouble | null {
+function backlogTrouble({ uploads }: Pick<Archiver, 'uploads'>, nowMs: number): RecordingTrouble | null {
   const { waitingBytes, maxBacklogBytes, oldestMs, error } = uploads.state;
   const isFull = waitingBytes >= fullShare * maxBacklogBytes;
   const isLate = oldestMs !== null && nowMs - oldestMs >= patienceMs;
@@ -53,7 +67,7 @@ function backlogTrouble({ uploads }: Archiver, nowMs: number): RecordingTrouble 
   };
 }
 
-function erasureTrouble({ erasure }: Archiver, nowMs: number): RecordingTrouble | null {
+function erasureTrouble({ erasure }: Pick<Archiver, 'erasure'>, nowMs: number): RecordingTrouble | null {
   const { error, oldestMs } = erasure.state;
   if (!error || oldestMs === null || nowMs - oldestMs < erasurePatienceMs) return null;
   const message = `What was to be deleted is still in the store of recordings: ${sentence(error.message)}`;

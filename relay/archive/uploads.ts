@@ -120,7 +120,8 @@ export class UploadQueue {
    * @throws {SalaError} `upload-backlog` where too much waits
    */
   add(...files: readonly QueuedFile[]): void {
-    const more = files.reduce((sum, { bytes }) => sum + bytes, 0);
+    const waiting = this.#parts.db.prepare<[string], unknown>('SELECT 1 FROM uploads WHERE key = ? AND stored = 0');
+    const more = files.filter(({ key }) => waiting.get(key) === undefined).reduce((sum, { bytes }) => sum + bytes, 0);
     if (this.state.waitingBytes + more > this.#limits.maxBacklogBytes)
       throw new SalaError('Too many recordings wait for the store.', {
         code: 'upload-backlog',
