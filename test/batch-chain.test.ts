@@ -187,11 +187,14 @@ describe('a job', () => {
     expect(states()).toEqual([['SUCCEEDED', null, 0]]);
   });
 
-  test('that hangs is ended at the limit of time, is not tried again, and fails loudly', async () => {
-    start('sleep 60', { parameters: { MaxJobSeconds: 900 }, secondMs: 0.2 });
+  test.each([
+    ['that hangs', 'sleep 60', 143],
+    ['that says "try again" when it is told to stop', 'trap "exit 75" TERM; while :; do sleep 0.01; done', 75],
+  ])('%s is ended at the limit of time, is not tried again, and fails loudly', async (_, script, status) => {
+    start(script, { parameters: { MaxJobSeconds: 900 }, secondMs: 0.2 });
     chain.receive(created());
     await chain.settled();
-    expect(states()).toEqual([['FAILED', 143]]);
+    expect(states()).toEqual([['FAILED', status]]);
     expect(chain.jobs[0]?.statusReason).toBe('Job attempt duration exceeded timeout');
     expect(failures()).toHaveLength(1);
   });
