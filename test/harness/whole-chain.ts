@@ -8,6 +8,7 @@ import type { ObjectCreated } from '../stand-ins/s3-events.ts';
 import { inCheckout } from './batch-attempt.ts';
 import { BatchChain } from './batch-chain.ts';
 import { readTalk } from './canonical-run.ts';
+import { ClickHouseServer, hasClickHouse } from './clickhouse.ts';
 import { type JsonObject, readTemplate } from './cloudformation.ts';
 import { type RunningProgram, root, startDevice, TestRelay, temporaryFolder } from './programs.ts';
 import { until } from './until.ts';
@@ -46,7 +47,6 @@ export interface WholeChainOptions {
   readonly rooms: readonly ChainRoom[];
   /** Of live captions. */
   readonly liveEngine: string;
-  readonly relayArgs?: readonly string[];
 }
 
 /** A room's talk on its way. */
@@ -77,6 +77,8 @@ export class WholeChain {
   readonly #options: WholeChainOptions;
   readonly #devices: RunningProgram[] = [];
   #relay: TestRelay | null = null;
+  /** null where this system has none. */
+  clickhouse: ClickHouseServer | null = null;
   #url = '';
 
   constructor(options: WholeChainOptions) {
@@ -116,6 +118,7 @@ export class WholeChain {
 
   async start(): Promise<this> {
     this.#url = (await this.standIn.start()).url;
+    if (hasClickHouse) this.clickhouse = await ClickHouseServer.start();
     await this.startRelay();
     const lines = spokenLines();
     for (const room of this.#options.rooms) {
@@ -138,13 +141,18 @@ export class WholeChain {
     return this;
   }
 
+  /** Starts it; the one that runs is killed. */
   async startRelay(): Promise<void> {
+    this.#relay?.program.kill('SIGKILL');
+    await this.#relay?.program.exit;
     const port = this.#relay?.port ?? 0;
     this.#relay = await TestRelay.start({
       ...{ dataDir: this.path('relay'), engine: this.#options.liveEngine, port, env: s3StandInEnvironment },
       args: [
         ...['--recording-store', 's3://talks', '--recording-endpoint', this.#url, '--event', 'conf'],
-        ...(this.#options.relayArgs ?? []),
+        ...(this.clickhouse
+          ? ['--clickhouse-url', this.clickhouse.url, '--clickhouse-password-file', this.clickhouse.passwordFile]
+          : []),
       ],
     });
   }
@@ -199,6 +207,16 @@ export class WholeChain {
     );
   }
 
+  /** What ClickHouse has of a talk as its readers see it, once that is canonical. */
+  async rows({ name, talk }: ChainTalk): Promise<{ text: string; source: string }[]> {
+    const sql = `SELECT text, source FROM canonical WHERE room = '${name}' AND talk_id = '${talk}' ORDER BY seq`;
+    const query = async () => {
+      const rows = await this.clickhouse?.query<{ text: string; source: string }>(sql);
+      return rows?.some(({ source }) => source === 'canonical') ? rows : undefined;
+    };
+    return until(query, { timeoutMs: 60_000, everyMs: 300, what: `the rows of ${name} in ClickHouse` });
+  }
+
   /** Nothing but manifests starts a job. */
   expectRule(): void {
     for (const { event, matched } of this.events)
@@ -209,6 +227,7 @@ export class WholeChain {
     await this.batch.stop();
     for (const device of this.#devices) await device.stop();
     await this.#relay?.stop();
+    await this.clickhouse?.stop();
     await this.standIn.stop();
     this.#folder.remove();
   }
