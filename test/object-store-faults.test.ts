@@ -13,7 +13,9 @@ import type { S3Fault } from './stand-ins/s3-faults.ts';
 const folder = temporaryFolder();
 const body = Buffer.alloc(200_000, 'sound');
 const content = { bytes: body.length, sha256: createHash('sha256').update(body).digest('hex'), parts: [] };
-const limits = { silenceMs: 300, callMs: 1500, maxAttempts: 1 };
+const limits = { silenceMs: 5000, callMs: 10_000, maxAttempts: 1 };
+/** Of a store that is to be too slow. */
+const impatient = { ...limits, silenceMs: 300 };
 let standIn: S3StandIn;
 let url: string;
 let store: ObjectStore;
@@ -75,6 +77,7 @@ const faults: readonly [S3Fault, string][] = [
 
 describe.each(faults)('a store with the fault %j', (fault, code) => {
   test.each(Object.keys(calls))(`says so of %s: ${code}`, async (name) => {
+    if (fault.kind === 'slow') store = await openStore('s3://talks', { endpoint: url, limits: impatient });
     standIn.fail(fault);
     await expect(calls[name]?.()).rejects.toEqual(fails(code));
     standIn.heal();
@@ -171,6 +174,17 @@ describe('an answer that was lost', () => {
   });
 });
 
+test('what others have put under names of their own is not listed, and hides nothing', async () => {
+  await standIn.stop();
+  standIn = new S3StandIn({ maxKeys: 2 });
+  const options = { contentType: '', encryption: null, kmsKey: null };
+  for (const key of ['a/1', 'a/notes (1).txt', 'a/notes (2).txt', 'a/notes (3).txt', 'a/notes (4).txt', 'a/z'])
+    standIn.held.put(key, body, options, null);
+  store = await openStore('s3://talks', { endpoint: (await standIn.start()).url, limits });
+  expect(await store.list('a/')).toMatchObject({ objects: [{ key: 'a/1' }], more: true });
+  expect(await store.list('a/', 'a/1')).toMatchObject({ objects: [{ key: 'a/z' }], more: false });
+});
+
 describe('what is asked of the service', () => {
   const last = () => standIn.requests.at(-1)?.headers ?? {};
 
@@ -201,6 +215,21 @@ describe('what is asked of the service', () => {
     await expect(store.list('')).rejects.toEqual(fails('store-refused'));
     stub();
     await store.list('');
+  });
+
+  test('a large body has the time that it takes, a stalled one has not', async () => {
+    const patient = await openStore('s3://talks', {
+      endpoint: url,
+      limits: { ...limits, silenceMs: 5000, callMs: 200, minBytesPerSecond: 100_000 },
+    });
+    standIn.fail({ kind: 'slow', ms: 600, times: 1 });
+    // 200 ms and two seconds for what is sent.
+    await patient.put('new', body);
+    standIn.fail({ kind: 'slow', ms: 600 });
+    await expect(patient.head('new')).rejects.toMatchObject({
+      code: 'store-unreachable',
+      message: expect.stringContaining('slow'),
+    });
   });
 
   test('no credentials are said to be none', async () => {

@@ -68,7 +68,10 @@ describe('files on their way to the store', () => {
 
   test('that would be too much are not taken, none of them', async () => {
     await house.restart({ maxBacklogBytes: 400_000 });
-    house.queue.add(...recording('one'));
+    const one = recording('one');
+    house.queue.add(...one);
+    // What waits already is not counted twice.
+    house.queue.add(...one);
     expect(() => house.queue.add(...recording('two'))).toThrow(expect.objectContaining({ code: 'upload-backlog' }));
     expect(house.queue.has('two')).toBe(false);
     expect(house.queue.state.waitingBytes).toBe(322_500);
@@ -88,6 +91,15 @@ describe('files on their way to the store', () => {
     expect(house.queue.state.error).toMatchObject({ code: 'store-damaged' });
     house.standIn.heal();
     await house.clock.leapUntil(() => house.stored.includes('bad'));
+  });
+
+  test('that fail as if it were the store take turns with the others', async () => {
+    house.standIn.fail({ kind: 'refuse', key: 'r/bad/' });
+    house.queue.add(house.file('r/bad/part', 'bad', 1000));
+    house.queue.add(...recording('good'));
+    house.queue.start();
+    await house.clock.leapUntil(() => house.stored.length > 0);
+    expect(house.stored).toEqual(['good']);
   });
 
   test.each<[string, S3Fault, string]>([
@@ -247,5 +259,20 @@ describe('a recording that is not to be uploaded any more', () => {
     expect(house.stored).toEqual(['good']);
     expect(house.standIn.keys.filter((key) => key.startsWith('r/doomed/'))).toEqual([]);
     expect(house.queue.has('doomed')).toBe(false);
+  });
+
+  test('is not begun again while it is taken out', async () => {
+    house.standIn.fail({ kind: 'slow', on: ['UploadPart'], ms: 20 });
+    house.queue.add(...recording('doomed'));
+    house.queue.start();
+    await house.clock.leapUntil(() => house.asked('UploadPart') >= 1);
+    await house.queue.remove('doomed');
+    const asked = house.standIn.requests.length;
+    house.queue.add(...recording('good'));
+    await house.clock.leapUntil(() => house.stored.includes('good'));
+    // The one that was under way may have been answered meanwhile.
+    const late = house.standIn.requests.slice(asked).filter(({ key }) => key.startsWith('r/doomed/'));
+    expect(late.length).toBeLessThanOrEqual(1);
+    expect(house.queue.failures).toBe(0);
   });
 });

@@ -15,7 +15,7 @@ import {
 } from './folder-files.ts';
 import { FolderLock } from './folder-lock.ts';
 import { FolderUploads } from './folder-uploads.ts';
-import { checkedKey, checkedPrefix } from './keys.ts';
+import { checkedKey, checkedPrefix, isKey } from './keys.ts';
 import { LocalFileError, writeNew } from './local-file.ts';
 import type { Content, ObjectStore, PutOptions, StoredObject, UploadedPart } from './object-store.ts';
 import { storeError } from './store-errors.ts';
@@ -118,7 +118,7 @@ export class FolderStore implements ObjectStore {
       for await (const key of filesIn(this.#root, checkedPrefix(prefix), after)) {
         signal.throwIfAborted();
         if (objects.length === pageLength) return { objects, more: true };
-        const found = await this.#find(key);
+        const found = isKey(key) ? await this.#find(key) : null;
         if (found) objects.push(found);
       }
       if (objects.length === 0) await this.#mustBeThere();

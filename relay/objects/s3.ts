@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import type { GetObjectCommandOutput, S3Client } from '@aws-sdk/client-s3';
+import type { S3Client } from '@aws-sdk/client-s3';
 import { codeOf } from '../../systemd/errors.ts';
-import { checkedKey, checkedPrefix } from './keys.ts';
+import { checkedKey, checkedPrefix, isKey } from './keys.ts';
 import { LocalFileError, sha256Of, writeNew } from './local-file.ts';
 import type { Content, ObjectStore, PutOptions, StoredObject, UploadedPart } from './object-store.ts';
 import { createS3Client, defaultS3Limits, type S3Limits, type S3Place, type S3Sdk } from './s3-client.ts';
@@ -27,6 +27,14 @@ interface Call {
   readonly sdk: S3Sdk;
   readonly client: S3Client;
   readonly options: { readonly abortSignal: AbortSignal };
+  /** Begins the time anew, with what so many bytes may take. */
+  readonly allow: (bytes: number) => void;
+}
+
+/** A client, until a refusal: whoever puts credentials right does not want to start anything again. */
+interface Use {
+  readonly loading: ReturnType<typeof createS3Client>;
+  calls: number;
 }
 
 /** Of an upload in parts: a transcript has one, a part of a recording eight. */
@@ -38,7 +46,7 @@ export class S3Store implements ObjectStore {
   readonly #settings: S3Settings;
   readonly #prefix: string;
   readonly #limits: S3Limits;
-  #loading: ReturnType<typeof createS3Client> | undefined;
+  #use: Use | undefined;
   /** An answer without a body does not say whether it is the key or the bucket that is missing. */
   #isBucketThere = false;
 
@@ -60,12 +68,12 @@ export class S3Store implements ObjectStore {
   }
 
   async get(key: string, maxBytes: number, signal?: AbortSignal): Promise<{ body: Uint8Array; etag: string }> {
-    return this.#call(`get ${key}`, maxBytes, signal, async (call) => {
+    return this.#call(`get ${key}`, 0, signal, async (call) => {
       const chunks: Uint8Array[] = [];
       let bytes = 0;
       let etag = '';
-      const opened = (found: GetObjectCommandOutput) => {
-        etag = this.#said(found.ETag);
+      const opened = (said: string) => {
+        etag = said;
       };
       for await (const chunk of this.#read(key, call, opened)) {
         bytes += chunk.length;
@@ -78,9 +86,7 @@ export class S3Store implements ObjectStore {
   }
 
   async download(key: string, file: string, signal?: AbortSignal): Promise<{ bytes: number; sha256: string }> {
-    const there = await this.head(key, signal);
-    if (!there) throw storeError('store-missing', `${key} is not in ${this.name}.`);
-    return this.#call(`get ${key}`, there.bytes, signal, (call) => writeNew(file, () => this.#read(key, call)));
+    return this.#call(`get ${key}`, 0, signal, (call) => writeNew(file, () => this.#read(key, call)));
   }
 
   async put(key: string, body: Uint8Array, { contentType, ifAbsent, ifMatch, signal }: PutOptions = {}) {
@@ -120,7 +126,7 @@ export class S3Store implements ObjectStore {
   }
 
   async verify(key: string, content: Content, signal?: AbortSignal): Promise<void> {
-    const isSame = await this.#call(`verify ${key}`, content.bytes, signal, async (call) => {
+    const isSame = await this.#call(`verify ${key}`, 0, signal, async (call) => {
       const { sdk, client, options } = call;
       const found = await client.send(
         new sdk.HeadObjectCommand({ ...this.#at(key), ChecksumMode: 'ENABLED' }),
@@ -140,23 +146,32 @@ export class S3Store implements ObjectStore {
 
   async list(prefix: string, after = '', signal?: AbortSignal) {
     checkedPrefix(prefix);
-    return this.#call(`list ${prefix}`, 0, signal, async ({ sdk, client, options }) => {
-      const page = await client.send(
-        new sdk.ListObjectsV2Command({
-          Bucket: this.#settings.bucket,
-          Prefix: `${this.#prefix}${prefix}`,
-          ...(after !== '' && { StartAfter: `${this.#prefix}${after}` }),
-        }),
-        options,
-      );
-      // An empty answer is not an empty bucket.
-      this.#said(page.Name);
-      const objects = (page.Contents ?? []).map(({ Key = '', Size = 0, ETag = '' }) => ({
-        key: Key.slice(this.#prefix.length),
-        bytes: Size,
-        etag: ETag,
-      }));
-      return { objects, more: page.IsTruncated ?? false };
+    return this.#call(`list ${prefix}`, 0, signal, async ({ sdk, client, options, allow }) => {
+      for (let last = after === '' ? '' : `${this.#prefix}${after}`; ; ) {
+        allow(0);
+        const page = await client.send(
+          new sdk.ListObjectsV2Command({
+            Bucket: this.#settings.bucket,
+            Prefix: `${this.#prefix}${prefix}`,
+            ...(last !== '' && { StartAfter: last }),
+          }),
+          options,
+        );
+        // An empty answer is not an empty bucket.
+        this.#said(page.Name);
+        const contents = page.Contents ?? [];
+        // What others have put there under names of their own is none of ours.
+        const objects = contents
+          .map(({ Key = '', Size = 0, ETag = '' }) => ({
+            key: Key.slice(this.#prefix.length),
+            bytes: Size,
+            etag: ETag,
+          }))
+          .filter(({ key }) => isKey(key));
+        last = contents.at(-1)?.Key ?? '';
+        const more = (page.IsTruncated ?? false) && last !== '';
+        if (!more || objects.length > 0) return { objects, more };
+      }
     });
   }
 
@@ -259,11 +274,12 @@ export class S3Store implements ObjectStore {
 
   async *#read(
     key: string,
-    { sdk, client, options }: Call,
-    opened: (found: GetObjectCommandOutput) => void = () => {},
+    { sdk, client, options, allow }: Call,
+    opened: (etag: string) => void = () => {},
   ): AsyncGenerator<Uint8Array> {
     const found = await client.send(new sdk.GetObjectCommand({ ...this.#at(key), ChecksumMode: 'ENABLED' }), options);
-    opened(found);
+    opened(this.#said(found.ETag));
+    allow(found.ContentLength ?? 0);
     let bytes = 0;
     for await (const chunk of found.Body instanceof Readable ? found.Body : []) {
       bytes += chunk.length;
@@ -282,21 +298,36 @@ export class S3Store implements ObjectStore {
   ): Promise<T> {
     signal?.throwIfAborted();
     const { callMs, minBytesPerSecond } = this.#limits;
-    const timeout = AbortSignal.timeout(callMs + Math.ceil((bytes * 1000) / minBytesPerSecond));
-    const abortSignal = signal ? AbortSignal.any([signal, timeout]) : timeout;
+    const late = new AbortController();
+    let timer: NodeJS.Timeout | undefined;
+    const allow = (more: number) => {
+      clearTimeout(timer);
+      timer = setTimeout(() => late.abort(), callMs + Math.ceil((more * 1000) / minBytesPerSecond));
+    };
+    allow(bytes);
+    this.#use ??= { loading: createS3Client(this.#settings, this.#limits), calls: 0 };
+    const use = this.#use;
+    use.calls++;
     try {
-      this.#loading ??= createS3Client(this.#settings, this.#limits);
-      const result = await work({ ...(await this.#loading), options: { abortSignal } });
+      const abortSignal = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
+      const result = await work({ ...(await use.loading), options: { abortSignal }, allow });
       this.#isBucketThere = true;
       return result;
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
       if (error instanceof LocalFileError) throw error;
-      if (timeout.aborted) throw storeError('store-unreachable', `${this.name} is too slow (${what}).`, error);
+      if (late.signal.aborted) throw storeError('store-unreachable', `${this.name} is too slow (${what}).`, error);
       const failure = s3Failure(error, this.name, what);
-      // Whoever puts credentials right does not want to start anything again.
-      if (failure.code === 'store-refused') this.#loading = undefined;
+      if (failure.code === 'store-refused' && this.#use === use) this.#use = undefined;
       throw failure;
+    } finally {
+      clearTimeout(timer);
+      use.calls--;
+      if (this.#use !== use && use.calls === 0)
+        void use.loading.then(
+          ({ client }) => client.destroy(),
+          () => {},
+        );
     }
   }
 

@@ -34,7 +34,7 @@ export class UploadHouse {
     this.url ||= (await this.standIn.start()).url;
     this.#store = await openStore('s3://talks', {
       endpoint: this.url,
-      limits: { silenceMs: 500, callMs: 2000, maxAttempts: 1 },
+      limits: { maxAttempts: 1 },
     });
     this.#db = openDatabase(join(this.folder.path, 'data'));
     const note = (what: unknown) => void this.warnings.push(what);
