@@ -128,6 +128,14 @@ class Broken(JobTest):
         flac.write_bytes(flac.read_bytes()[:-1])
         self.assertIn("a.flac", self.refused(good, flac, good))
 
+    def test_program_flac_is_killed_which_is_no_fault_of_the_audio(self) -> None:
+        flac = self.flac()
+        program = self.folder / "flac"
+        program.write_text("#!/bin/sh\nkill -9 $$\n")
+        program.chmod(0o755)
+        with mock.patch.dict(os.environ, PATH=f"{self.folder}:{os.environ['PATH']}"):
+            self.refused(flac, code="flac-killed", status=Exit.TRY_AGAIN)
+
     def test_program_flac_is_not_there(self) -> None:
         flac = self.flac()
         with mock.patch.dict(os.environ, PATH=str(self.folder)):

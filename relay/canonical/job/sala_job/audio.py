@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from .faults import bad_audio, unavailable
+from .faults import Exit, JobFault, bad_audio, unavailable
 
 RATE = 16_000
 #: The most that is held of a recording at once.
@@ -134,7 +134,9 @@ def _flac_blocks(file: AudioFile) -> Generator[bytes, None, None]:
             while block := child.stdout.read(BLOCK_SAMPLES * 2 * file.channels):
                 yield block
             said = child.stderr.read(2000).decode(errors="replace")
-            if child.wait() != 0:
+            if child.wait() < 0:
+                raise JobFault(Exit.TRY_AGAIN, "flac-killed", "The program flac was killed", "Is there enough memory?")
+            if child.returncode != 0:
                 raise bad_audio(f"{file.path.name} does not decode: {_last_line(said)}")
         finally:
             child.kill()
