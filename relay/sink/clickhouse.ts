@@ -1,5 +1,5 @@
 import type { ClickHouseClient } from '@clickhouse/client';
-import { messageOf, SalaError } from '../../systemd/errors.ts';
+import { codeOf, messageOf, SalaError } from '../../systemd/errors.ts';
 import { tables } from './ddl.ts';
 import type { SegmentRow, Source, TalkRow } from './rows.ts';
 
@@ -127,21 +127,21 @@ export class ClickHouse implements Warehouse {
 
 const quoted = (text: string) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 
-/** Without what was sent: a server quotes rows in its errors, and they are in nobody's log. */
+/** Without what was sent: a server quotes rows in its errors, and those are for nobody's log. */
 function explained(error: unknown): SalaError {
   if (error instanceof SalaError) return error;
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  if (/^\d+$/.test(code)) {
-    const isRefusal = refusals.has(code);
-    return new SalaError(
-      isRefusal ? `ClickHouse refuses the relay (its error ${code}).` : `ClickHouse answers with its error ${code}.`,
-      {
-        code: isRefusal ? 'sink-refused' : 'sink-answer',
-        hint: isRefusal ? hints.refused : hints.answer,
-        cause: undefined,
-      },
-    );
-  }
-  const reason = /^[A-Z_]+$/.test(code) ? code : messageOf(error).slice(0, 100);
-  return new SalaError(`ClickHouse cannot be reached: ${reason}`, { code: 'sink-away', hint: hints.away });
+  const told = codeOf(error);
+  // Servers before 20 write their errors in a form that the client leaves as it is.
+  const code = /^\d+$/.test(told) ? told : /^Code: (\d+)/.exec(messageOf(error))?.[1];
+  if (code === undefined)
+    return new SalaError(`ClickHouse cannot be reached${/^[A-Z_]+$/.test(told) ? `: ${told}` : ''}.`, {
+      code: 'sink-away',
+      hint: hints.away,
+    });
+  if (refusals.has(code))
+    return new SalaError(`ClickHouse refuses the relay (its error ${code}).`, {
+      code: 'sink-refused',
+      hint: hints.refused,
+    });
+  return new SalaError(`ClickHouse answers with its error ${code}.`, { code: 'sink-answer', hint: hints.answer });
 }

@@ -6,6 +6,8 @@ export interface Leak {
   readonly as: 'plain' | 'digits' | 'spoken' | 'base64';
 }
 
+/** Fewer digits are anywhere. */
+const minDigits = 8;
 const languages = ['en', 'it', 'de', 'fr', 'es'];
 
 /**
@@ -25,8 +27,8 @@ export function secretsIn(found: string | Uint8Array, secrets: readonly string[]
     const number = secret.replace(/\D/g, '');
     const add = (as: Leak['as']) => leaks.push({ secret, as });
     if (plain.includes(own)) add('plain');
-    if (number.length >= 6 && digits.includes(number)) add('digits');
-    if (number.length >= 6 && spokenForms(number).some((spoken) => plain.includes(spoken))) add('spoken');
+    if (number.length >= minDigits && digits.includes(number)) add('digits');
+    if (number.length >= minDigits && spokenForms(number).some((spoken) => plain.includes(spoken))) add('spoken');
     if (base64Forms(secret).some((form) => text.includes(form))) add('base64');
   }
   return leaks;

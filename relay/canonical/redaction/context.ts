@@ -37,7 +37,7 @@ const cueWords: ReadonlyArray<readonly [Cue, RegExp]> = [
   ],
   [
     'version',
-    /^(?:v|ver|version\w*|versione|versioni|release|releases|rilascio|build|firmware|kernel|update|aggiornamento|chapter|section|capitolo|sezione|kapitel|abschnitt|chapitre|seccion|apartado|paragraph|paragrafo|articolo|artikel\w*|article|articulo|punkt|clause|driver|treiber|oid|patch|upgrade|chrome|chromium|firefox|node|python)$/,
+    /^(?:v|ver|version\w*|versione|versioni|release|releases|rilascio|build|firmware|kernel|update|aggiornamento|chapter|section|capitolo|sezione|kapitel|abschnitt|chapitre|seccion|apartado|paragraph|paragrafo|articolo|artikel\w*|article|articulo|clause|driver|treiber|oid|patch|upgrade|chrome|chromium|firefox|node|python)$/,
   ],
   [
     'other',

@@ -12,7 +12,7 @@ import { letterNamesOf } from './spelling.ts';
 import { tokensOf } from './tokens.ts';
 
 /** Where two findings overlap, the type of the surer one is told. */
-const ranks: readonly FindingType[] = ['iban', 'mail', 'id', 'card', 'mac', 'ip', 'phone'];
+const ranks: readonly FindingType[] = ['iban', 'mail', 'ip', 'id', 'card', 'mac', 'phone'];
 
 /**
  * All that is private in a text, in order and apart. In linear time whatever the text is: every recogniser looks at no more
