@@ -294,7 +294,11 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     relay: {
       ...{ health, alarms, quota, costs, spool, time, retention, doors, liveFeed, latency, answers },
       ...{ kits, kitDoor, enrolment },
-      recordings: () => [...recordingFigures(archiving, Date.now()), ...sinkFigures(sink?.sink ?? null, Date.now())],
+      recordings: () => [
+        ...recordingFigures(archiving, Date.now()),
+        ...canonical.figures(),
+        ...sinkFigures(sink?.sink ?? null, Date.now()),
+      ],
       version: runningVersion(),
     },
   });

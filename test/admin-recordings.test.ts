@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { AdminPanels, eventually, obstacles, phone } from './harness/admin-panels.ts';
 import { segment } from './harness/canonical-relay.ts';
+import { recordTalks } from './harness/fetched-talks.ts';
 import { temporaryFolder } from './harness/programs.ts';
 import { phone as hand } from './harness/reader-page.ts';
-import { recordTalks } from './harness/fetched-talks.ts';
 import { keepScreenshot } from './harness/screenshots.ts';
 
 /** Recordings on the admin page, and what phones get of them. About 15 s with relay and browser. */
@@ -125,6 +125,26 @@ describe('an organizer', () => {
     await panel.getByRole('button', { name: 'Save' }).last().click();
     await panel.getByText('The relay cannot be reached.').waitFor();
     expect(await panel.getByLabel('Text at 00:00:00').inputValue()).toBe('Typed for long');
+  });
+
+  test('is told in plain words where the relay has no store, or cannot ask it', async () => {
+    const { panel, page } = await admin.mount('verdi', 'Recordings');
+    await panel.getByLabel('Record the talks').waitFor();
+    const answer = async (change: object) => {
+      await page.unroute('**/rooms/verdi/canonical');
+      await page.route('**/rooms/verdi/canonical', async (route) => {
+        const response = await route.fetch();
+        await route.fulfill({ response, json: { ...(await response.json()), ...change } });
+      });
+      await page.getByRole('tab', { name: 'Recordings' }).click();
+    };
+    await answer({ store: { code: 'store-refused', message: 'The store refuses.', hint: 'See to its rights.' } });
+    await panel.getByText('Transcripts cannot be fetched. The store refuses. See to its rights.').waitFor();
+    await answer({ hasStore: false });
+    await panel.getByText('This relay has nowhere to put recordings').waitFor();
+    expect(await panel.getByLabel('Record the talks').isVisible()).toBe(false);
+    expect(await panel.locator('[data-talk="opening"]').isVisible()).toBe(true);
+    await keepScreenshot(page, 'admin recordings without a store');
   });
 
   test('downloads what readers have', async () => {

@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { rowsOf } from '../relay/canonical/transcript-rows.ts';
+import { TestApi } from './harness/api.ts';
 import { CanonicalRelay, segment, startMs, talkOf } from './harness/canonical-relay.ts';
 import { identity, talk } from './harness/canonical-run.ts';
+import { adminSecret } from './harness/doors.ts';
 
 /** What organizers decide about canonical transcripts, and what readers never see. About 2 s. */
 
@@ -170,6 +172,16 @@ describe('organizers', () => {
       '404 talk-unknown',
     );
   });
+});
+
+test('a relay without a store says so, and serves what it has', async () => {
+  await comes();
+  const { serving, fetched } = own;
+  const { app } = new TestApi({ rooms: own.rooms, canonical: { serving, fetched, fetching: null } });
+  const headers = { authorization: `Bearer ${adminSecret}` };
+  const answer = await app.request('/api/rooms/verdi/canonical', { headers });
+  expect(await answer.json()).toMatchObject({ hasStore: false, store: null, talks: [{ served: 'canonical' }] });
+  expect(await own.get('canonical')).toMatchObject({ hasStore: true });
 });
 
 describe('readers', () => {
