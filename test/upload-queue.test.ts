@@ -89,6 +89,12 @@ describe('files on their way to the store', () => {
     await house.clock.leapUntil(() => house.stored.includes('good') && house.queue.failures > 5);
     expect(house.stored).toEqual(['good']);
     expect(house.queue.state.error).toMatchObject({ code: 'store-damaged' });
+    // Nor does what comes later wait for its next turn.
+    await house.clock.leapUntil(() => house.queue.failures > 12);
+    const from = house.clock.now();
+    house.queue.add(...recording('next'));
+    await house.clock.leapUntil(() => house.stored.includes('next'), 1000);
+    expect(house.clock.now() - from).toBeLessThan(1000);
     house.standIn.heal();
     await house.clock.leapUntil(() => house.stored.includes('bad'));
   });
