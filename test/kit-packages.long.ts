@@ -6,7 +6,7 @@ import { kinds } from '../provisioning/kit/packages/wanted.ts';
 import { root } from './harness/programs.ts';
 
 // Minutes, and 350 MB from Debian's archive the first time. The real install runs arm64 programs in an emulator and takes
-// about half an hour: it wants a Debian Trixie for arm64 in SALA_ARM64_ROOT (debootstrap --arch=arm64), root and
+// half an hour, on a busy machine three quarters of one: it wants a Debian Trixie for arm64 in SALA_ARM64_ROOT (debootstrap --arch=arm64), root and
 // qemu-user-static with binfmt, and is skipped without them.
 
 const packages = resolve(root, '.cache/packages');
@@ -50,7 +50,7 @@ test('the packages of Debian satisfy themselves on every kind of kit, where noth
   }
 });
 
-test.skipIf(!canChroot)('they install in a Debian for arm64', () => {
+test.skipIf(!canChroot)('they install in a Debian for arm64', { timeout: 7_200_000 }, () => {
   const place = resolve(root, '.cache/arm64-install');
   const inside = join(place, 'root');
   for (const name of ['root', 'upper', 'work']) mkdirSync(join(place, name), { recursive: true });
