@@ -247,6 +247,27 @@ test('a recording that is deleted on its way is nowhere any more', async () => {
   }
 });
 
+test('a deletion that was cut off by a kill goes on at the next start', async () => {
+  const place = folder();
+  const refusing = (inner: ObjectStore): ObjectStore =>
+    new Proxy(inner, {
+      get: (target, name) => {
+        const value: unknown = Reflect.get(target, name);
+        if (name === 'put') return () => Promise.reject(new Error('refused'));
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+  const { hall } = await ended(place, { store: refusing });
+  await hall.reach('uploading');
+  await expect.poll(() => hall.archiving.archiver?.uploads.state.waitingFiles).toBe(4);
+  hall.archiving.recordings.change('hall', 'opera', { state: 'deleted' });
+  await hall.stop();
+  const { hall: next } = await hallIn(place);
+  expect(next.archiving.archiver?.uploads.state.waitingFiles).toBe(0);
+  expect(await next.keys()).toEqual([]);
+  expect(filesBelow(join(place, 'data')).filter((file) => file.startsWith('recordings/'))).toEqual([]);
+});
+
 test('a room that is deleted takes its recordings along', async () => {
   const { hall } = await ended(folder());
   await hall.reach('stored');

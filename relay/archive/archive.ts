@@ -208,7 +208,6 @@ export class Archive {
     const plan = isOnItsWay(recording) ? recordings.planOf(recording) : null;
     if (plan) this.#plans.set(group, plan);
     if (recording.state === 'deleted' && uploads.has(group)) await this.#withdraw(recording, 'deleted');
-    if (recording.state === 'uploading' && !uploads.has(group)) await this.#upload(recording);
   }
 
   /** Folders of recordings that need none any more. */
