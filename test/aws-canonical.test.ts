@@ -12,6 +12,7 @@ import { at, carryOut } from './harness/cloudformation-values.ts';
 import { problemsOfPermission, unexplained } from './harness/iam-reference.ts';
 import { root } from './harness/programs.ts';
 import { actionsOf, storeCalls } from './harness/store-calls.ts';
+import { beyondRights } from './harness/store-rights.ts';
 
 const text = readFileSync(join(root, 'provisioning/aws/canonical.yaml'), 'utf8');
 const template = readTemplate(text);
@@ -142,6 +143,36 @@ describe('permissions', () => {
     ['sts:AssumeRole', 'arn:aws:iam::111122223333:role/sala-MachineRole', false],
   ])('let the job do %s with %s: %s', (action, resource, may) => {
     expect(mayRole(stack, 'JobRole', action, resource)).toBe(may);
+  });
+
+  test('that were not enough for what a program asked are seen', () => {
+    const asked = (
+      agent: string,
+      operation: 'GetObject' | 'PutObject' | 'DeleteObject',
+      key: string,
+      status = 200,
+    ) => ({
+      ...{ operation, key, status },
+      headers: { 'user-agent': `aws-sdk-js/3 lang/js ${agent}` },
+    });
+    const [recording, transcript] = ['recordings/v1/conf/a/b/live.json', 'transcripts/v1/conf/a/b/canonical.json'];
+    expect(
+      beyondRights([
+        asked('app/job', 'GetObject', recording),
+        asked('app/job', 'PutObject', transcript),
+        asked('app/relay', 'PutObject', recording),
+        asked('app/relay', 'DeleteObject', transcript, 404),
+        asked('app/job', 'DeleteObject', recording),
+        asked('app/relay', 'PutObject', transcript),
+        asked('app/relay', 'GetObject', recording.replace('conf', 'others')),
+        asked('', 'GetObject', recording),
+      ]),
+    ).toEqual([
+      `job: s3:DeleteObject ${recording}`,
+      `relay: s3:PutObject ${transcript}`,
+      'relay: s3:GetObject recordings/v1/others/a/b/live.json',
+      `nobody knows who asked: GetObject ${recording}`,
+    ]);
   });
 
   test('of the machines reach no talk', () => {

@@ -4,6 +4,7 @@
  * in it: canonical-chain.long.ts.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beyondRights } from './harness/store-rights.ts';
 import { WholeChain } from './harness/whole-chain.ts';
 import { wordErrorRate } from './harness/words.ts';
 
@@ -32,6 +33,8 @@ test('four talks come back from their recordings as canonical transcripts, each 
   for (const { status, attempts, command } of chain.batch.jobs)
     expect(status, `${command.join(' ')}\n${attempts.at(-1)?.lines.join('\n')}`).toBe('SUCCEEDED');
   expect([...chain.batch.queues.values()].flat()).toEqual([]);
+  expect(chain.standIn.requests.length).toBeGreaterThan(40);
+  expect(beyondRights(chain.standIn.requests)).toEqual([]);
 
   for (const talk of chain.talks) {
     expect(chain.results(talk), talk.name).toEqual(['transcript.json']);

@@ -11,6 +11,7 @@ import { readTalk } from './canonical-run.ts';
 import { ClickHouseServer, hasClickHouse } from './clickhouse.ts';
 import { type JsonObject, readTemplate } from './cloudformation.ts';
 import { type RunningProgram, root, startDevice, TestRelay, temporaryFolder } from './programs.ts';
+import { askingAs } from './store-rights.ts';
 import { until } from './until.ts';
 import { writeWav } from './wav.ts';
 import { welcome } from './welcome.ts';
@@ -88,10 +89,12 @@ export class WholeChain {
       parameters: { ImageDigest: `sha256:${'0'.repeat(64)}` },
       names: { Talks: 'talks' },
       container: (command, env) =>
-        inCheckout({ ...s3StandInEnvironment, SALA_ENDPOINT: this.#url, SALA_WORK_DIR: this.path('work') })(
-          command,
-          env,
-        ),
+        inCheckout({
+          ...s3StandInEnvironment,
+          ...askingAs('job'),
+          SALA_ENDPOINT: this.#url,
+          SALA_WORK_DIR: this.path('work'),
+        })(command, env),
     });
     this.standIn.on('created', (event) => this.deliver(event));
   }
@@ -147,7 +150,8 @@ export class WholeChain {
     await this.#relay?.program.exit;
     const port = this.#relay?.port ?? 0;
     this.#relay = await TestRelay.start({
-      ...{ dataDir: this.path('relay'), engine: this.#options.liveEngine, port, env: s3StandInEnvironment },
+      ...{ dataDir: this.path('relay'), engine: this.#options.liveEngine, port },
+      env: { ...s3StandInEnvironment, ...askingAs('relay') },
       args: [
         ...['--recording-store', 's3://talks', '--recording-endpoint', this.#url, '--event', 'conf'],
         ...(this.clickhouse
@@ -175,11 +179,18 @@ export class WholeChain {
   }
 
   /** Waits until the store has all recordings. */
-  async archived(timeoutMs = 60_000): Promise<void> {
-    for (const { name } of this.talks)
-      await until(async () => (await this.recording(name))?.state === 'stored' || undefined, {
-        ...{ timeoutMs, everyMs: 200, what: `the recording of ${name} in the store` },
+  async archived(timeoutMs = 120_000): Promise<void> {
+    for (const { name } of this.talks) {
+      let told = '';
+      const isStored = async () => {
+        const recording = await this.recording(name);
+        told = `${recording?.state}: ${recording?.message}`;
+        return recording?.state === 'stored' || undefined;
+      };
+      await until(isStored, { timeoutMs, everyMs: 200, what: `the recording of ${name}` }).catch((error: unknown) => {
+        throw new Error(`it is ${told}`, { cause: error });
       });
+    }
   }
 
   /** What the store has of a room's talk; null: no transcript that counts. @throws where it is not whole */
