@@ -156,6 +156,8 @@ describe.each(candidates)('$name', ({ open, conditions }) => {
   test.skipIf(!conditions)('puts only where nothing is, and only in the place of what was read', async () => {
     const { etag } = await store.put('p', bytes('1'), { ifAbsent: true });
     await expect(store.put('p', bytes('2'), { ifAbsent: true })).rejects.toEqual(fails('store-exists'));
+    // Whoever says the same was not the first either.
+    await expect(store.put('p', bytes('1'), { ifAbsent: true })).rejects.toEqual(fails('store-exists'));
     expect(await store.head('p')).toMatchObject({ etag });
     const second = await store.put('p', bytes('2'), { ifMatch: etag });
     await expect(store.put('p', bytes('3'), { ifMatch: etag })).rejects.toEqual(fails('store-changed'));
