@@ -101,6 +101,12 @@ test('the report says what changed, what is gone and how sure the engine was', (
   ]);
 });
 
+test('live captions are compared in the order spoken, whenever they came', () => {
+  const live = [aLiveCaption('three four', 800, 1600, { seq: 1 }), aLiveCaption('one two', 0, 800, { seq: 2 })];
+  const { report: told } = chained([aSegment('one two three four', 0)], { live });
+  expect(told.live).toMatchObject({ same: 4, changed: 0, missing: 0, extra: 0, word_error_rate: 0 });
+});
+
 test('somebody speaks and no word is there: it is listed', () => {
   const speech = [
     { start_ms: 0, end_ms: 60_000 },

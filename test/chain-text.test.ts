@@ -182,5 +182,6 @@ test('a live caption of marks alone is no word, and half a second is no matter',
   expect(withheldOf([segment(0, 1000, 2000)], 'whisper', [aLiveCaption('… ♪', 1000, 2000)])).toHaveLength(1);
   expect(withheldOf([segment(0, 2400, 3000)], 'whisper', [aLiveCaption('so', 1000, 2000)])).toHaveLength(0);
   expect(withheldOf([segment(0, 2600, 3000)], 'whisper', [aLiveCaption('so', 1000, 2000)])).toHaveLength(1);
+  expect(withheldOf([segment(0, 100, 600)], 'whisper', [aLiveCaption('so', 1000, 2000)])).toHaveLength(0);
   expect(withheldOf([segment(0, 0, 1)], 'whisper', [])).toHaveLength(1);
 });

@@ -81,6 +81,15 @@ test('what is put around speech is never put beyond the audio, and joins what it
   expect(mapOf(audio, { speech_pad_ms: 1600 }).speech).toEqual([{ start_ms: 0, end_ms: 5200 }]);
 });
 
+test('speech that the audio outlasts by less than a pause ends where it ends', () => {
+  const audio = pcm([
+    [2, noise(20)],
+    [2, voice(4000)],
+    [1, noise(20)],
+  ]);
+  expect(mapOf(audio, unpadded).speech).toEqual([{ start_ms: near(2000), end_ms: near(4000) }]);
+});
+
 test('a click is no speech', () => {
   const audio = pcm([
     [3, noise(20)],
@@ -116,7 +125,7 @@ test('in a loud room speech has to stand out of the noise, and a steady hum is n
 });
 
 test('a hole does not make the room after it seem loud', () => {
-  const room: [number, Level] = [4, noise(150)];
+  const room: [number, Level] = [4, noise(300)];
   expect(mapOf(pcm([room, [5, nothing], room])).speech).toEqual([]);
 });
 
