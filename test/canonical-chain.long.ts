@@ -1,5 +1,5 @@
 /**
- * The whole chain with faults in it: live captions by PocketSphinx, too; a store that refuses, is slow, breaks off and is full; hosts lost
+ * The whole chain with faults in it: a store that refuses, is slow, breaks off and is full; hosts lost
  * and reclaimed; a relay killed in mid-upload; events lost, doubled and late; ClickHouse killed. About 5 minutes.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -10,7 +10,7 @@ import { WholeChain } from './harness/whole-chain.ts';
 import { wordErrorRate } from './harness/words.ts';
 
 const chain = new WholeChain({
-  liveEngine: 'pocketsphinx',
+  liveEngine: 'script:load',
   rooms: [
     { name: 'verdi', lines: [0, 1, 2] },
     { name: 'rossini', lines: [3, 4] },

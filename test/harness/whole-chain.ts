@@ -152,6 +152,7 @@ export class WholeChain {
     this.#relay = await TestRelay.start({
       ...{ dataDir: this.path('relay'), engine: this.#options.liveEngine, port },
       env: { ...s3StandInEnvironment, ...askingAs('relay') },
+      startTimeoutMs: 60_000,
       args: [
         ...['--recording-store', 's3://talks', '--recording-endpoint', this.#url, '--event', 'conf'],
         ...(this.clickhouse
