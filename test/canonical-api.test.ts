@@ -235,6 +235,17 @@ describe('readers', () => {
     expect(text).not.toMatch(/three/i);
   });
 
+  test('never get a transcript of a recording that was changed or deleted, even before it is out of the database', async () => {
+    await comes();
+    own.recordings.change('verdi', 'opening', { revision: 2 });
+    expect(own.fetched.versions('verdi', 'opening')).toHaveLength(1);
+    expect(await own.words()).toEqual(live);
+    own.recordings.change('verdi', 'opening', { revision: 1 });
+    expect(await own.words()).toEqual(['One.', 'Two.', 'Three.']);
+    own.recordings.change('verdi', 'opening', { state: 'deleted' });
+    expect(await own.words()).toEqual([]);
+  });
+
   test('with a token of the room see which talks there are, and nothing that waits for an organizer', async () => {
     await comes(whisper, talkOf(whisper, [segment(0, 'Invented.')], { canonical: false }));
     const { token } = own.api.tokens.create('verdi', 'read', '');
