@@ -89,7 +89,7 @@ class Hall {
   }
 }
 
-test('a talk of the schedule is recorded from its start to its end; what is said before it is one of its own', () => {
+test('a talk of the schedule is recorded from its start to its end, and nothing of what is said in a break', () => {
   const hall = new Hall();
   hall.talk('opera', 10, 40);
   hall.pass(10).speak(29).pass(11);
@@ -103,10 +103,18 @@ test('a talk of the schedule is recorded from its start to its end; what is said
   const other = new Hall();
   other.talk('opera', 10, 40);
   other.pass(5).speak(6);
-  expect(other.told).toMatchObject([
-    { from: 4.9, to: 10, endedBy: 'schedule' },
-    { talk: 'opera', from: 10, to: null },
-  ]);
+  expect(other.told).toMatchObject([{ talk: 'opera', from: 10, to: null }]);
+  other.speak(28).pass(6).speak(20).pass(16);
+  expect(other.told).toMatchObject([{ talk: 'opera', from: 10, to: 40 }]);
+});
+
+test('a talk whose sound comes when it is over is recorded by its name, without the break behind it', () => {
+  const hall = new Hall();
+  hall.talk('opera', 10, 20);
+  hall.pass(30, null);
+  for (let s = 5 * 60; s < 25 * 60; s++) hall.takes.heard('hall', loud, start + s * 1000, false);
+  hall.pass(6, null);
+  expect(hall.told).toMatchObject([{ talk: 'opera', from: 10, to: 20, endedBy: 'schedule' }]);
 });
 
 test('a talk that goes on behind its end is recorded to the first pause, and at the latest to the next talk', () => {
@@ -212,11 +220,17 @@ test('what a person ends does not begin again by itself', () => {
   expect(hall.takes.end('hall')).toBeNull();
   hall.speak(24);
   expect(hall.told).toMatchObject([{ talk: 'a', from: 1, to: 6, endedBy: 'hand' }]);
-  // The talk is over; who speaks on is still the same.
-  hall.speak(10);
+  hall.speak(10).pass(2).speak(2);
   expect(hall.told).toHaveLength(1);
-  hall.pass(2).speak(2);
-  expect(hall.told).toHaveLength(2);
+
+  const other = new Hall();
+  other.pass(1).speak(5);
+  expect(other.takes.end('hall')).toMatchObject({ endedBy: 'hand' });
+  // Who speaks on is still the same.
+  other.speak(10);
+  expect(other.told).toHaveLength(1);
+  other.pass(2).speak(2);
+  expect(other.told).toHaveLength(2);
 });
 
 test('nothing is recorded for more than ten hours in one piece', () => {

@@ -20,6 +20,8 @@ export interface TakeLimits {
   readonly soundMs: number;
   /** Without audio for so long, nobody is there. */
   readonly awayMs: number;
+  /** With a talk of the schedule so near, only talks are recorded: what people say in a break is theirs. */
+  readonly dayMs: number;
 }
 
 const minuteMs = 60_000;
@@ -30,6 +32,7 @@ export const takeLimits: TakeLimits = {
   rollMs: 5000,
   soundMs: 3000,
   awayMs: 60 * minuteMs,
+  dayMs: 720 * minuteMs,
 };
 
 export interface TakesParts {
@@ -43,8 +46,8 @@ export interface TakesParts {
 }
 
 /**
- * Which stretches of room time are recorded: talks of the schedule with the times that they have in truth, and what else is
- * said. Two of one room never overlap, and nothing is of a time at which recording was switched off.
+ * Which stretches of room time are recorded: talks of the schedule with the times that they have in truth; on days without
+ * any, what is said. Two of one room never overlap, and nothing is of a time at which recording was switched off.
  */
 export class Takes {
   readonly #parts: TakesParts;
@@ -53,6 +56,8 @@ export class Takes {
   readonly #sounds = new Map<string, RoomSound>();
   /** From when on each room may be recorded. */
   readonly #since = new Map<string, number>();
+  /** The talks of each room as they stood a second ago: they are asked for with every piece of sound. */
+  readonly #scheduled = new Map<string, readonly KeptTalk[]>();
   #rooms: readonly RoomRecord[] = [];
   #unlisten = () => {};
 
@@ -90,7 +95,13 @@ export class Takes {
    * @param isLive it is of this moment, and in order
    */
   heard(room: string, audio: Uint8Array, ms: number, isLive: boolean): void {
-    this.#soundOf(room).hear(audio, ms, isLive, this.#now(), (at) => this.#isTaken(room, at));
+    this.#soundOf(room).hear(
+      audio,
+      ms,
+      isLive,
+      this.#now(),
+      (at) => this.#isTaken(room, at) || this.#isBreak(room, at),
+    );
   }
 
   /** Ends what is recorded in a room now, by hand; null where nothing is. */
@@ -112,6 +123,7 @@ export class Takes {
       if (running) this.#end(running, this.#now(), 'off');
       this.#keepSince(name, null);
       this.#sounds.delete(name);
+      this.#scheduled.delete(name);
     }
   }
 
@@ -128,6 +140,7 @@ export class Takes {
 
   #lookAt(room: RoomRecord): void {
     const nowMs = this.#now();
+    this.#scheduled.set(room.name, this.#parts.talks.moved(room.name));
     const talk = this.#talkOn(room.name, nowMs);
     const running = this.#running(room.name);
     if (running && (!talk || running.talkId !== talk.id)) {
@@ -142,7 +155,11 @@ export class Takes {
       return;
     }
     const beganMs = this.#soundOf(room.name).takeBeginning(this.#limits.soundMs);
-    if (beganMs !== null) this.#begin(room, null, beganMs - this.#limits.rollMs);
+    if (beganMs === null || this.#isBreak(room.name, beganMs)) return;
+    // Of a talk that is over its sound may come late, all of it.
+    const past = this.#scheduled.get(room.name)?.findLast(({ start, end }) => start <= beganMs && beganMs < end);
+    if (!past) this.#begin(room, null, beganMs - this.#limits.rollMs);
+    else if (this.#mayTake(room.name, past.id)) this.#begin(room, past, past.start);
   }
 
   /** When a recording ended whose talk is not on, and why; null while it goes on. @param next the talk that is on */
@@ -171,6 +188,13 @@ export class Takes {
     const held = heldTalk(all, talks.decisions(room), nowMs);
     const isOn = ({ start, end }: KeptTalk) => start <= nowMs && nowMs < end;
     return held && held.start <= nowMs ? held : (all.findLast(isOn) ?? null);
+  }
+
+  /** Whether it is a day of the schedule, and no talk is on. */
+  #isBreak(room: string, ms: number): boolean {
+    const { dayMs } = this.#limits;
+    const near = (this.#scheduled.get(room) ?? []).filter(({ start, end }) => start - dayMs <= ms && ms < end + dayMs);
+    return near.length > 0 && !near.some(({ start, end }) => start <= ms && ms < end);
   }
 
   /** A talk whose recording was ended by a person, or by the schedule, is not taken up again. */
