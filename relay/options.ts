@@ -171,8 +171,8 @@ export const relayOptions = z.object({
     .string()
     .regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, 'must be of letters, digits and underscores')
     .default('default')
-    .meta(text('its database, which must be there [default]', 'NAME')),
-  clickhouseUser: z.string().min(1).default('default').meta(text('who may write there [default]', 'NAME')),
+    .meta(text('its database, which must be there', 'NAME')),
+  clickhouseUser: z.string().min(1).default('default').meta(text('who may write there', 'NAME')),
   clickhousePasswordFile: file.optional().meta(text("file with that user's password", 'FILE')),
   maxReaders: count(defaultPlaceLimits.maxReaders).meta(text('readers of all rooms together', 'COUNT')),
   maxReadersPerRoom: count(defaultPlaceLimits.maxReadersPerRoom).meta(text('readers of one room', 'COUNT')),

@@ -65,6 +65,7 @@ beforeEach(() => {
   command(join(bin, 'apt-get'), record('apt-get'));
   command(join(bin, 'sudo'), `${record('sudo')}; shift; exec "$@"`);
   command(join(bin, 'id'), 'echo "$USER_ID"');
+  command(join(bin, 'flac'), 'exit 0');
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
