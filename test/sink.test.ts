@@ -204,6 +204,24 @@ describe('the sink', () => {
     expect(lines.filter((line) => line.includes('sink-well'))).toHaveLength(1);
   });
 
+  it('sends a talk again that changed while it was sent', async () => {
+    let isFirst = true;
+    warehouse.lost = (call) => {
+      if (call === 'talk' && isFirst) {
+        isFirst = false;
+        relay.room.amend(1, 'hello again');
+        sink.live('verdi', 'opening', 'another mark');
+      }
+      return null;
+    };
+    say('hello', 0);
+    relay.record();
+    sink.start();
+    await watch.look();
+    await settled();
+    expect(warehouse.canonical()).toEqual(['hello again']);
+  });
+
   it('says when it tries again', async () => {
     warehouse.fault = away;
     relay.record();
