@@ -233,6 +233,59 @@ test('what a person ends does not begin again by itself', () => {
   expect(other.told).toHaveLength(2);
 });
 
+test('a talk that is put off after it began, or changes places with another, is recorded when it is given', () => {
+  const hall = new Hall();
+  hall.talk('a', 1, 30);
+  hall.talk('b', 30, 60);
+  hall.pass(3);
+  // Whoever is to speak first is late: the two change places.
+  hall.talk('a', 30, 60);
+  hall.talk('b', 3, 30);
+  hall.speak(57).pass(8);
+  expect(hall.told).toMatchObject([
+    { talk: 'a', from: 1, to: 3 },
+    { talk: 'b', from: 3, to: 30 },
+    { talk: 'a-2', from: 30, to: 60.1, state: 'ended' },
+  ]);
+
+  const other = new Hall();
+  other.talk('a', 1, 30);
+  other.pass(2);
+  other.talk('a', 60, 90);
+  other.pass(58).speak(30).pass(8);
+  expect(other.told).toMatchObject([
+    { talk: 'a', endedBy: 'silence' },
+    { talk: 'a-2', from: 60, to: 90, endedBy: 'schedule' },
+  ]);
+});
+
+test('a talk whose recording a person ended is not recorded by being put off', () => {
+  const hall = new Hall();
+  hall.talk('a', 1, 30);
+  hall.pass(3);
+  hall.takes.end('hall');
+  hall.talk('a', 10, 30);
+  hall.speak(20);
+  expect(hall.told).toHaveLength(1);
+});
+
+test('a talk that is called once more, since the next was called by mistake, is recorded again', () => {
+  const hall = new Hall();
+  hall.talk('a', 1, 30);
+  hall.talk('b', 30, 60);
+  hall.pass(10);
+  const { talks } = hall;
+  talks.decide('hall', { ...talks.decisions('hall'), moved: { a: { ended: hall.now }, b: { begun: hall.now } } });
+  hall.pass(1);
+  talks.decide('hall', { ...talks.decisions('hall'), moved: { a: { begun: hall.now, end: start + 30 * minute } } });
+  hall.pass(2);
+  expect(hall.told).toMatchObject([
+    { talk: 'a', from: 1, to: 10 },
+    { talk: 'b', from: 10, to: 11 },
+    { talk: 'a-2', from: 11, state: 'running' },
+  ]);
+});
+
 test('nothing is recorded for more than ten hours in one piece', () => {
   const hall = new Hall();
   hall.talk('a', 0, 900);

@@ -151,7 +151,7 @@ export class Takes {
     else if (running) return;
 
     if (talk) {
-      if (this.#mayTake(room.name, talk.id)) this.#begin(room, talk, talk.start);
+      if (this.#mayTake(room.name, talk)) this.#begin(room, talk, talk.start);
       return;
     }
     const beganMs = this.#soundOf(room.name).takeBeginning(this.#limits.soundMs);
@@ -197,10 +197,15 @@ export class Takes {
     return near.length > 0 && !near.some(({ start, end }) => start <= ms && ms < end);
   }
 
-  /** A talk whose recording was ended by a person, or by the schedule, is not taken up again. */
-  #mayTake(room: string, talkId: string): boolean {
-    const before = this.#parts.recordings.of(room).findLast((each) => each.talkId === talkId);
-    return !before || before.endedBy === 'off' || before.endedBy === 'length';
+  /**
+   * A talk whose recording is over is not taken up again, unless it is given later than that: it was put off, changed places
+   * with another, or was called once more. What a person ended, only a person begins again.
+   */
+  #mayTake(room: string, { id, start }: KeptTalk): boolean {
+    const before = this.#parts.recordings.of(room).findLast((each) => each.talkId === id);
+    if (!before || before.endedBy === 'off' || before.endedBy === 'length') return true;
+    const { begun = Number.NEGATIVE_INFINITY } = this.#parts.talks.decisions(room).moved[id] ?? {};
+    return before.toMs !== null && (before.endedBy === 'hand' ? begun : start) >= before.toMs;
   }
 
   #begin(room: RoomRecord, talk: KeptTalk | null, wantedMs: number): void {
