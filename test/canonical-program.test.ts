@@ -90,7 +90,7 @@ describe('with a store that is not well', () => {
     hall.standIn.fail({ kind: 'full', key: 'transcripts/v1/conf/full/', on: ['PutObject'] });
     hall.standIn.fail({ kind: 'lie', key: 'transcripts/v1/conf/lying/', on: ['PutObject'] });
     hall.standIn.fail({ kind: 'spoil', key: 'recordings/v1/conf/spoilt/opening/part', on: ['GetObject'] });
-    hall.standIn.fail({ kind: 'slow', ms: 300, key: 'conf/slow/' });
+    hall.standIn.fail({ kind: 'slow', ms: 60, key: 'conf/slow/' });
     hall.standIn.fail({ kind: 'cut', times: 1, key: 'recordings/v1/conf/cut/opening/part', on: ['GetObject'] });
     hall.standIn.fail({ kind: 'lost', times: 1, key: 'transcript.json', on: ['PutObject'] });
     const program = hall.run(['--all']);

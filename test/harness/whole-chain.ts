@@ -223,7 +223,8 @@ export class WholeChain {
   async rows({ name, talk }: ChainTalk): Promise<{ text: string; source: string }[]> {
     const sql = `SELECT text, source FROM canonical WHERE room = '${name}' AND talk_id = '${talk}' ORDER BY seq`;
     const query = async () => {
-      const rows = await this.clickhouse?.query<{ text: string; source: string }>(sql);
+      // The relay makes the tables when it first has something for them.
+      const rows = await this.clickhouse?.query<{ text: string; source: string }>(sql).catch(() => []);
       return rows?.some(({ source }) => source === 'canonical') ? rows : undefined;
     };
     return until(query, { timeoutMs: 60_000, everyMs: 300, what: `the rows of ${name} in ClickHouse` });
