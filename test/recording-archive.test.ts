@@ -1,7 +1,7 @@
 /** From the spool to the store: kills at each step, what is held, what is awaited, what goes. About 8 s. */
 import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { liveTranscript, manifest as manifestSchema } from '../relay/canonical/contract.ts';
 import type { ObjectStore } from '../relay/objects/object-store.ts';
 import { Retention } from '../relay/retention.ts';
@@ -339,4 +339,76 @@ test('a talk without any sound, and one whose sound was lost, fail in words', as
     hint: expect.stringContaining('--retain'),
   });
   expect(await lost.keys()).toEqual([]);
+});
+
+test('what cannot be made does not keep what comes after it', async () => {
+  const flac = join(folder(), 'flac');
+  writeFileSync(flac, '#!/bin/sh\ncase "$*" in *opera/*) echo broken >&2; exit 1 ;; esac\nexec flac "$@"\n');
+  chmodSync(flac, 0o755);
+  const { hall, clock } = await ended(folder(), { flac });
+  const later = clock.now;
+  hall.talks.put('hall', { id: 'next', title: '', speakers: [], language: null, start: later, end: later + 2000 });
+  hall.archive.tick();
+  await hall.play(other, later, noise(3, 2 * second));
+  clock.now += 2000;
+  hall.archive.end('hall');
+  hall.backlogMs = 0;
+  const stateOf = (talk: string) => hall.archiving.recordings.get('hall', talk)?.state;
+  await until(
+    () => {
+      hall.archive.tick();
+      return stateOf('next') === 'stored' || undefined;
+    },
+    { what: 'the next is stored', timeoutMs: 20_000 },
+  );
+  expect(stateOf('opera')).toBe('cutting');
+  // And whoever looks is told all the same.
+  expect(hall.archive.fault).toMatchObject({ code: 'flac-failed', message: expect.stringContaining('broken') });
+});
+
+test('files of recordings leave room on the disk for audio and captions', async () => {
+  const place = folder();
+  let free = 1e6;
+  const { hall, clock, audio } = await ended(place, { freeBytes: async () => free });
+  hall.backlogMs = 0;
+  hall.archive.tick();
+  await hall.archive.idle();
+  expect(hall.recording).toMatchObject({ state: 'cutting', hint: expect.stringContaining('Make room') });
+  expect(hall.archive.fault).toMatchObject({ code: 'recording-space' });
+  expect(filesBelow(join(place, 'data')).filter((file) => file.startsWith('recordings/'))).toEqual([]);
+  free = 1e12;
+  clock.now += 60_000;
+  await hall.reach('stored');
+  expectWhole(place, audio);
+});
+
+test('a disk that takes nothing while a room is deleted does not end the relay, and nothing is forgotten', async () => {
+  const { hall } = await ended(folder());
+  await hall.reach('stored');
+  const erasure = hall.archiving.archiver?.erasure;
+  if (!erasure) throw new Error('there is a store');
+  const full = vi.spyOn(erasure, 'add').mockImplementation(() => {
+    throw Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' });
+  });
+  hall.rooms.delete('hall');
+  expect(() => hall.archive.tick()).not.toThrow();
+  expect(hall.recording?.state).toBe('stored');
+  full.mockRestore();
+  await hall.reach('deleted');
+  await expect.poll(() => hall.keys(), { timeout: 10_000 }).toEqual([]);
+});
+
+test('nothing is recorded of a time at which the relay had no store, though rooms were set to it', async () => {
+  const place = folder();
+  const { hall } = await hallIn(place);
+  await hall.stop();
+  const { hall: bare } = await hallIn(place, { store: () => null });
+  await bare.stop();
+  const later = start + 3_600_000;
+  const again = new RecordedHall({ folder: place, now: () => later });
+  onTestFinished(() => again.stop());
+  await again.start();
+  again.talks.put('hall', { id: 'opera', title: '', speakers: [], language: null, start, end: later + 60_000 });
+  again.archive.tick();
+  expect(again.recording).toMatchObject({ talk: 'opera', fromMs: later });
 });

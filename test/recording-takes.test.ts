@@ -255,7 +255,7 @@ test('a talk that is put off after it began, or changes places with another, is 
   other.pass(58).speak(30).pass(8);
   expect(other.told).toMatchObject([
     { talk: 'a', endedBy: 'silence' },
-    { talk: 'a-2', from: 60, to: 90, endedBy: 'schedule' },
+    { talk: 'a-2', from: 60, to: 90.1, endedBy: 'schedule' },
   ]);
 });
 

@@ -66,6 +66,16 @@ describe('files on their way to the store', () => {
     expect(house.queue.state).toMatchObject({ waitingFiles: 0, error: null, nextTryMs: null });
   });
 
+  test('that are more than the limit by themselves go alone: they wait for nothing', async () => {
+    await house.restart({ maxBacklogBytes: 1000 });
+    house.queue.add(...recording('one'));
+    expect(() => house.queue.add(...recording('two'))).toThrow(expect.objectContaining({ code: 'upload-backlog' }));
+    house.queue.start();
+    await house.clock.leapUntil(() => house.stored.includes('one'));
+    house.queue.add(...recording('two'));
+    await house.clock.leapUntil(() => house.stored.includes('two'));
+  });
+
   test('that would be too much are not taken, none of them', async () => {
     await house.restart({ maxBacklogBytes: 400_000 });
     const one = recording('one');

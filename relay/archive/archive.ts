@@ -1,9 +1,9 @@
-import { readdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { codeOf, type Explained, messageOf, SalaError } from '../../systemd/errors.ts';
+import { codeOf, type Explained, messageOf } from '../../systemd/errors.ts';
 import type { Logger } from '../../systemd/log.ts';
 import { toMono } from '../audio.ts';
-import { sampleRate } from '../protocol.js';
+import { bytesPerSample, sampleRate } from '../protocol.js';
 import type { RoomTime } from '../room-time.ts';
 import type { Rooms } from '../rooms.ts';
 import type { Spool } from '../spool.ts';
@@ -12,11 +12,13 @@ import { arrival } from './arrival.ts';
 import { type CutPlan, planOf } from './cut.ts';
 import { readFrom } from './cut-audio.ts';
 import { cutStreamOf, touches } from './cut-streams.ts';
+import { type FreeBytes, freeBytesOf, requireSpace } from './disk-space.ts';
 import { type Erasure, foldersOf, foldersOfRoom, placeOf } from './erasure.ts';
+import { diskTakesNothing, explain } from './faults.ts';
 import { flacMissing } from './flac.ts';
-import { filesIn, makeFiles, type TalkFacts, usualPartSamples } from './making.ts';
-import { defaultPatience, retryMs } from './patience.ts';
+import { filesIn, makeFiles, sweepFolders, type TalkFacts, usualPartSamples } from './making.ts';
 import type { Recording, Recordings } from './recordings.ts';
+import { Setbacks } from './setbacks.ts';
 import type { Takes } from './takes.ts';
 import type { UploadQueue } from './uploads.ts';
 
@@ -46,6 +48,7 @@ export interface ArchiveParts {
   readonly limits?: Partial<ArchiveLimits>;
   readonly now?: () => number;
   readonly random?: () => number;
+  readonly freeBytes?: FreeBytes;
 }
 
 const tickMs = 1000;
@@ -70,12 +73,12 @@ export class Archive {
   #timer: NodeJS.Timeout | undefined;
   #unlisten: (() => void)[] = [];
   #work: Work | null = null;
-  #failures = 0;
-  #untilMs = 0;
+  /** Of recordings that cannot be made now, by group. */
+  readonly #setbacks: Setbacks;
+  #encoderFault: Explained | null = null;
+  #tickFault = '';
   #roomsChanged = true;
   #stopped = false;
-  /** Why the last attempt to make one failed; null when the last one worked. */
-  fault: Explained | null = null;
   /** Since the start. */
   madeSeconds = 0;
 
@@ -84,13 +87,17 @@ export class Archive {
     this.#limits = { ...archiveLimits, ...parts.limits };
     this.#now = parts.now ?? Date.now;
     this.#folder = join(parts.dataDir, 'recordings');
+    this.#setbacks = new Setbacks(parts.random ?? Math.random);
   }
 
   /** The recordings and the queue of uploads are there; the latter has not been started yet. */
   async start(): Promise<void> {
     const { recordings, takes, spool, rooms } = this.#parts;
     for (const recording of recordings.all()) await this.#resume(recording);
-    await this.#sweep();
+    await sweepFolders(this.#folder, (room, talk) => {
+      const recording = recordings.get(room, talk);
+      return recording !== null && isOnItsWay(recording);
+    });
     takes.start();
     this.#unlisten = [
       spool.listen({
@@ -115,14 +122,30 @@ export class Archive {
     this.#parts.recordings.save();
   }
 
-  /** Once a second. */
+  /** Why one that is on its way cannot be made, the latest of them; null: all can. */
+  get fault(): Explained | null {
+    return this.#setbacks.fault ?? this.#encoderFault;
+  }
+
+  /** Once a second. Whatever fails, captions go on, and it is tried again with the next. */
   tick(): void {
     if (this.#stopped) return;
+    try {
+      this.#step();
+      this.#tickFault = '';
+    } catch (error) {
+      if (this.#tickFault !== messageOf(error))
+        this.#parts.log.error({ err: error }, 'Recordings cannot be looked after');
+      this.#tickFault = messageOf(error);
+    }
+  }
+
+  #step(): void {
     const { recordings, takes } = this.#parts;
     if (this.#roomsChanged) this.#lookAtRooms();
     takes.tick();
     recordings.save();
-    if (this.#work || this.#now() < this.#untilMs) return;
+    if (this.#work) return;
     const next = this.#next();
     if (!next) return;
     const abort = new AbortController();
@@ -141,7 +164,7 @@ export class Archive {
 
   /** What is missing is told before the first talk is over. */
   encoderIs(there: boolean): void {
-    if (!there) this.fault ??= flacMissing();
+    if (!there) this.#encoderFault = flacMissing();
   }
 
   recordings(room: string): Recording[] {
@@ -210,20 +233,9 @@ export class Archive {
     if (recording.state === 'deleted' && uploads.has(group)) await this.#withdraw(recording, 'deleted');
   }
 
-  /** Folders of recordings that need none any more. */
-  async #sweep(): Promise<void> {
-    for (const room of await namesIn(this.#folder))
-      for (const talk of await namesIn(join(this.#folder, room))) {
-        const recording = this.#parts.recordings.get(room, talk);
-        if (!recording || !isOnItsWay(recording))
-          await rm(join(this.#folder, room, talk), { recursive: true, force: true });
-      }
-  }
-
   /** What is stored of a room that was deleted goes with it. */
   #lookAtRooms(): void {
     const { rooms, recordings, erasure, event, log } = this.#parts;
-    this.#roomsChanged = false;
     const known = new Set(rooms.all().map(({ name }) => name));
     const left = recordings.all().filter(({ room, state }) => !known.has(room) && state !== 'deleted');
     for (const room of new Set(left.map((each) => each.room))) erasure.add(foldersOfRoom(event, room), 'room deleted');
@@ -231,6 +243,7 @@ export class Archive {
       void this.delete(room, talk, 'room deleted').catch((error: unknown) =>
         log.error({ err: error, room, talk }, 'A recording of a deleted room is left'),
       );
+    this.#roomsChanged = false;
   }
 
   #heard(stream: SpoolStream, position: number, audio: Uint8Array): void {
@@ -250,8 +263,10 @@ export class Archive {
       .sort((a, b) => (a.toMs ?? 0) - (b.toMs ?? 0));
     const { waitingBytes, maxBacklogBytes } = uploads.state;
     const isFull = waitingBytes >= maxBacklogBytes;
+    const nowMs = this.#now();
     return (
       waiting.find((each) => {
+        if (this.#setbacks.waits(groupOf(each), nowMs)) return false;
         if (each.state === 'uploading') return !uploads.has(groupOf(each));
         return !isFull && (each.state === 'cutting' || this.#hasArrived(each));
       }) ?? null
@@ -268,12 +283,12 @@ export class Archive {
   async #advance(recording: Recording, signal: AbortSignal): Promise<void> {
     if (recording.state === 'uploading') await this.#upload(recording);
     else await this.#make(recording, signal);
-    this.#failures = 0;
-    this.fault = null;
+    this.#setbacks.forget(groupOf(recording));
+    this.#encoderFault = null;
   }
 
   async #make(recording: Recording, signal: AbortSignal): Promise<void> {
-    const { recordings, spool, facts, event, flac = 'flac', log } = this.#parts;
+    const { recordings, spool, facts, event, flac = 'flac', freeBytes = freeBytesOf, dataDir, log } = this.#parts;
     const plan = this.#planOf(recording);
     if (plan.pieces.length === 0) {
       const message = 'No sound of it ever came; there is nothing to store.';
@@ -285,6 +300,9 @@ export class Archive {
     if (!known) return;
     const parts = { event, flac, read: readFrom(spool), partSamples: this.#limits.partSamples };
     const folder = this.#folderOf(recording);
+    await rm(folder, { recursive: true, force: true });
+    // No more than the sound itself, which is whole beside it until the store has it.
+    await requireSpace(dataDir, plan.samples * plan.channels * bytesPerSample, freeBytes);
     const made = await makeFiles(folder, { recording: cutting, plan, facts: known }, parts, signal);
     signal.throwIfAborted();
     this.madeSeconds += plan.samples / sampleRate;
@@ -327,17 +345,17 @@ export class Archive {
   }
 
   #failed({ room, talk }: Recording, error: unknown, signal: AbortSignal): void {
-    const { recordings, log, random = Math.random } = this.#parts;
+    const { recordings, log } = this.#parts;
     const recording = recordings.get(room, talk);
     if (signal.aborted || !recording || !isOnItsWay(recording)) return;
     const explained = explain(error);
     const { message, hint, code } = explained;
     if (this.fault?.code !== code)
       log.warn({ event: 'recording-failed', room, talk, code, reason: message }, 'A recording cannot be made');
-    this.fault = explained;
     const isLost = code === 'recording-lost';
     recordings.put({ ...recording, message, hint, ...(isLost && { state: 'failed' }) });
-    this.#untilMs = this.#now() + (isLost ? 0 : retryMs(++this.#failures, defaultPatience, random));
+    if (isLost) this.#setbacks.forget(groupOf(recording));
+    else this.#setbacks.failed(groupOf(recording), explained, this.#now());
   }
 
   /** Takes it out of what is being made and uploaded. */
@@ -345,6 +363,7 @@ export class Archive {
     const { uploads, erasure } = this.#parts;
     const group = groupOf(recording);
     this.#plans.delete(group);
+    this.#setbacks.forget(group);
     if (this.#work && groupOf(this.#work.recording) === group) {
       this.#work.abort.abort(new Error('it was deleted'));
       await this.#work.done;
@@ -376,17 +395,3 @@ const isOnItsWay = ({ state }: Recording) =>
   state === 'running' || state === 'ended' || state === 'cutting' || state === 'uploading';
 
 const groupOf = ({ room, talk, revision }: Recording) => `${room}/${talk}/r${revision}`;
-
-const namesIn = (folder: string) => readdir(folder).catch((): string[] => []);
-
-const diskTakesNothing = () =>
-  new SalaError("The relay's disk takes nothing", {
-    code: 'disk',
-    hint: "Make room on the relay's disk. It is tried again by itself.",
-  });
-
-function explain(error: unknown): Explained {
-  if (error instanceof SalaError) return { code: error.code, message: error.message, hint: error.hint };
-  const hint = 'See to the disk of the relay. It is tried again by itself.';
-  return { code: codeOf(error) || 'recording-failed', message: messageOf(error), hint };
-}

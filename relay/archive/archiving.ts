@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import type { Logger } from '../../systemd/log.ts';
-import type { Database } from '../database.ts';
+import { type Database, tryWrite } from '../database.ts';
 import type { ObjectStore } from '../objects/object-store.ts';
 import type { RoomTime } from '../room-time.ts';
 import type { Rooms } from '../rooms.ts';
@@ -26,7 +26,7 @@ export interface ArchivingSettings {
 }
 
 export interface ArchivingParts
-  extends Pick<ArchiveParts, 'facts' | 'backlogMs' | 'dataDir' | 'flac' | 'limits' | 'now'> {
+  extends Pick<ArchiveParts, 'facts' | 'backlogMs' | 'dataDir' | 'flac' | 'limits' | 'now' | 'freeBytes'> {
   readonly db: Database;
   readonly store: ObjectStore | null;
   readonly spool: Spool;
@@ -51,16 +51,22 @@ export class Archiving {
   readonly recordings: Recordings;
   readonly archiver: Archiver | null;
   readonly #flac: string;
+  readonly #db: Database;
 
   constructor({ store, ...parts }: ArchivingParts) {
     this.#flac = parts.flac ?? 'flac';
+    this.#db = parts.db;
     this.recordings = new Recordings(parts.db, parts.now);
     this.archiver = store && this.#archiver(store, parts);
   }
 
   async start(): Promise<void> {
     this.recordings.start();
-    if (!this.archiver) return;
+    if (!this.archiver) {
+      // Nobody was told that anything is recorded: with a store again, nothing from before that is.
+      tryWrite(() => this.#db.prepare('DELETE FROM recorded_rooms').run());
+      return;
+    }
     const { archive, uploads, erasure, retention } = this.archiver;
     await archive.start();
     uploads.start();

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { SalaError } from '../../systemd/errors.ts';
@@ -90,6 +90,14 @@ export async function filesIn(folder: string, group: string): Promise<QueuedFile
       cause,
     });
   }
+}
+
+/** Removes the folders of recordings that need none any more. @param folder that of all of them */
+export async function sweepFolders(folder: string, isNeeded: (room: string, talk: string) => boolean): Promise<void> {
+  const namesIn = (within: string) => readdir(within).catch((): string[] => []);
+  for (const room of await namesIn(folder))
+    for (const talk of await namesIn(join(folder, room)))
+      if (!isNeeded(room, talk)) await rm(join(folder, room, talk), { recursive: true, force: true });
 }
 
 async function writeJson(folder: string, name: string, value: LiveTranscript | Manifest): Promise<MadeFile> {

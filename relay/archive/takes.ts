@@ -159,7 +159,7 @@ export class Takes {
     // Of a talk that is over its sound may come late, all of it.
     const past = this.#scheduled.get(room.name)?.findLast(({ start, end }) => start <= beganMs && beganMs < end);
     if (!past) this.#begin(room, null, beganMs - this.#limits.rollMs);
-    else if (this.#mayTake(room.name, past.id)) this.#begin(room, past, past.start);
+    else if (this.#mayTake(room.name, past)) this.#begin(room, past, past.start);
   }
 
   /** When a recording ended whose talk is not on, and why; null while it goes on. @param next the talk that is on */

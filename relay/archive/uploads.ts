@@ -122,7 +122,9 @@ export class UploadQueue {
   add(...files: readonly QueuedFile[]): void {
     const waiting = this.#parts.db.prepare<[string], unknown>('SELECT 1 FROM uploads WHERE key = ? AND stored = 0');
     const more = files.filter(({ key }) => waiting.get(key) === undefined).reduce((sum, { bytes }) => sum + bytes, 0);
-    if (this.state.waitingBytes + more > this.#limits.maxBacklogBytes)
+    const { waitingBytes } = this.state;
+    // One that is larger than the limit alone goes by itself: else it, and its audio, would wait for ever.
+    if (waitingBytes > 0 && waitingBytes + more > this.#limits.maxBacklogBytes)
       throw new SalaError('Too many recordings wait for the store.', {
         code: 'upload-backlog',
         hint: this.#error?.hint ?? 'Give the relay a faster line to the store, or raise --max-recording-backlog.',

@@ -19,10 +19,11 @@ import { until } from './until.ts';
 export interface RecordedHallOptions {
   /** Holds `data` and `store`. */
   readonly folder: string;
-  /** In the place of a folder of its own. */
-  readonly store?: (folder: ObjectStore) => ObjectStore;
+  /** In the place of a folder of its own; null: there is no place for recordings. */
+  readonly store?: (folder: ObjectStore) => ObjectStore | null;
   readonly flac?: string;
   readonly limits?: Partial<ArchiveLimits>;
+  readonly freeBytes?: (folder: string) => Promise<number>;
   /** Room time. */
   readonly now: () => number;
 }
@@ -40,7 +41,7 @@ export class RecordedHall {
   /** What the kit has and did not bring. */
   backlogMs = 0;
 
-  constructor({ folder, store = (each) => each, flac, limits, now }: RecordedHallOptions) {
+  constructor({ folder, store = (each) => each, flac, limits, now, freeBytes }: RecordedHallOptions) {
     const dataDir = join(folder, 'data');
     mkdirSync(join(folder, 'store'), { recursive: true });
     const logs = createLog('silent');
@@ -58,10 +59,19 @@ export class RecordedHall {
     this.time = new RoomTime(db, now);
     if (!this.rooms.get('hall')) this.rooms.put('hall', { title: 'Sala', recording: { on: true } });
     this.log = new CaptionLog(db, 'hall', 'log-1');
-    this.store = store(new FolderStore(join(folder, 'store')));
+    const own = new FolderStore(join(folder, 'store'));
+    const chosen = store(own);
+    this.store = chosen ?? own;
     this.archiving = new Archiving({
-      ...{ db, store: this.store, spool: this.spool, time: this.time, rooms: this.rooms, talks: this.talks },
-      ...{ logs, dataDir, now, ...(flac !== undefined && { flac }), ...(limits && { limits }) },
+      ...{ db, store: chosen, spool: this.spool, time: this.time, rooms: this.rooms, talks: this.talks },
+      ...{
+        logs,
+        dataDir,
+        now,
+        ...(flac !== undefined && { flac }),
+        ...(limits && { limits }),
+        ...(freeBytes && { freeBytes }),
+      },
       settings: { event: 'test', recordingDays: null, recordingSilence: 15, maxRecordingBacklog: 1e9 },
       facts: (name) =>
         this.rooms.get(name) && {
