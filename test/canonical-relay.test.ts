@@ -4,9 +4,12 @@ import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { jobFolder, pointerKey } from '../relay/canonical/contract.ts';
+import { FetchedTranscripts } from '../relay/canonical/fetched.ts';
 import { Publishing } from '../relay/canonical/publishing.ts';
 import { rowsOf, transcriptLimits } from '../relay/canonical/transcript-rows.ts';
+import { openDatabase } from '../relay/database.ts';
 import { FolderStore } from '../relay/objects/folder.ts';
+import { Rooms } from '../relay/rooms.ts';
 import {
   CanonicalRelay,
   type CanonicalRelayOptions,
@@ -501,4 +504,24 @@ test('a run that failed is told, until another one of it succeeds', async () => 
   await passes(5 * minutes);
   expect(await own.get('canonical')).toMatchObject({ talks: [{ state: 'published', served: 'canonical' }] });
   expect(own.fetched.state('verdi', 'opening').failures).toEqual([]);
+});
+
+test('what an organizer published costs no copy of the database at each look', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sala-'));
+  const db = openDatabase(folder);
+  try {
+    const rooms = new Rooms(db, { language: 'en-US', engine: 'script:x' });
+    rooms.put('main', { title: 'Sala' });
+    const fetched = new FetchedTranscripts(db, rooms);
+    fetched.choose('main', 'opening', { kind: 'version', name: 'r1-parakeet-0123456789ab-89abcdef' });
+    const copies = vi.spyOn(db, 'updateCopy');
+    for (let look = 0; look < 3; look++) fetched.keepRevision('main', 'opening', 1);
+    expect(copies).not.toHaveBeenCalled();
+    fetched.keepRevision('main', 'opening', 2);
+    expect(fetched.state('main', 'opening').choice).toEqual({ kind: 'newest' });
+    expect(copies).toHaveBeenCalledTimes(1);
+  } finally {
+    db.close();
+    rmSync(folder, { recursive: true });
+  }
 });

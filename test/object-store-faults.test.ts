@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { ObjectStore } from '../relay/objects/object-store.ts';
@@ -280,4 +280,18 @@ describe('what a service may answer', () => {
       hint: expect.stringContaining('NODE_EXTRA_CA_CERTS'),
     });
   });
+});
+
+test('a folder that cannot be used yet keeps nobody from starting, and is used as soon as it can be', async () => {
+  const place = join(folder.path, 'late');
+  writeFileSync(place, 'its disk is not mounted');
+  const address = `folder:${place}/store`;
+  await expect(openStore(address)).rejects.toMatchObject({ code: expect.stringMatching(/^store-/) });
+  const late = await openStore(address, {}, true);
+  const refused = { code: expect.stringMatching(/^store-/), hint: expect.stringMatching(/\w/) };
+  await expect(late.head('there')).rejects.toMatchObject(refused);
+  await expect(late.put('there', body)).rejects.toMatchObject(refused);
+  rmSync(place);
+  await late.put('there', body);
+  await late.verify('there', content);
 });

@@ -15,8 +15,8 @@ export interface OpeningParts extends Pick<ArchivingParts, 'db' | 'spool' | 'tim
 }
 
 /**
- * Recordings as the relay's options say. A service of S3 is not asked yet: whether it answers shows as things go.
- * @throws {SalaError} where a folder cannot be used
+ * Recordings as the relay's options say. The store is not asked yet: whether it works shows as things go, and captions
+ * never wait for it.
  */
 export async function openArchiving(options: RelayOptions, parts: OpeningParts): Promise<Archiving> {
   const { rooms, talks, textRules, vocabularies, running } = parts;
@@ -46,5 +46,5 @@ export async function openArchiving(options: RelayOptions, parts: OpeningParts):
 /** null: none is named, and nothing is recorded. */
 async function storeOf(options: RelayOptions): Promise<ObjectStore | null> {
   const { recordingStore, recordingEndpoint: endpoint, recordingRegion: region, recordingKmsKey: kmsKey } = options;
-  return recordingStore === undefined ? null : openStore(recordingStore, { endpoint, region, kmsKey });
+  return recordingStore === undefined ? null : openStore(recordingStore, { endpoint, region, kmsKey }, true);
 }

@@ -335,17 +335,18 @@ export class FetchedTranscripts {
 
   /** Nothing stays of other revisions of the recording: they may hold what a person asked to be taken out. */
   keepRevision(room: string, talk: string, revision: number): void {
-    const isOther = ({ about }: Version) => about.recordingRevision !== revision;
-    if (!this.versions(room, talk).some(isOther) && this.state(room, talk).choice.kind !== 'version') return;
-    for (const version of this.versions(room, talk).filter(isOther)) this.remove(version);
+    const prefix = `r${revision}-`;
+    const others = this.versions(room, talk).filter(({ about }) => about.recordingRevision !== revision);
+    const { choice } = this.state(room, talk);
+    const isOutdated = choice.kind === 'version' && !choice.name.startsWith(prefix);
+    // It is asked at each look, and a copy of the database costs the event loop more than all else here.
+    if (others.length === 0 && !isOutdated) return;
+    for (const version of others) this.remove(version);
     const statement = this.#db.prepare(
       'DELETE FROM canonical_corrections WHERE room = ? AND talk = ? AND substr(version, 1, ?) <> ?',
     );
-    const prefix = `r${revision}-`;
     tryWrite(() => statement.run(room, talk, prefix.length, prefix));
-    const { choice } = this.state(room, talk);
-    if (choice.kind === 'version' && !choice.name.startsWith(prefix))
-      tryWrite(() => this.change(room, talk, { choice: { kind: 'newest' } }));
+    if (isOutdated) tryWrite(() => this.change(room, talk, { choice: { kind: 'newest' } }));
     this.#db.updateCopy();
   }
 

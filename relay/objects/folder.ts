@@ -36,9 +36,9 @@ export class FolderStore implements ObjectStore {
   readonly #temporary: string;
   readonly #uploadsFolder: string;
   readonly #uploads: FolderUploads;
-  readonly #lock: FolderLock;
+  #openLock: FolderLock | null = null;
 
-  /** @throws {SalaError} `store-refused`, `store-full` where the folder cannot be made or written to */
+  /** Nothing is made or looked at yet: each call says by itself whether the folder can be used then. */
   constructor(root: string) {
     this.name = `folder ${root}`;
     this.#root = root;
@@ -46,12 +46,6 @@ export class FolderStore implements ObjectStore {
     this.#temporary = join(own, 'tmp');
     this.#uploadsFolder = join(own, 'uploads');
     this.#uploads = new FolderUploads(this.#uploadsFolder);
-    try {
-      for (const folder of [this.#temporary, this.#uploadsFolder]) mkdirSync(folder, { recursive: true, mode: 0o750 });
-      this.#lock = new FolderLock(join(own, 'lock.db'));
-    } catch (error) {
-      throw folderError(error, this.name);
-    }
   }
 
   /** Removes what programs that were killed have left of their work. */
@@ -216,9 +210,18 @@ export class FolderStore implements ObjectStore {
     await (await open(this.#temporary, 'r')).close();
   }
 
+  /** Made once: a folder that is gone later is a disk that is not mounted. */
+  get #lock(): FolderLock {
+    if (this.#openLock) return this.#openLock;
+    for (const folder of [this.#temporary, this.#uploadsFolder]) mkdirSync(folder, { recursive: true, mode: 0o750 });
+    this.#openLock = new FolderLock(join(dirname(this.#temporary), 'lock.db'));
+    return this.#openLock;
+  }
+
   async #try<T>(work: () => Promise<T>, signal: AbortSignal = never): Promise<T> {
     signal.throwIfAborted();
     try {
+      void this.#lock;
       return await work();
     } catch (error) {
       if (signal.aborted) throw signal.reason;

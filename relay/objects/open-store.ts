@@ -29,12 +29,21 @@ export function parseStoreAddress(address: string): StoreAddress {
   return { kind: 's3', bucket, prefix: bare === '' ? '' : `${bare}/` };
 }
 
-/** @throws {ConfigurationError} of the address; {SalaError} where a folder cannot be used. A service is not asked yet. */
-export async function openStore(address: string, settings: StoreSettings = {}): Promise<ObjectStore> {
+/**
+ * @param isAwaited a folder that cannot be used yet is no fault: its calls say so until it can
+ * @throws {ConfigurationError} of the address; {SalaError} where a folder cannot be used. A service is not asked yet.
+ */
+export async function openStore(
+  address: string,
+  settings: StoreSettings = {},
+  isAwaited = false,
+): Promise<ObjectStore> {
   const parsed = parseStoreAddress(address);
   if (parsed.kind === 'folder') {
     const store = new FolderStore(parsed.path);
-    await store.tidy();
+    await store.tidy().catch((error: unknown) => {
+      if (!isAwaited) throw error;
+    });
     return store;
   }
   // Without it nothing of the SDK is loaded.
