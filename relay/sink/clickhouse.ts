@@ -9,7 +9,10 @@ export interface Warehouse {
   prepare(): Promise<void>;
   insertSegments(rows: readonly SegmentRow[]): Promise<void>;
   insertTalk(row: TalkRow): Promise<void>;
-  /** Erases a talk's segments: those of a source from before a revision, or all of them. Resolves when they are gone. */
+  /**
+   * Erases a talk's segments of a source from before a revision; or all that is of it, but for the word that it was deleted.
+   * Resolves when they are gone.
+   */
   erase(talk: Pick<TalkRow, 'event' | 'room' | 'talk_id'>, only?: { source: Source; before: number }): Promise<void>;
   close(): Promise<void>;
 }
@@ -66,13 +69,20 @@ export class ClickHouse implements Warehouse {
   ): Promise<void> {
     const place = `event = ${quoted(event)} AND room = ${quoted(room)} AND talk_id = ${quoted(talk_id)}`;
     const part = only ? ` AND source = ${quoted(only.source)} AND revision < ${Math.trunc(only.before)}` : '';
+    await this.#eraseFrom('segments', `${place}${part}`);
+    // What was merged away is on the server's disk until it merges, which may be never; its title is there.
+    if (!only) await this.#eraseFrom('talks', `${place} AND is_deleted = 0`);
+  }
+
+  async #eraseFrom(table: string, where: string): Promise<void> {
+    const left = `${table} WHERE ${where}`;
     // A mutation rewrites whole parts: not where there is nothing to erase.
-    if ((await this.#count(`segments WHERE ${place}${part}`)) === 0) return;
+    if ((await this.#count(left)) === 0) return;
     await this.#try((client) =>
-      client.command({ query: `ALTER TABLE segments DELETE WHERE ${place}${part}`, abort_signal: this.#signal }),
+      client.command({ query: `ALTER TABLE ${table} DELETE WHERE ${where}`, abort_signal: this.#signal }),
     );
     for (let check = 0; check < erasureChecks; check += 1) {
-      if ((await this.#count(`segments WHERE ${place}${part}`)) === 0) return;
+      if ((await this.#count(left)) === 0) return;
       await this.#settings.sleep(erasureCheckMs);
     }
     throw new SalaError('ClickHouse has not erased a talk yet.', { code: 'sink-erasing', hint: hints.answer });
