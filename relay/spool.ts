@@ -283,7 +283,10 @@ export class Spool {
     const storedBefore = new Map(batch.map((stream) => [stream, stream.stored]));
     const receivedThen = new Map(batch.map((stream) => [stream, subtract(stream.received, [])]));
     try {
-      if (this.isFull) throw new Error('the audio uses all the space it was given, and none of it is captioned');
+      if (this.isFull)
+        throw new Error(
+          'the audio uses all the space it was given, and none of it may go: it has no captions yet, or its recording is not stored',
+        );
       await Promise.all(
         batch.map((stream) => stream.segments.store(joined([...(taken.get(stream) ?? [])], stream.bytesPerFrame))),
       );
