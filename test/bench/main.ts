@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type Program, run } from '../../systemd/program.ts';
+import { archive } from './archive.ts';
 import { audience } from './audience.ts';
 import type { Aim, Bench, Report } from './bench.ts';
 import { chain } from './chain.ts';
@@ -17,7 +18,7 @@ import { aimsTable, tableText } from './table.ts';
 import { textRules } from './text-rules.ts';
 
 /** One after the other, each with the machine to itself. */
-const alone: readonly Bench[] = [latency, relay, audience, device, stalls, sessions, textRules, chain];
+const alone: readonly Bench[] = [latency, relay, audience, device, stalls, sessions, textRules, chain, archive];
 /** On all cores: a browser, its own load and the words given to it. */
 const unbound: readonly Bench[] = [page];
 /** All at once, on all cores: they mostly wait. */
