@@ -105,7 +105,7 @@ describe.skipIf(!hasClickHouse)('the sink and a real ClickHouse', () => {
       (await server.query<{ r: string }>(`SELECT live_revision AS r FROM talks FINAL WHERE event = 'e${event}'`))[0]?.r,
     );
     const { captions } = relay.room.log.spoken.whole({});
-    const rows = segmentRows({ ...talk, startMs, endMs: startMs }, 'live', revision, captions);
+    const rows = await segmentRows({ ...talk, startMs, endMs: startMs }, 'live', revision, captions);
     await warehouse.insertSegments(rows);
     await warehouse.insertSegments(rows);
     expect(await raw()).toBeGreaterThan(2);
@@ -184,7 +184,7 @@ describe.skipIf(!hasClickHouse)('the sink and a real ClickHouse', () => {
       endMs: 0,
     };
     say('very private', 0);
-    const rows = segmentRows(talk, 'live', 1, relay.room.log.spoken.whole({}).captions);
+    const rows = await segmentRows(talk, 'live', 1, relay.room.log.spoken.whole({}).captions);
     const spoilt = rows.map((row) => ({ ...row, words: -1.5 }));
     const error: unknown = await warehouse.insertSegments(spoilt).catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: 'sink-answer' });
@@ -210,14 +210,14 @@ describe.skipIf(!hasClickHouse)('the sink and a real ClickHouse', () => {
     };
     const rows = () => server.query(`SELECT * FROM segments WHERE event = 'e${event}'`);
     await warehouse.prepare();
-    await warehouse.insertSegments(segmentRows({ ...talk, redact: true }, 'live', 1, captions));
+    await warehouse.insertSegments(await segmentRows({ ...talk, redact: true }, 'live', 1, captions));
     expect(await rows()).toHaveLength(captions.length);
     expect(secretsIn(JSON.stringify(await rows()), secrets)).toEqual([]);
     // Its rows lie there compressed; its logs and what else it writes do not.
     const files = server.files();
     expect(secrets.filter((secret) => files.includes(secret))).toEqual([]);
     // The search would see them: without redaction they are all there.
-    await warehouse.insertSegments(segmentRows({ ...talk, redact: false }, 'live', 2, captions));
+    await warehouse.insertSegments(await segmentRows({ ...talk, redact: false }, 'live', 2, captions));
     const open = secretsIn(JSON.stringify(await rows()), secrets);
     expect(new Set(open.map(({ secret }) => secret))).toEqual(new Set(secrets));
   });

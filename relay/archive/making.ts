@@ -56,7 +56,7 @@ export async function makeFiles(
     const made = await encodeFlac(audio, { file: join(folder, name), channels: plan.channels, program: flac, signal });
     parts.push({ ...made, name, fromSample: from, toSample: to });
   }
-  const live = await liveOf(plan, facts.log, async () => {
+  const live = await liveOf(plan, facts.log, recording.redact, async () => {
     await setImmediate();
     signal.throwIfAborted();
   });

@@ -1,5 +1,6 @@
 import type { LiveTranscript, Manifest } from '../canonical/contract.ts';
 import { recordingFolder } from '../canonical/contract.ts';
+import { redactInTurns } from '../canonical/redaction/in-turns.ts';
 import type { CaptionLog } from '../captions.ts';
 import { sampleRate } from '../protocol.js';
 import type { Assignment } from '../rooms.ts';
@@ -35,10 +36,11 @@ export interface ManifestParts {
 export const folderOf = (event: string, { room, talk, revision }: Recording): string =>
   recordingFolder({ event, room, talk }, revision);
 
-/** The live captions of the stretch as they stand now, by samples of the recording. */
+/** The live captions of the stretch as they stand now, by samples of the recording; `redact`: without private data. */
 export async function liveOf(
   plan: CutPlan,
   log: Pick<CaptionLog, 'id' | 'seq' | 'spoken'>,
+  redact: boolean,
   step: () => Promise<void>,
 ): Promise<LiveTranscript> {
   const revision = log.seq;
@@ -52,7 +54,11 @@ export async function liveOf(
     }
     await step();
   }
-  return { schema: 'sala.live.v1', log: log.id, revision, captions };
+  const texts = redact ? await redactInTurns(captions, step) : null;
+  return {
+    ...{ schema: 'sala.live.v1', log: log.id, revision },
+    captions: captions.map((caption, i) => ({ ...caption, text: texts?.[i] ?? caption.text })),
+  };
 }
 
 function msOf(plan: CutPlan, stream: string, position: number): number | null {

@@ -1,4 +1,5 @@
-import { redactSequence } from '../canonical/redaction/redact.ts';
+import { setImmediate } from 'node:timers/promises';
+import { redactInTurns } from '../canonical/redaction/in-turns.ts';
 import type { SpokenCaption } from '../transcript.ts';
 
 /** Which transcript rows are of. */
@@ -68,13 +69,14 @@ export interface TalkRow {
 const placeOf = ({ event, room, talk }: SinkTalk) => ({ event, room, talk_id: talk });
 
 /** Captions as rows, in the order given; without private data where the talk is to have none. */
-export function segmentRows(
+export async function segmentRows(
   talk: SinkTalk,
   source: Source,
   revision: number,
   captions: readonly SpokenCaption[],
-): SegmentRow[] {
-  const texts = talk.redact ? redactedTexts(captions) : captions.map(({ caption }) => caption.text);
+): Promise<SegmentRow[]> {
+  const said = captions.map(({ caption }) => caption);
+  const texts = talk.redact ? await redactInTurns(said, setImmediate) : said.map(({ text }) => text);
   return captions.map(({ caption: { start, end, speaker, language, seq } }, index) => {
     const text = texts[index] ?? '';
     return {
@@ -83,23 +85,6 @@ export function segmentRows(
       ...{ words: wordsIn(text, language), version: revision },
     };
   });
-}
-
-/** A number may go on in the next caption: those of one language are looked through together. */
-function redactedTexts(captions: readonly SpokenCaption[]): string[] {
-  const texts: string[] = [];
-  const byLanguage = Map.groupBy(captions.keys(), (index) => captions[index]?.caption.language ?? '');
-  for (const [language, indexes] of byLanguage) {
-    const own = [...indexes];
-    const clean = redactSequence(
-      own.map((index) => captions[index]?.caption.text ?? ''),
-      language,
-    );
-    own.forEach((index, at) => {
-      texts[index] = clean[at]?.text ?? '';
-    });
-  }
-  return texts;
 }
 
 /** Also in languages that are written without spaces. */

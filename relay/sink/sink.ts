@@ -170,7 +170,7 @@ export class Sink {
     }
     const canonical = contents.canonical(room, talkId);
     const captions = source === 'canonical' && !canonical ? [] : await contents.captions(room, talkId, source);
-    await warehouse.insertSegments(segmentRows(talk, source, revision, captions));
+    await warehouse.insertSegments(await segmentRows(talk, source, revision, captions));
     // It may have been deleted meanwhile: that waits behind this, and what was sent just now has to be erased with it.
     if (!this.outbox.has(item)) return;
     const sent = this.outbox.sent(room, talkId);
