@@ -123,6 +123,20 @@ const data: Readonly<Record<string, readonly Row[]>> = {
     },
   ],
   recorded_rooms: [{ room: 'hall', since_ms: 1.5 }],
+  uploads: [
+    {
+      ...{ id: 1, key: 'recordings/v1/event/hall/t2/part-0001.flac', grp: 'hall/t2', file: '/data/part-0001.flac' },
+      ...{ sha256: 's', bytes: 7, content_type: 'audio/flac', upload: 'begun', stored: 0, added_ms: 1.5 },
+    },
+  ],
+  erasures: [
+    {
+      ...{ id: 1, prefix: 'recordings/v1/event/hall/t3/', upload: '', reason: 'asked for', looks: 1 },
+      ...{ due_ms: 2.5, added_ms: 1.5 },
+    },
+  ],
+  sink_talks: [{ room: 'hall', talk: 't1', live: 'm', canonical: '', live_revision: 1, canonical_revision: 0 }],
+  sink_outbox: [{ id: 1, room: 'hall', talk: 't2', source: 'live', revision: 1, added_ms: 1.5 }],
 };
 
 /** The file itself, beside whoever has it open. */
