@@ -90,7 +90,7 @@ export function addTranscriptCalls(
       if (version === undefined || version === 'live') return liveSource(room, query);
       throw new Refused(talkMissing);
     }
-    const recording = version === 'live' ? null : canonical?.recording(room.record.name, talk);
+    const recording = version === 'live' ? null : canonical?.ofTalk(room.record.name, talk);
     const served = recording && canonical?.served(recording);
     if (canonical && served) return canonicalSource(room, canonical, served, query);
     const live = await within(room, talk, query);

@@ -53,6 +53,16 @@ const acts = () => own.api.rights.audit.list({ limit: 20 }).entries.map(({ act }
 const put = (id: number, text: string | null, version?: string) =>
   own.api.ask('PUT', `${path}/segments/${id}`, { text, ...(version && { version }) });
 
+test('a talk that was put off after its first minute is never given by that minute alone', async () => {
+  const first = talkOf(parakeet, [segment(0, 'First minute.')]);
+  await comes(parakeet, first);
+  expect(await own.words()).toEqual(['First minute.']);
+  own.record(parakeet, { talk: 'opening-2', talkId: 'Keynote.1', fromMs: startMs + 1, toMs: startMs + 3_600_000 });
+  expect(await own.words()).toEqual(live);
+  own.record(parakeet, { talk: 'opening-2', talkId: 'Keynote.1', state: 'deleted', toMs: startMs + 3_600_000 });
+  expect(await own.words()).toEqual(['First minute.']);
+});
+
 describe('withheld segments', () => {
   const withheld = talkOf(whisper, [segment(0, 'One.'), segment(1, 'Invented.'), segment(2, 'Three.')], {
     canonical: false,

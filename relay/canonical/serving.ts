@@ -56,6 +56,15 @@ export class CanonicalServing {
     return there.findLast((each) => each.talk === talk) ?? there.findLast(({ talkId }) => talkId === talk) ?? null;
   }
 
+  /** What readers of a talk are to have: of one that was put off after it began the longer recording, not its first minutes. */
+  ofTalk(room: string, talk: string): Recording | null {
+    const found = this.recording(room, talk);
+    if (!found?.talkId) return found;
+    const lengthOf = ({ fromMs, toMs }: Recording) => (toMs ?? Number.POSITIVE_INFINITY) - fromMs;
+    const all = this.recordings(room).filter(({ talkId }) => talkId === found.talkId);
+    return all.reduce((longest, each) => (lengthOf(each) > lengthOf(longest) ? each : longest), found);
+  }
+
   /** The versions of a recording as it is now. */
   versions({ room, talk, revision }: Recording): readonly Version[] {
     return this.#parts.fetched.versions(room, talk).filter(({ about }) => about.recordingRevision === revision);
