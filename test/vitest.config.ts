@@ -1,9 +1,12 @@
+import { resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/harness/leaks.ts'],
+    // Programs start hundreds of times: what Node made of their sources is kept, which halves what a start costs.
+    env: { NODE_COMPILE_CACHE: resolve(import.meta.dirname, '../.cache/compiled') },
     // Two cores, and tests that mostly wait for real time to pass: three left the cores idle half of the time. With more than these they make each other late.
     maxWorkers: 4,
     testTimeout: 60_000,
