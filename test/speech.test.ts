@@ -53,7 +53,7 @@ const whole = (words: () => Promise<string>) => {
   return until(
     async () => (wordsOf(await words()).length > expected * 0.8 && (await words()).includes(last ?? '')) || undefined,
     {
-      timeoutMs: 110_000,
+      timeoutMs: 200_000,
       everyMs: 250,
       what: 'the last word of the speech',
     },
@@ -61,7 +61,7 @@ const whole = (words: () => Promise<string>) => {
 };
 
 test('the bundled speech appears on the page by PocketSphinx, from a file and from a mixer alike', {
-  timeout: 240_000,
+  timeout: 420_000,
 }, async () => {
   const fromFile = await device('file', `wav:${wav}`);
   const fromMixer = await device('mixer', 'mixer:mixer', ['--source-rate', '16000', '--source-channels', '1'], rig.env);
@@ -76,7 +76,7 @@ test('the bundled speech appears on the page by PocketSphinx, from a file and fr
   );
   const played = rig.playToEnd(wav);
   const { page: screen, close } = await browser.openPage(`${relay.url}/rooms/file`);
-  await screen.waitForFunction(() => document.querySelectorAll('.row > .final').length >= 4, null, { timeout: 60_000 });
+  await screen.waitForFunction(() => document.querySelectorAll('.row > .final').length >= 4, null, { timeout: 120_000 });
   await screen.screenshot({ path: screenshot });
   await close();
   await played;
