@@ -76,7 +76,9 @@ test('the bundled speech appears on the page by PocketSphinx, from a file and fr
   );
   const played = rig.playToEnd(wav);
   const { page: screen, close } = await browser.openPage(`${relay.url}/rooms/file`);
-  await screen.waitForFunction(() => document.querySelectorAll('.row > .final').length >= 4, null, { timeout: 120_000 });
+  await screen.waitForFunction(() => document.querySelectorAll('.row > .final').length >= 4, null, {
+    timeout: 120_000,
+  });
   await screen.screenshot({ path: screenshot });
   await close();
   await played;
