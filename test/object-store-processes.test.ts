@@ -80,6 +80,16 @@ describe('a folder that several programs use', () => {
     expect(existsSync(left)).toBe(false);
   });
 
+  test('is tidied while others write to it', async () => {
+    const [store, tidier] = [new FolderStore(path()), new FolderStore(path())];
+    const written = Promise.all(Array.from({ length: 300 }, (_, i) => store.put(`many/${i}`, Buffer.from('x'))));
+    let isWritten = false;
+    void written.finally(() => (isWritten = true));
+    while (!isWritten) await tidier.tidy();
+    await written;
+    expect((await store.list('many/')).objects).toHaveLength(300);
+  });
+
   test('is not empty because its disk is not mounted', async () => {
     const store = new FolderStore(path());
     await store.put('a/b', Buffer.from('x'));

@@ -260,8 +260,18 @@ function folderError(error: unknown, name: string): SalaError {
   }
 }
 
+/** What another program takes away meanwhile is not among them. */
 async function entriesOlderThan(folder: string, beforeMs: number): Promise<string[]> {
   const paths = (await readdir(folder)).map((name) => join(folder, name));
-  const ages = await Promise.all(paths.map(async (path) => (await stat(path)).mtimeMs));
+  const ages = await Promise.all(paths.map(changedAt));
   return paths.filter((_, i) => (ages[i] ?? beforeMs) < beforeMs);
+}
+
+async function changedAt(path: string): Promise<number | null> {
+  try {
+    return (await stat(path)).mtimeMs;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null;
+    throw error;
+  }
 }
