@@ -2,7 +2,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Access } from './access.ts';
 import { existing, needs, Refused } from './api-access.ts';
 import { body, json, refused, withToken } from './api-routes.ts';
-import { captionView, roomParameters, roomView } from './api-schemas.ts';
+import { captionText, captionView, roomParameters, roomView } from './api-schemas.ts';
 import type { LiveRooms } from './live.ts';
 import type { RoomViews } from './room-views.ts';
 import { unknownRoom } from './rooms.ts';
@@ -16,15 +16,7 @@ const seqOf = roomParameters.extend({
 });
 const captionChange = z
   .strictObject({
-    text: z
-      .string()
-      .trim()
-      .min(1)
-      .max(4000)
-      .regex(/^[^\p{Cc}\u2028\u2029]*$/u, 'must be one line without control characters')
-      .refine((text) => text.isWellFormed(), 'must be whole characters')
-      .nullable()
-      .describe('null hides the caption'),
+    text: captionText.nullable().describe('null hides the caption'),
   })
   .openapi('CaptionChange');
 const amendView = z

@@ -203,6 +203,15 @@ export const transcriptQuery = transcriptFile.extend({
   words: flag.describe('With the times of words'),
 });
 
+/** What an organizer may put in the place of a caption's words. */
+export const captionText = z
+  .string()
+  .trim()
+  .min(1)
+  .max(4000)
+  .regex(/^[^\p{Cc}\u2028\u2029]*$/u, 'must be one line without control characters')
+  .refine((text) => text.isWellFormed(), 'must be whole characters');
+
 export const captionView = z
   .object({
     type: z.literal('caption'),

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { jobSettings } from '../relay/canonical/job-settings.ts';
 import { readConfiguration } from '../systemd/configuration.ts';
 import { entriesOf, isObject, type Json, readTemplate } from './harness/cloudformation.ts';
-import { problemsOf } from './harness/cloudformation-check.ts';
+import { brokenCopy, problemsOf, problemsOfCopy } from './harness/cloudformation-check.ts';
 import { mayRole, statementsOf } from './harness/cloudformation-policies.ts';
 import { at, carryOut } from './harness/cloudformation-values.ts';
 import { problemsOfPermission, unexplained } from './harness/iam-reference.ts';
@@ -26,11 +26,6 @@ const stackOf = (parameters: Readonly<Record<string, Json>> = {}, of = text) =>
   });
 const stack = stackOf();
 const of = (id: string, ...path: readonly (string | number)[]) => at(stack.resources.get(id)?.properties, ...path);
-/** A copy with something else in it. */
-function broken(from: string, to: string): string {
-  expect(text).toContain(from);
-  return text.replace(from, to);
-}
 
 test('the template is what the official schemas of its resources ask for', () => {
   expect(problemsOf(template)).toEqual([]);
@@ -58,7 +53,7 @@ describe('a broken copy of the template is refused:', () => {
       'EnableStreaming: is a parameter without use',
     ],
   ])('%s', (_, from, to, problem) => {
-    expect(problemsOf(readTemplate(broken(from, to))).join('\n')).toContain(problem);
+    expect(problemsOfCopy(text, from, to)).toContain(problem);
   });
 });
 
@@ -112,7 +107,7 @@ describe('permissions', () => {
     ],
   ])('that are too wide, or of no effect, are seen: %s', (_, from, to, problem) => {
     expect(
-      statementsOf(stackOf({}, broken(from, to)))
+      statementsOf(stackOf({}, brokenCopy(text, from, to)))
         .flatMap(problemsOfPermission)
         .join('\n'),
     ).toContain(problem);
@@ -122,7 +117,7 @@ describe('permissions', () => {
     'an opening without a word of why is seen: %s',
     (comment) => {
       const line = text.split('\n').find((each) => each.includes(comment));
-      expect(unexplained(broken(`${line}\n`, ''))).toHaveLength(1);
+      expect(unexplained(brokenCopy(text, `${line}\n`, ''))).toHaveLength(1);
     },
   );
 

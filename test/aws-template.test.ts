@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import * as transcribe from '@aws-sdk/client-transcribe';
 import * as transcribeStreaming from '@aws-sdk/client-transcribe-streaming';
 import { describe, expect, test } from 'vitest';
-import { entriesOf, isObject, type Json, readTemplate } from './harness/cloudformation.ts';
-import { problemsOf } from './harness/cloudformation-check.ts';
+import { entriesOf, isObject, readTemplate } from './harness/cloudformation.ts';
+import { brokenCopy, problemsOf, problemsOfCopy } from './harness/cloudformation-check.ts';
 import { statementsOf } from './harness/cloudformation-policies.ts';
-import { carryOut } from './harness/cloudformation-values.ts';
+import { at, carryOut } from './harness/cloudformation-values.ts';
 import { problemsOfPermission, unexplained } from './harness/iam-reference.ts';
 import { root } from './harness/programs.ts';
 import { actionsOf, storeCalls } from './harness/store-calls.ts';
@@ -15,15 +15,7 @@ import { actionsOf, storeCalls } from './harness/store-calls.ts';
 const text = readFileSync(join(root, 'provisioning/aws/relay.yaml'), 'utf8');
 const template = readTemplate(text);
 
-/** What is found at a path through maps and lists. */
-function at(path: string, from: Json = template): Json | undefined {
-  let found: Json | undefined = from;
-  for (const step of path.split('/'))
-    found = Array.isArray(found) ? found[Number(step)] : isObject(found) ? found[step] : undefined;
-  return found;
-}
-const list = (value: Json | undefined): readonly Json[] =>
-  value === undefined ? [] : Array.isArray(value) ? value : [value];
+const resource = (id: string, ...path: readonly (string | number)[]) => at(template, 'Resources', id, ...path);
 
 test('the template is what the official schemas of its resources ask for', () => {
   expect(problemsOf(template)).toEqual([]);
@@ -65,9 +57,7 @@ describe('a broken copy of the template is refused:', () => {
     ['a parameter that nobody uses', '!Ref LogDays', '30', 'LogDays: is a parameter without use'],
     ['a section that is not known', 'Conditions:', 'Condition:', 'template.Condition: is not known'],
   ])('%s', (_, from, to, problem) => {
-    const broken = text.replace(from, to);
-    expect(broken).not.toBe(text);
-    expect(problemsOf(readTemplate(broken)).join('\n')).toContain(problem);
+    expect(problemsOfCopy(text, from, to)).toContain(problem);
   });
 
   test.each([
@@ -75,8 +65,8 @@ describe('a broken copy of the template is refused:', () => {
     ['a key that is there twice', '  Gateway:\n', '  Network:\n'],
     ['broken YAML', 'Outputs:', 'Outputs: ['],
   ])('%s', (_, from, to) => {
-    expect(text).toContain(from);
-    expect(() => readTemplate(text.replace(from, to))).toThrow();
+    const copy = brokenCopy(text, from, to);
+    expect(() => readTemplate(copy)).toThrow();
   });
 });
 // biome-ignore-end lint/suspicious/noTemplateCurlyInString: CloudFormation's own
@@ -95,25 +85,30 @@ describe('what an owner may rely on', () => {
       .toSorted();
 
   test('only port 443 is open, to IPv4 and IPv6, and there is no key for SSH', () => {
-    const rules = list(at('Resources/SecurityGroup/Properties/SecurityGroupIngress'));
+    const open = { IpProtocol: 'tcp', FromPort: 443, ToPort: 443 };
+    const rules = resource('SecurityGroup', 'Properties', 'SecurityGroupIngress');
     expect(rules).toHaveLength(2);
-    for (const rule of rules) expect(rule).toMatchObject({ IpProtocol: 'tcp', FromPort: 443, ToPort: 443 });
-    expect(rules.map((rule) => at('CidrIp', rule) ?? at('CidrIpv6', rule))).toEqual(['0.0.0.0/0', '::/0']);
+    expect(rules).toMatchObject([
+      { ...open, CidrIp: '0.0.0.0/0' },
+      { ...open, CidrIpv6: '::/0' },
+    ]);
     expect(text).not.toContain('KeyName');
   });
 
   test('the metadata service wants its token and answers no container', () => {
-    expect(at('Resources/Machine/Properties/LaunchTemplateData/MetadataOptions')).toMatchObject({
+    expect(resource('Machine', 'Properties', 'LaunchTemplateData', 'MetadataOptions')).toMatchObject({
       HttpTokens: 'required',
       HttpPutResponseHopLimit: 1,
     });
   });
 
   test('every disk is encrypted, and the data outlives the stack', () => {
-    expect(at('Resources/Data/Properties/Encrypted')).toBe(true);
-    expect(at('Resources/Machine/Properties/LaunchTemplateData/BlockDeviceMappings/0/Ebs/Encrypted')).toBe(true);
-    expect(at('Resources/Data/DeletionPolicy')).toBe('Snapshot');
-    expect(at('Resources/Data/UpdateReplacePolicy')).toBe('Snapshot');
+    expect(resource('Data', 'Properties', 'Encrypted')).toBe(true);
+    expect(resource('Machine', 'Properties', 'LaunchTemplateData', 'BlockDeviceMappings', 0, 'Ebs', 'Encrypted')).toBe(
+      true,
+    );
+    expect(resource('Data', 'DeletionPolicy')).toBe('Snapshot');
+    expect(resource('Data', 'UpdateReplacePolicy')).toBe('Snapshot');
   });
 
   test('no permission is wider than it can be, and each that names no resource says why', () => {
@@ -166,7 +161,7 @@ describe('what an owner may rely on', () => {
   });
 
   test('the user data is short enough, and Bash understands it and what it calls', () => {
-    const script = String(at('Resources/Machine/Properties/LaunchTemplateData/UserData/Fn::Base64/Fn::Sub'));
+    const script = String(resource('Machine', 'Properties', 'LaunchTemplateData', 'UserData', 'Fn::Base64', 'Fn::Sub'));
     expect(Buffer.byteLength(script)).toBeLessThan(12_000); // of 16,384, for what is filled in
     execFileSync('bash', ['-n'], { input: script });
     for (const name of ['install.sh', 'journal-to-cloudwatch.sh'])

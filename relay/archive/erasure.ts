@@ -3,7 +3,7 @@ import type { Logger } from '../../systemd/log.ts';
 import { recordingFolder, type TalkAddress, transcriptsFolder } from '../canonical/contract.ts';
 import type { Database } from '../database.ts';
 import type { ObjectStore } from '../objects/object-store.ts';
-import { type Clock, defaultPatience, type Patience, Pause, realClock, retryMs } from './patience.ts';
+import { type Clock, defaultPatience, Loop, type Patience, Pause, realClock, retryMs } from '../patience.ts';
 import type { BegunUpload } from './uploads.ts';
 
 export interface ErasureLimits extends Patience {
@@ -66,12 +66,14 @@ export class Erasure {
   readonly #parts: ErasureParts;
   readonly #limits: ErasureLimits;
   readonly #clock: Clock;
-  readonly #stop = new AbortController();
+  readonly #loop = new Loop(
+    (signal) => this.#turn(signal),
+    (error) => this.#failed(error),
+  );
   readonly #pause = new Pause();
   #error: Explained | null = null;
   #failures = 0;
   #untilMs = 0;
-  #running: Promise<void> | undefined;
   /** Since the start. */
   deletedObjects = 0;
   /** What came after its talk was found gone. */
@@ -84,12 +86,11 @@ export class Erasure {
   }
 
   start(): void {
-    this.#running ??= this.#run();
+    this.#loop.start();
   }
 
   async stop(): Promise<void> {
-    this.#stop.abort(new Error('the relay stops'));
-    await this.#running;
+    await this.#loop.stop();
   }
 
   /**
@@ -132,28 +133,20 @@ export class Erasure {
     this.#pause.wake();
   }
 
-  async #run(): Promise<void> {
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      try {
-        const now = this.#clock.now();
-        const due = this.#parts.db
-          .prepare<[], Row & { due_ms: number }>('SELECT * FROM erasures ORDER BY due_ms, id LIMIT 1')
-          .get();
-        const waitMs = Math.max(this.#untilMs, due?.due_ms ?? Number.POSITIVE_INFINITY) - now;
-        if (due && waitMs <= 0) await this.#attempt(due);
-        else await this.#pause.wait(Math.min(waitMs, this.#limits.maxRetryMs), this.#clock, signal);
-      } catch (error) {
-        if (!signal.aborted) this.#failed(error);
-      }
-    }
+  async #turn(signal: AbortSignal): Promise<void> {
+    const due = this.#parts.db
+      .prepare<[], Row & { due_ms: number }>('SELECT * FROM erasures ORDER BY due_ms, id LIMIT 1')
+      .get();
+    const waitMs = Math.max(this.#untilMs, due?.due_ms ?? Number.POSITIVE_INFINITY) - this.#clock.now();
+    if (due && waitMs <= 0) await this.#attempt(due);
+    else await this.#pause.wait(Math.min(waitMs, this.#limits.maxRetryMs), this.#clock, signal);
   }
 
   async #attempt(row: Row): Promise<void> {
     const { db, store, onErased } = this.#parts;
     const forget = db.prepare('DELETE FROM erasures WHERE id = ?');
     if (row.upload !== '') {
-      await store.abortUpload(row.prefix, row.upload, this.#stop.signal);
+      await store.abortUpload(row.prefix, row.upload, this.#loop.signal);
       forget.run(row.id);
     } else {
       const deleted = await this.#empty(row.prefix);
@@ -178,7 +171,7 @@ export class Erasure {
   /** How many objects went. @throws {SalaError} `erasure-stuck` where they come back */
   async #empty(prefix: string): Promise<number> {
     const { store } = this.#parts;
-    const { signal } = this.#stop;
+    const { signal } = this.#loop;
     const gone = new Set<string>();
     for (;;) {
       const keys = await this.#keys(prefix);
@@ -203,7 +196,7 @@ export class Erasure {
     const keys: string[] = [];
     let after: string | undefined;
     for (;;) {
-      const { objects, more } = await store.list(prefix, after, this.#stop.signal);
+      const { objects, more } = await store.list(prefix, after, this.#loop.signal);
       keys.push(...objects.map(({ key }) => key).filter((key) => !isKept(key)));
       after = objects.at(-1)?.key;
       if (!more || after === undefined) return keys;

@@ -1,5 +1,5 @@
 import type { Explained } from '../../systemd/errors.ts';
-import { defaultPatience, retryMs } from './patience.ts';
+import { defaultPatience, retryMs } from '../patience.ts';
 
 interface Setback {
   readonly failures: number;

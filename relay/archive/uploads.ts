@@ -2,7 +2,7 @@ import { codeOf, type Explained, messageOf, SalaError } from '../../systemd/erro
 import type { Logger } from '../../systemd/log.ts';
 import type { Database } from '../database.ts';
 import type { ObjectStore } from '../objects/object-store.ts';
-import { type Clock, defaultPatience, type Patience, Pause, realClock, retryMs } from './patience.ts';
+import { type Clock, defaultPatience, Loop, type Patience, Pause, realClock, retryMs } from '../patience.ts';
 import { defaultUploadSizes, type QueuedFile, type UploadSizes, uploadFile } from './upload.ts';
 
 export type { QueuedFile } from './upload.ts';
@@ -82,7 +82,11 @@ export class UploadQueue {
   readonly #parts: UploadQueueParts;
   readonly #limits: UploadLimits;
   readonly #clock: Clock;
-  readonly #stop = new AbortController();
+  readonly #loop = new Loop(
+    (signal) => this.#next(signal),
+    // The relay's own disk: nothing can be read of what waits.
+    (error) => this.#setBack(this.#storeSetback, error),
+  );
   readonly #pause = new Pause();
   readonly #storeSetback = new Setback();
   readonly #groups = new Map<string, Setback>();
@@ -92,7 +96,6 @@ export class UploadQueue {
   #idle = Promise.resolve();
   /** They are being taken out. */
   readonly #leaving = new Set<string>();
-  #running: Promise<void> | undefined;
   /** Since the start. */
   storedFiles = 0;
   storedBytes = 0;
@@ -107,12 +110,11 @@ export class UploadQueue {
   }
 
   start(): void {
-    this.#running ??= this.#run();
+    this.#loop.start();
   }
 
   async stop(): Promise<void> {
-    this.#stop.abort(new Error('the relay stops'));
-    await this.#running;
+    await this.#loop.stop();
   }
 
   /**
@@ -192,21 +194,13 @@ export class UploadQueue {
     };
   }
 
-  async #run(): Promise<void> {
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      try {
-        const waitMs = this.#waitMs();
-        const row = waitMs > 0 ? null : this.#next();
-        if (row) {
-          this.#idle = this.#attempt(row);
-          await this.#idle;
-        } else await this.#pause.wait(waitMs || this.#limits.maxRetryMs, this.#clock, signal);
-      } catch (error) {
-        // The relay's own disk: nothing can be read of what waits.
-        if (!signal.aborted) this.#setBack(this.#storeSetback, error);
-      }
-    }
+  async #next(signal: AbortSignal): Promise<void> {
+    const waitMs = this.#waitMs();
+    const row = waitMs > 0 ? null : this.#nextRow();
+    if (row) {
+      this.#idle = this.#attempt(row);
+      await this.#idle;
+    } else await this.#pause.wait(waitMs || this.#limits.maxRetryMs, this.#clock, signal);
   }
 
   /** Until anything may be tried; 0: something may be tried now, if it is there. */
@@ -230,7 +224,7 @@ export class UploadQueue {
       .all();
   }
 
-  #next(): Row | null {
+  #nextRow(): Row | null {
     const now = this.#clock.now();
     const rows = this.#rows();
     const waiting = new Set(rows.map(({ grp }) => grp));
@@ -249,11 +243,11 @@ export class UploadQueue {
     this.#groups.set(group, setback);
     setback.turn = ++this.#turn;
     try {
-      if (!this.#isStored(row)) await this.#upload(row, AbortSignal.any([abort.signal, this.#stop.signal]));
+      if (!this.#isStored(row)) await this.#upload(row, AbortSignal.any([abort.signal, this.#loop.signal]));
       await this.#tell(group);
       this.#recovered(setback);
     } catch (error) {
-      if (abort.signal.aborted || this.#stop.signal.aborted) return;
+      if (abort.signal.aborted || this.#loop.signal.aborted) return;
       await this.#failed(group, setback, error);
     } finally {
       this.#current = null;

@@ -2,7 +2,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Access } from '../access.ts';
 import { existing, needs, Refused } from '../api-access.ts';
 import { body, json, refused, withToken } from '../api-routes.ts';
-import { roomParameters, talkId } from '../api-schemas.ts';
+import { captionText, roomParameters, talkId } from '../api-schemas.ts';
 import type { Recording } from '../archive/recordings.ts';
 import type { LiveRoom, LiveRooms } from '../live.ts';
 import { badRequest } from '../refusal.ts';
@@ -133,15 +133,7 @@ const canonicalQuery = z.object({
 });
 const segmentChange = z
   .strictObject({
-    text: z
-      .string()
-      .trim()
-      .min(1)
-      .max(4000)
-      .regex(/^[^\p{Cc}\u2028\u2029]*$/u, 'must be one line without control characters')
-      .refine((text) => text.isWellFormed(), 'must be whole characters')
-      .nullable()
-      .describe('null hides it; its own text shows it, also where it was withheld'),
+    text: captionText.nullable().describe('null hides it; its own text shows it, also where it was withheld'),
     version: versionName.optional().describe('Left out: what readers have, else the newest'),
   })
   .openapi('SegmentChange');

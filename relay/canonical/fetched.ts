@@ -63,15 +63,8 @@ export const unseen: TalkState = {
   trouble: null,
 };
 
-export interface KeptSegment {
-  readonly id: number;
-  readonly startMs: number;
-  readonly endMs: number;
-  readonly speaker: string | null;
-  readonly language: string;
-  readonly text: string;
+export interface KeptSegment extends Omit<SegmentRow, 'words'> {
   readonly words: readonly SpokenWord[];
-  readonly withheld: string | null;
   /** What an organizer made of it. */
   readonly correction: { readonly text: string | null; readonly atMs: number } | null;
 }
@@ -83,26 +76,8 @@ export interface SegmentStretch {
 }
 export const everywhere: SegmentStretch = { after: [-Number.MAX_VALUE, -1], before: [Number.MAX_VALUE, 0] };
 
-interface VersionRow {
-  readonly id: number;
-  readonly room: string;
-  readonly talk: string;
-  readonly name: string;
-  readonly folder: string;
-  readonly etag: string;
-  readonly sha256: string;
-  readonly about: string;
-  readonly fetchedMs: number;
-}
-interface Row {
-  readonly id: number;
-  readonly startMs: number;
-  readonly endMs: number;
-  readonly speaker: string | null;
-  readonly language: string;
-  readonly text: string;
-  readonly words: string | null;
-  readonly withheld: string | null;
+type VersionRow = Omit<Version, 'about'> & { readonly about: string };
+interface Row extends SegmentRow {
   readonly corrected: string | null;
   readonly correctedMs: number | null;
 }

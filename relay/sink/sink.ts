@@ -1,7 +1,7 @@
 import { type Explained, messageOf, SalaError } from '../../systemd/errors.ts';
 import type { Logger } from '../../systemd/log.ts';
-import { type Clock, defaultPatience, type Patience, Pause, realClock, retryMs } from '../archive/patience.ts';
 import { type Database, tryWrite } from '../database.ts';
+import { type Clock, defaultPatience, Loop, type Patience, Pause, realClock, retryMs } from '../patience.ts';
 import type { SpokenCaption } from '../transcript.ts';
 import type { Warehouse } from './clickhouse.ts';
 import { Outbox, type OutboxItem } from './outbox.ts';
@@ -51,14 +51,17 @@ export class Sink {
   readonly #parts: SinkParts;
   readonly #clock: Clock;
   readonly #patience: Patience;
-  readonly #stop = new AbortController();
+  readonly #loop = new Loop(
+    (signal) => this.#next(signal),
+    // The relay's own disk.
+    (error) => this.#setBack(this.#server, error),
+  );
   readonly #pause = new Pause();
   /** Of the server, and of talks by the outbox's id. */
   readonly #server: Setback = { failures: 0, untilMs: 0 };
   readonly #items = new Map<number, Setback>();
   #isPrepared = false;
   #error: Explained | null = null;
-  #running: Promise<void> | undefined;
   /** Since the start. */
   sentTalks = 0;
   failures = 0;
@@ -71,12 +74,11 @@ export class Sink {
   }
 
   start(): void {
-    this.#running ??= this.#run();
+    this.#loop.start();
   }
 
   async stop(): Promise<void> {
-    this.#stop.abort(new Error('the relay stops'));
-    await Promise.all([this.#parts.warehouse.close(), this.#running]);
+    await Promise.all([this.#loop.stop(), this.#parts.warehouse.close()]);
   }
 
   /** Its live captions are new, or other than before. `mark` tells what they are now. */
@@ -110,21 +112,13 @@ export class Sink {
     if (tryWrite(write)) this.#pause.wake();
   }
 
-  async #run(): Promise<void> {
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      try {
-        const item = this.#next();
-        if (item) await this.#attempt(item);
-        else await this.#pause.wait(this.#waitMs(), this.#clock, signal);
-      } catch (error) {
-        // The relay's own disk.
-        if (!signal.aborted) this.#setBack(this.#server, error);
-      }
-    }
+  async #next(signal: AbortSignal): Promise<void> {
+    const item = this.#nextItem();
+    if (item) await this.#attempt(item);
+    else await this.#pause.wait(this.#waitMs(), this.#clock, signal);
   }
 
-  #next(): OutboxItem | null {
+  #nextItem(): OutboxItem | null {
     const now = this.#clock.now();
     if (this.#server.untilMs > now) return null;
     return this.outbox.waiting().find(({ id }) => (this.#items.get(id)?.untilMs ?? 0) <= now) ?? null;

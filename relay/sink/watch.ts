@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Logger } from '../../systemd/log.ts';
-import { type Clock, realClock } from '../archive/patience.ts';
+import { type Clock, Loop, realClock } from '../patience.ts';
 import type { Outbox } from './outbox.ts';
 import type { RelayTalks } from './relay-talks.ts';
 import type { Sink } from './sink.ts';
@@ -21,8 +21,10 @@ export interface SinkWatchParts {
 export class SinkWatch {
   readonly #parts: SinkWatchParts;
   readonly #clock: Clock;
-  readonly #stop = new AbortController();
-  #running: Promise<void> | undefined;
+  readonly #loop = new Loop(
+    (signal) => this.#next(signal),
+    (err) => this.#failed(err),
+  );
 
   constructor(parts: SinkWatchParts) {
     this.#parts = parts;
@@ -30,12 +32,11 @@ export class SinkWatch {
   }
 
   start(): void {
-    this.#running ??= this.#run();
+    this.#loop.start();
   }
 
   async stop(): Promise<void> {
-    this.#stop.abort(new Error('the relay stops'));
-    await this.#running;
+    await this.#loop.stop();
   }
 
   /** One look at all of them. */
@@ -53,15 +54,12 @@ export class SinkWatch {
     for (const { room, talk } of sink.outbox.talks()) if (!there.has(`${room}/${talk}`)) sink.deleted(room, talk);
   }
 
-  async #run(): Promise<void> {
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      try {
-        await this.look();
-      } catch (error) {
-        this.#parts.log.warn({ err: error, event: 'sink-look' }, 'Talks cannot be looked through for the sink');
-      }
-      await this.#clock.sleep(lookEveryMs, signal).catch(() => undefined);
-    }
+  async #next(signal: AbortSignal): Promise<void> {
+    await this.look().catch((error: unknown) => this.#failed(error));
+    await this.#clock.sleep(lookEveryMs, signal);
+  }
+
+  #failed(err: unknown): void {
+    this.#parts.log.warn({ err, event: 'sink-look' }, 'Talks cannot be looked through for the sink');
   }
 }

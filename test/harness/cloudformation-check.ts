@@ -1,7 +1,7 @@
 /** What is wrong with a CloudFormation template, by the official schemas of its resources. */
 import { loadAwsServiceSpecSync } from '@aws-cdk/aws-service-spec';
 import type { Property, PropertyType, Resource, ResourceProperties } from '@aws-cdk/service-spec-types';
-import { entriesOf, isObject, type Json, type JsonObject } from './cloudformation.ts';
+import { entriesOf, isObject, type Json, type JsonObject, readTemplate } from './cloudformation.ts';
 import { checkParameters, listParameterType } from './cloudformation-parameters.ts';
 
 const sections = 'AWSTemplateFormatVersion Description Metadata Parameters Rules Mappings Conditions Resources Outputs';
@@ -286,3 +286,14 @@ function fits(shape: Shape, { type }: PropertyType): boolean {
   if (shape === 'number') return type === 'integer' || type === 'number' || type === 'string';
   return type === 'string' || type === 'date-time';
 }
+
+/** A copy of a template with something else in it. @throws where it is no other */
+export function brokenCopy(text: string, from: string | RegExp, to: string): string {
+  const broken = text.replace(from, to);
+  if (broken === text) throw new Error(`${from} is not in the template`);
+  return broken;
+}
+
+/** What is wrong with such a copy, one problem a line. */
+export const problemsOfCopy = (text: string, from: string | RegExp, to: string) =>
+  problemsOf(readTemplate(brokenCopy(text, from, to))).join('\n');

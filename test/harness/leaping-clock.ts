@@ -1,4 +1,4 @@
-import type { Clock } from '../../relay/archive/patience.ts';
+import type { Clock } from '../../relay/patience.ts';
 
 /** Time that stands still while anything works, and leaps to the end of the next wait when it is told to. */
 export class LeapingClock implements Clock {

@@ -49,3 +49,46 @@ export class Pause {
     this.#cut.abort();
   }
 }
+
+/** Does its turns one after the other, until it is stopped. */
+export class Loop {
+  readonly #turn: (signal: AbortSignal) => Promise<void>;
+  readonly #failed: (error: unknown) => void;
+  readonly #stop = new AbortController();
+  #running: Promise<void> | undefined;
+
+  /**
+   * @param turn waits by itself while there is nothing to do
+   * @param failed what it throws; the next turn comes at once
+   */
+  constructor(turn: (signal: AbortSignal) => Promise<void>, failed: (error: unknown) => void) {
+    this.#turn = turn;
+    this.#failed = failed;
+  }
+
+  /** Aborted when it is stopped. */
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** Returns when its last turn has ended. */
+  async stop(): Promise<void> {
+    this.#stop.abort(new Error('the relay stops'));
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        await this.#turn(signal);
+      } catch (error) {
+        if (!signal.aborted) this.#failed(error);
+      }
+    }
+  }
+}
