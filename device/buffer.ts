@@ -11,76 +11,24 @@ import {
   subtract,
   union,
 } from '../relay/protocol.js';
-import type { Explained } from '../systemd/errors.ts';
 import type { Logger } from '../systemd/log.ts';
+import {
+  type BufferHealth,
+  type BufferLimits,
+  type BufferListener,
+  type BufferOptions,
+  bufferDefaults,
+} from './buffer-options.ts';
+import type { Clocks } from './clocks.ts';
 import type { Chunk } from './database.ts';
-import type { Disk } from './disk.ts';
-import { Spill, type SpillLimits, spillDefaults } from './spill.ts';
+import { Spill } from './spill.ts';
 import { CapturedStream } from './streams.ts';
 
 /** The part of the buffer that a session reads. */
 export type HeldAudio = Pick<AudioBuffer, 'offered' | 'read' | 'load' | 'welcomed' | 'stored' | 'closeGaps'>;
 
-export interface BufferLimits extends SpillLimits {
-  /** Audio that stays in memory even when it is stored, for the day the relay is replaced. */
-  readonly keepSeconds: number;
-  /** Audio in memory that neither the relay nor the disk takes; then the oldest goes. */
-  readonly maxMemorySeconds: number;
-  readonly anchorIntervalMs: number;
-}
-
-export const bufferDefaults: BufferLimits = {
-  ...spillDefaults,
-  keepSeconds: 120,
-  maxMemorySeconds: 600,
-  anchorIntervalMs: 10_000,
-};
-
 /** How often it is looked what falls due: of the 3 s that a crash may cost, the card's sync has what this and the spill leave. */
 const tickMs = 250;
-
-/** What the buffer tells the uplink; called after the buffer has taken note. */
-export interface BufferListener {
-  started(stream: CapturedStream): void;
-  frame(stream: CapturedStream, position: number, audio: Uint8Array): void;
-  ended(stream: CapturedStream): void;
-  hole(stream: CapturedStream, hole: Hole): void;
-  anchor(stream: CapturedStream, anchor: Anchor): void;
-  /** Streams of earlier runs were found. */
-  revived(): void;
-}
-
-export interface BufferHealth {
-  readonly heldMs: number;
-  readonly backlogMs: number;
-  readonly diskBytes: number;
-  readonly droppedMs: number;
-  /** When something was last dropped, on the clock `now`; null where nothing was. */
-  readonly droppedAtMs: number | null;
-  readonly problem: Explained | null;
-  readonly damagedFile: string | null;
-}
-
-/** The device's clocks. A kit's own wall clock decides nothing: it is only told, with whether it is synchronised. */
-export interface Clocks {
-  /** Milliseconds as of `performance.now`. */
-  now(): number;
-  /** `now` plus this is milliseconds since the machine started, comparable between programs. */
-  readonly sinceBootMs: number;
-  readonly bootId: string;
-  wallMs(): number;
-  wallSynced(): boolean;
-}
-
-export interface BufferOptions {
-  readonly room: string;
-  readonly channels: 1 | 2;
-  readonly disk: Disk;
-  readonly clocks: Clocks;
-  readonly log: Logger;
-  readonly limits?: Partial<BufferLimits>;
-  readonly newId?: () => string;
-}
 
 /**
  * All audio that is captured and not yet safe: the last minutes in memory, the rest on disk, and the bookkeeping of

@@ -1,7 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { uuidPattern } from '../relay/protocol.js';
-import type { Clocks } from './buffer.ts';
+
+/** The device's clocks. A kit's own wall clock decides nothing: it is only told, with whether it is synchronised. */
+export interface Clocks {
+  /** Milliseconds as of `performance.now`. */
+  now(): number;
+  /** `now` plus this is milliseconds since the machine started, comparable between programs. */
+  readonly sinceBootMs: number;
+  readonly bootId: string;
+  wallMs(): number;
+  wallSynced(): boolean;
+}
 
 /** systemd-timesyncd keeps this file from its first synchronisation of a boot on. */
 const timesyncMark = '/run/systemd/timesync/synchronized';

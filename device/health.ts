@@ -1,6 +1,6 @@
 import type { Health, Level } from '../relay/protocol.js';
 import type { Explained } from '../systemd/errors.ts';
-import type { BufferHealth } from './buffer.ts';
+import type { BufferHealth } from './buffer-options.ts';
 import type { SourceState } from './sources/source.ts';
 import type { UplinkHealth } from './uplink.ts';
 

@@ -1,7 +1,8 @@
 import type { WebSocket } from 'ws';
 import { closeCodes, limits, type RoomSettingsForDevice } from '../relay/protocol.js';
 import { type Explained, messageOf, SalaError } from '../systemd/errors.ts';
-import type { BufferListener, HeldAudio } from './buffer.ts';
+import type { HeldAudio } from './buffer.ts';
+import type { BufferListener } from './buffer-options.ts';
 import { Connection, type ConnectionClosed, type ConnectionLimits } from './connection.ts';
 import { Dial, type DialLimits } from './dial.ts';
 import { RetrySchedule } from './retry.ts';

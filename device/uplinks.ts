@@ -1,4 +1,5 @@
-import type { BufferListener, HeldAudio } from './buffer.ts';
+import type { HeldAudio } from './buffer.ts';
+import type { BufferListener } from './buffer-options.ts';
 import { Uplink, type UplinkHealth, type UplinkOptions } from './uplink.ts';
 
 export interface UplinksOptions extends Omit<UplinkOptions, 'room' | 'audio' | 'delivers'> {

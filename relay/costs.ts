@@ -1,4 +1,6 @@
+import type { Logger } from '../systemd/log.ts';
 import { type Database, tryWrite } from './database.ts';
+import type { RelayOptions } from './options.ts';
 import type { SessionPurpose } from './quota.ts';
 
 /** The service bills by the second, and at least this much for each session. */
@@ -182,3 +184,23 @@ export class Costs {
 
 const dayOf = (ms: number) => new Date(ms).toISOString().slice(0, 10);
 const isReached = (limit: number | null, money: number) => limit !== null && money >= limit;
+
+/** As the options have it; what is reached is told in the log. */
+export function openCosts(db: Database, options: RelayOptions, log: Logger): Costs {
+  const limits: CostLimits = {
+    pricePerMinute: options.pricePerMinute,
+    alarmPerDay: options.alarmCostPerDay ?? null,
+    maxPerDay: options.maxCostPerDay ?? null,
+    maxPerRoomAndDay: options.maxRoomCostPerDay ?? null,
+    maxBackfillPerDay: options.maxBackfillCostPerDay ?? null,
+    maxBackfillHoursPerRoomAndDay: options.maxRoomBackfillHours,
+  };
+  return new Costs(db, limits, Date.now, (reached, spent) =>
+    log.warn({ event: `cost-${reached}`, ...spent }, reachedWords[reached]),
+  );
+}
+
+const reachedWords = {
+  alarm: 'Paid sessions have cost as much today as --alarm-cost-per-day says',
+  limit: 'Paid sessions have reached --max-cost-per-day; there are no captions from a paid engine until tomorrow (UTC)',
+};

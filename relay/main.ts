@@ -25,7 +25,7 @@ import { DailyBudget } from './budget.ts';
 import { CanonicalTranscripts } from './canonical/canonical.ts';
 import { Conduct } from './conduct.ts';
 import { Connections, httpServerOptions } from './connections.ts';
-import { Costs } from './costs.ts';
+import { openCosts } from './costs.ts';
 import { openDatabase, ownerId, relayId } from './database.ts';
 import type { Renewal } from './database-handle.ts';
 import { DayNamesBook } from './day-names.ts';
@@ -126,25 +126,7 @@ async function start(options: RelayOptions, env: NodeJS.ProcessEnv): Promise<Run
     },
     logs,
   );
-  const costs = new Costs(
-    db,
-    {
-      pricePerMinute: options.pricePerMinute,
-      alarmPerDay: options.alarmCostPerDay ?? null,
-      maxPerDay: options.maxCostPerDay ?? null,
-      maxPerRoomAndDay: options.maxRoomCostPerDay ?? null,
-      maxBackfillPerDay: options.maxBackfillCostPerDay ?? null,
-      maxBackfillHoursPerRoomAndDay: options.maxRoomBackfillHours,
-    },
-    Date.now,
-    (reached, spent) =>
-      logs('costs').warn(
-        { event: `cost-${reached}`, ...spent },
-        reached === 'alarm'
-          ? 'Paid sessions have cost as much today as --alarm-cost-per-day says'
-          : 'Paid sessions have reached --max-cost-per-day; there are no captions from a paid engine until tomorrow (UTC)',
-      ),
-  );
+  const costs = openCosts(db, options, logs('costs'));
   const quota = new EngineQuota(
     { maxSessions: options.maxEngineSessions, reserve: options.engineSessionReserve },
     costs,

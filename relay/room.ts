@@ -91,19 +91,16 @@ export class Room implements LiveRoom, BackfillRoom {
     if (this.log.history.isPaused() !== record.paused)
       this.log.pause(record.paused, parts.governing.present(record.name)?.fromMs ?? Date.now());
     this.said.remember(this.log.history.newest(maxSpans).map(({ caption }) => caption));
+    const { spool, governing, engineFor, quota, log } = parts;
     this.#feed = new Feed({
-      spool: parts.spool,
-      governing: parts.governing,
+      ...{ spool, governing, engineFor, quota, log },
       room: record.name,
-      engineFor: parts.engineFor,
-      quota: parts.quota,
       restAfterMs: () => {
         const { restAfter } = this.#record.settings;
         return restAfter == null ? parts.restAfterMs : restAfter * 1000;
       },
       said: this.said,
       taken: (stream) => parts.backfill.taken(stream),
-      log: parts.log,
       ...(parts.feedLimits ? { limits: parts.feedLimits } : {}),
       listener: {
         partial: (heard) => this.#partial(heard),

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { AudioBuffer, type BufferListener } from '../device/buffer.ts';
+import { AudioBuffer } from '../device/buffer.ts';
+import type { BufferListener } from '../device/buffer-options.ts';
 import type { DiskBatch, DiskRead, DiskWritten } from '../device/database.ts';
 import type { Disk, DiskListener } from '../device/disk.ts';
 import { type RangeSet, union } from '../relay/protocol.js';
