@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { captionPages, complaints, eventually, finals, rows, still, stopClock } from './harness/caption-page.ts';
 import type { FakeCaptions } from './harness/fake-captions.ts';
+import { isLong } from './harness/lengths.ts';
 import { keepScreenshot } from './harness/screenshots.ts';
 import { look, numberedWords, taken, watched, watchMessages } from './harness/word-watch.ts';
 
@@ -27,11 +28,11 @@ async function openStill(parameters: Record<string, string> = {}, viewport = { w
 const upTo = (count: number, from = 0) => Array.from({ length: count }, (_, n) => from + n);
 
 describe('a shown word', () => {
-  test('keeps its text, its row and its column through ten minutes at 200 words a minute', {
+  test(`keeps its text, its row and its column through ${isLong ? 'ten' : 'three'} minutes at 200 words a minute`, {
     timeout: 120_000,
   }, async () => {
     const { page } = await openStill();
-    const [wordsEach, captions] = [10, 200];
+    const [wordsEach, captions] = [10, isLong ? 200 : 60];
     for (let n = 0; n < captions; n++) {
       // Ten words last three seconds; now and then the speaker breathes, and now and then another one speaks.
       const pause = n % 17 === 0 ? 1700 : 0;

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { EngineFailure, EngineListener, EngineResult } from '../relay/engines/engine.ts';
 import { PocketSphinxEngine, type PocketSphinxOptions } from '../relay/engines/pocketsphinx.ts';
 import { createLog } from '../systemd/log.ts';
+import { isLong } from './harness/lengths.ts';
 import { welcome } from './harness/welcome.ts';
 import { wordErrorRate } from './harness/words.ts';
 
@@ -146,12 +147,15 @@ describe('speech', () => {
 
   test('without pauses is cut into finals of at most 26 s', async () => {
     const { heard, session, write } = open(unhurried);
-    write(withoutPauses(welcome.audio()));
+    const audio = welcome.audio();
+    write(withoutPauses(isLong ? audio : audio.subarray(0, 32_000 * 42)));
     session.end(240_000);
     await heard.called('ended', 240_000);
     expect(heard.finals.length).toBeGreaterThanOrEqual(2);
     for (const { start, end } of heard.finals) expect(end - start).toBeLessThanOrEqual(26 * 16_000);
-    expect(wordErrorRate(welcome.text(), heard.finals.map(({ text }) => text).join(' '))).toBeLessThanOrEqual(0.25);
+    const said = heard.finals.map(({ text }) => text).join(' ');
+    if (isLong) expect(wordErrorRate(welcome.text(), said)).toBeLessThanOrEqual(0.25);
+    else expect(said.split(' ').length).toBeGreaterThan(50);
   }, 270_000);
 
   test('is nowhere in silence', async () => {

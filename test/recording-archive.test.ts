@@ -6,6 +6,7 @@ import { liveTranscript, manifest as manifestSchema } from '../relay/canonical/c
 import type { ObjectStore } from '../relay/objects/object-store.ts';
 import { Retention } from '../relay/retention.ts';
 import { createLog } from '../systemd/log.ts';
+import { isLong } from './harness/lengths.ts';
 import { decodedFlac } from './harness/numbered-recording.ts';
 import { temporaryFolder } from './harness/programs.ts';
 import { noise } from './harness/random.ts';
@@ -123,7 +124,7 @@ test('killed at any step, it goes on from there, and the store ends with one who
   // Three states, twice two runs of the encoder, four files before and after.
   expect(all.length).toBe(3 + 4 + 8);
   // All of them in `npm run test:long`; else every third, another third each time.
-  const [every, first] = process.env.SALA_TEST_LONG ? [1, 0] : [3, Date.now() % 3];
+  const [every, first] = isLong ? [1, 0] : [3, Date.now() % 3];
   for (const step of all.filter((_, i) => i % every === first)) {
     const there = join(kept, step);
     const { hall: again, clock } = await hallIn(there);
