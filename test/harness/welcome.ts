@@ -9,4 +9,9 @@ export const welcome = {
     return bytes.subarray(bytes.indexOf('data', 12, 'latin1') + 8);
   },
   text: (): string => readFileSync(new URL('welcome.txt', folder), 'utf8'),
+  /** Its first half, cut in a pause. */
+  half: (): { audio: Buffer; text: string } => ({
+    audio: welcome.audio().subarray(0, 30.5 * 32_000),
+    text: welcome.text().split('\n').slice(0, 6).join('\n'),
+  }),
 };
