@@ -66,7 +66,7 @@ async function measure(form: Form, source: string, env: NodeJS.ProcessEnv, secon
 async function mixer(wav: string): Promise<{ env: NodeJS.ProcessEnv; stop(): Promise<void> } | null> {
   let rig: PulseRig;
   try {
-    rig = await PulseRig.start(process.env, { rateHz, channels });
+    rig = await PulseRig.start(process.env, { rateHz, channels, prompt: true });
   } catch {
     return null;
   }
