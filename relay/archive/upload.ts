@@ -51,7 +51,7 @@ export async function uploadFile(queued: QueuedFile, parts: UploadParts): Promis
     const content = { bytes: queued.bytes, sha256: queued.sha256, parts: pieces };
     if (there?.bytes === queued.bytes && (await isThere(queued.key, content, parts))) return;
     if (queued.bytes <= parts.maxSingleBytes) {
-      const body = await read(handle, queued, 0, queued.bytes);
+      const body = await read(handle, queued, 0, new Uint8Array(queued.bytes));
       await store.put(queued.key, body, { contentType: queued.contentType, signal });
     } else await inParts(handle, queued, pieces, parts);
     await store.verify(queued.key, content, signal);
@@ -82,6 +82,8 @@ async function inParts(handle: FileHandle, queued: QueuedFile, hashes: readonly 
   }
   try {
     const done: UploadedPart[] = [];
+    // One for all of them: the memory of each would stand until the next collection of garbage.
+    const buffer = new Uint8Array(partBytes);
     for (const [i, sha256] of hashes.entries()) {
       const there = known.find((part) => part.number === i + 1 && part.sha256 === sha256);
       if (there) {
@@ -90,7 +92,7 @@ async function inParts(handle: FileHandle, queued: QueuedFile, hashes: readonly 
         continue;
       }
       const from = i * partBytes;
-      const body = await read(handle, queued, from, Math.min(partBytes, queued.bytes - from));
+      const body = await read(handle, queued, from, buffer.subarray(0, queued.bytes - from));
       done.push(await store.uploadPart(key, id, i + 1, body, signal));
     }
     await store.completeUpload(key, id, done, signal);
@@ -114,12 +116,13 @@ async function hashesOf(
   const { bytes } = queued;
   const whole = createHash('sha256');
   const pieces: string[] = [];
+  const buffer = new Uint8Array(Math.min(readBytes, partBytes, bytes));
   for (let from = 0; from < bytes; from += partBytes) {
     const piece = createHash('sha256');
     // Between the pieces the relay has other things to do.
     for (let at = from; at < Math.min(from + partBytes, bytes); at += readBytes) {
       signal.throwIfAborted();
-      const chunk = await read(handle, queued, at, Math.min(readBytes, from + partBytes - at, bytes - at));
+      const chunk = await read(handle, queued, at, buffer.subarray(0, Math.min(from + partBytes, bytes) - at));
       for (const hash of [whole, piece] satisfies Hash[]) hash.update(chunk);
     }
     pieces.push(piece.digest('hex'));
@@ -139,12 +142,12 @@ async function opened(queued: QueuedFile): Promise<FileHandle> {
   }
 }
 
-async function read(handle: FileHandle, queued: QueuedFile, from: number, bytes: number): Promise<Uint8Array> {
-  const body = new Uint8Array(bytes);
+/** Fills all of `body`. */
+async function read(handle: FileHandle, queued: QueuedFile, from: number, body: Uint8Array): Promise<Uint8Array> {
   let filled = 0;
-  while (filled < bytes) {
+  while (filled < body.length) {
     const { bytesRead } = await handle
-      .read(body, filled, bytes - filled, from + filled)
+      .read(body, filled, body.length - filled, from + filled)
       .catch((error: unknown) => Promise.reject(unreadable(queued, error)));
     if (bytesRead === 0) throw spoilt(queued, 'is cut off');
     filled += bytesRead;
