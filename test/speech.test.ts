@@ -1,25 +1,20 @@
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TestBrowser } from './harness/browser.ts';
-import { isLong } from './harness/lengths.ts';
 import { root, startDevice, TestRelay, temporaryFolder } from './harness/programs.ts';
 import { PulseRig } from './harness/pulse.ts';
 import { until } from './harness/until.ts';
-import { wavBytes } from './harness/wav.ts';
 import { welcome } from './harness/welcome.ts';
 import { wordErrorRate, wordsOf } from './harness/words.ts';
 
 const folder = temporaryFolder();
+const wav = join(root, 'provisioning/speech/welcome.wav');
 const screenshot = join(root, '.cache/screenshots/caption-page.png');
-const { audio, text } = isLong ? welcome.whole() : welcome.half();
-const wav = join(folder.path, 'speech.wav');
 let relay: TestRelay;
 let browser: TestBrowser;
 let rig: PulseRig;
 
 beforeAll(async () => {
-  writeFileSync(wav, wavBytes(audio));
   relay = await TestRelay.start({ dataDir: join(folder.path, 'relay'), engine: 'pocketsphinx' });
   browser = await TestBrowser.launch();
   rig = await PulseRig.start(process.env);
@@ -53,8 +48,8 @@ async function device(room: string, source: string, args: string[] = [], env: No
 }
 
 const whole = (words: () => Promise<string>) => {
-  const expected = wordsOf(text).length;
-  const [last] = wordsOf(text).slice(-1);
+  const expected = wordsOf(welcome.text()).length;
+  const [last] = wordsOf(welcome.text()).slice(-1);
   return until(
     async () => (wordsOf(await words()).length > expected * 0.8 && (await words()).includes(last ?? '')) || undefined,
     {
@@ -90,8 +85,8 @@ test('the bundled speech appears on the page by PocketSphinx, from a file and fr
   await Promise.all([whole(filePage.words), whole(mixerPage.words)]);
   const [file, mixer] = [await filePage.words(), await mixerPage.words()];
   const errors = {
-    file: wordErrorRate(text, file),
-    mixer: wordErrorRate(text, mixer),
+    file: wordErrorRate(welcome.text(), file),
+    mixer: wordErrorRate(welcome.text(), mixer),
     between: wordErrorRate(file, mixer),
   };
   process.stdout.write(`word errors: ${JSON.stringify(errors)}\n`);

@@ -2,11 +2,6 @@ import { readFileSync } from 'node:fs';
 
 const folder = new URL('../../provisioning/speech/', import.meta.url);
 
-export interface Speech {
-  readonly audio: Buffer;
-  readonly text: string;
-}
-
 /** The bundled minute of speech, s16le mono 16 kHz, and what it says. */
 export const welcome = {
   audio(): Buffer {
@@ -14,9 +9,8 @@ export const welcome = {
     return bytes.subarray(bytes.indexOf('data', 12, 'latin1') + 8);
   },
   text: (): string => readFileSync(new URL('welcome.txt', folder), 'utf8'),
-  whole: (): Speech => ({ audio: welcome.audio(), text: welcome.text() }),
   /** Its first half, cut in a pause. */
-  half: (): Speech => ({
+  half: (): { audio: Buffer; text: string } => ({
     audio: welcome.audio().subarray(0, 30.5 * 32_000),
     text: welcome.text().split('\n').slice(0, 6).join('\n'),
   }),
