@@ -78,12 +78,13 @@ function stub(name: string, code: string): string {
 
 const silence = (seconds: number) => Buffer.alloc(seconds * 32_000);
 const sayReady = `console.log(JSON.stringify({ type: 'ready' }));`;
+const whole = { audio: welcome.audio(), text: welcome.text() };
 const unhurried = { limits: { maxBacklogMs: 600_000 } };
 
 describe('speech', () => {
   test('is captioned with at most 15 % of its words wrong, each word in its place', async () => {
     const { heard, session, write } = open(unhurried);
-    const { audio, text: spoken } = isLong ? { audio: welcome.audio(), text: welcome.text() } : welcome.half();
+    const { audio, text: spoken } = isLong ? whole : welcome.first(6);
     write(audio);
     session.end(240_000);
     await heard.called('ended', 240_000);
@@ -147,15 +148,14 @@ describe('speech', () => {
 
   test('without pauses is cut into finals of at most 26 s', async () => {
     const { heard, session, write } = open(unhurried);
-    const audio = welcome.audio();
-    write(withoutPauses(isLong ? audio : audio.subarray(0, 32_000 * 42)));
+    const { audio, text: spoken } = isLong ? whole : welcome.first(8);
+    write(withoutPauses(audio));
     session.end(240_000);
     await heard.called('ended', 240_000);
     expect(heard.finals.length).toBeGreaterThanOrEqual(2);
     for (const { start, end } of heard.finals) expect(end - start).toBeLessThanOrEqual(26 * 16_000);
     const said = heard.finals.map(({ text }) => text).join(' ');
-    if (isLong) expect(wordErrorRate(welcome.text(), said)).toBeLessThanOrEqual(0.25);
-    else expect(said.split(' ').length).toBeGreaterThan(50);
+    expect(wordErrorRate(spoken, said)).toBeLessThanOrEqual(0.25);
   }, 270_000);
 
   test('is nowhere in silence', async () => {

@@ -9,9 +9,12 @@ export const welcome = {
     return bytes.subarray(bytes.indexOf('data', 12, 'latin1') + 8);
   },
   text: (): string => readFileSync(new URL('welcome.txt', folder), 'utf8'),
-  /** Its first half, cut in a pause. */
-  half: (): { audio: Buffer; text: string } => ({
-    audio: welcome.audio().subarray(0, 30.5 * 32_000),
-    text: welcome.text().split('\n').slice(0, 6).join('\n'),
-  }),
+  /** Its first sentences, cut in the pause behind them: half of it, or two thirds. */
+  first(sentences: 6 | 8): { audio: Buffer; text: string } {
+    const seconds = { 6: 30.5, 8: 40 }[sentences];
+    return {
+      audio: welcome.audio().subarray(0, seconds * 32_000),
+      text: welcome.text().split('\n').slice(0, sentences).join('\n'),
+    };
+  },
 };
