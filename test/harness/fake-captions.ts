@@ -339,6 +339,7 @@ export class FakeCaptions {
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on('error', () => socket.destroy());
     const url = new URL(request.url ?? '/', this.origin);
     const room = /^\/api\/rooms\/([^/]+)\/captions$/.exec(url.pathname)?.[1];
     if (!room || this.refusal !== null) {

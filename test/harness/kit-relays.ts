@@ -123,6 +123,7 @@ export class StandInKitRelay implements KitRelay {
       else void this.#enrol(request, response);
     });
     this.#server.on('upgrade', (request, socket, head) => {
+      socket.on('error', () => socket.destroy()); // a client that is refused may reset the line
       const kit = [...this.#kits].find(([, { key }]) => key !== null && key === bearer(request));
       if (this.instead || !kit) socket.end(`HTTP/1.1 ${this.instead ? 503 : 401} No\r\n\r\n`);
       else this.#sockets.handleUpgrade(request, socket, head, (opened) => this.#serve(opened, kit[0]));
