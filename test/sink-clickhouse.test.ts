@@ -1,4 +1,4 @@
-// About 6 s: Debian's ClickHouse starts in less than one.
+// About 6 s: Debian's ClickHouse starts in less than one. In the long form also on ClickHouse's engine of today.
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -11,15 +11,27 @@ import { SinkWatch } from '../relay/sink/watch.ts';
 import type { SpokenCaption } from '../relay/transcript.ts';
 import { CanonicalRelay, segment, startMs, talkOf } from './harness/canonical-relay.ts';
 import { identity } from './harness/canonical-run.ts';
-import { ClickHouseServer, hasClickHouse } from './harness/clickhouse.ts';
+import { ClickHouseServer, debianClickHouse, hasClickHouse, modernClickHouse } from './harness/clickhouse.ts';
 import { captureLog } from './harness/doors.ts';
 import { LeapingClock } from './harness/leaping-clock.ts';
+import { isLong } from './harness/lengths.ts';
 import { redactionCorpus } from './harness/redaction-corpus.ts';
 import { secretsIn } from './harness/secret-search.ts';
 
 const hourMs = 3_600_000;
 
-describe.skipIf(!hasClickHouse)('the sink and a real ClickHouse', () => {
+/** The tables for a server of today, by their statements. */
+const production = readFileSync(new URL('../relay/sink/production.sql', import.meta.url), 'utf8')
+  .replaceAll(/^--.*$/gm, '')
+  .split(';')
+  .filter((statement) => statement.trim() !== '');
+const kinds: { name: string; kind: typeof debianClickHouse; tables: readonly string[] }[] = [
+  ...(hasClickHouse ? [{ name: 'Debian’s ClickHouse', kind: debianClickHouse, tables: [] }] : []),
+  ...(isLong ? [{ name: 'a ClickHouse of today', kind: modernClickHouse, tables: [] }] : []),
+  ...(isLong ? [{ name: 'tables of production.sql', kind: modernClickHouse, tables: production }] : []),
+];
+
+describe.each(kinds)('the sink and $name', ({ kind, tables }) => {
   let server: ClickHouseServer;
   let relay: CanonicalRelay;
   let clock: LeapingClock;
@@ -53,7 +65,8 @@ describe.skipIf(!hasClickHouse)('the sink and a real ClickHouse', () => {
   };
 
   beforeAll(async () => {
-    server = await ClickHouseServer.start();
+    server = await ClickHouseServer.start(kind);
+    for (const table of tables) await server.run(table);
   });
   afterAll(() => server.stop());
   beforeEach(() => {

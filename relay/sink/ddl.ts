@@ -16,10 +16,10 @@ export const tables: readonly string[] = [
   // Of each talk the transcript that counts, and of that the revision that is whole.
   `CREATE VIEW IF NOT EXISTS canonical AS
   SELECT event, room, talk_id, title, source, seq, start_ms, end_ms, speaker, language, text, words
-  FROM (SELECT * FROM segments FINAL)
+  FROM (SELECT * FROM segments FINAL) AS said
   ALL INNER JOIN (
     SELECT event, room, talk_id, title, if(is_canonical = 1, 'canonical', 'live') AS source,
       if(is_canonical = 1, canonical_revision, live_revision) AS revision
     FROM talks FINAL WHERE is_deleted = 0
-  ) USING (event, room, talk_id, source, revision)`,
+  ) AS counting USING (event, room, talk_id, source, revision)`,
 ];

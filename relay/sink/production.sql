@@ -1,6 +1,6 @@
 -- The sink's tables for a ClickHouse of today (24.8 or later), to be run before the relay is told of it: the relay makes
 -- what is missing in a form that servers since 18.16 take, and never changes what is there. Same columns and names;
--- smaller, with times that people read, and talks that go by themselves after two years. Untried by the tests.
+-- smaller, with times that people read, and talks that go by themselves after two years.
 
 CREATE TABLE IF NOT EXISTS segments (
   event LowCardinality(String), room LowCardinality(String), talk_id String CODEC(ZSTD), source LowCardinality(String),
