@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
+import { test } from 'vitest';
 import { numberedBlocks } from './harness/numbered-signal.ts';
 import { startDevice, TestReader, TestRelay, temporaryFolder } from './harness/programs.ts';
 import { PulseRig } from './harness/pulse.ts';
@@ -9,30 +9,27 @@ import { writeWav } from './harness/wav.ts';
 import { TranscribeStandIn } from './stand-ins/transcribe.ts';
 import { standInEnvironment } from './stand-ins/transcribe-environment.ts';
 
-const cleanup: (() => Promise<unknown> | unknown)[] = [];
-
-afterEach(async () => {
-  for (const step of cleanup.splice(0).reverse()) await step();
-});
+/** Done when the test is over, the last one first. */
+type Later = (step: () => unknown) => void;
 
 /** Twenty seconds of numbers played into a mixer, the device restarted in the middle; what the engine and a reader got. */
-async function restartInMidTalk(signal: 'SIGTERM' | 'SIGKILL') {
+async function restartInMidTalk(signal: 'SIGTERM' | 'SIGKILL', later: Later) {
   const folder = temporaryFolder();
-  cleanup.push(() => folder.remove());
+  later(() => folder.remove());
   const standIn = new TranscribeStandIn();
   const { url } = await standIn.start();
-  cleanup.push(() => standIn.stop());
+  later(() => standIn.stop());
   const relay = await TestRelay.start({
     dataDir: join(folder.path, 'relay'),
     engine: 'transcribe',
     env: standInEnvironment(url),
   });
-  cleanup.push(() => relay.stop());
+  later(() => relay.stop());
   const rig = await PulseRig.start(process.env);
-  cleanup.push(() => rig.stop());
+  later(() => rig.stop());
   const { publish, read } = await relay.room('hall', { language: 'en-US' });
   const reader = new TestReader(() => relay.url.replace('http', 'ws'), 'hall', read);
-  cleanup.push(() => reader.close());
+  later(() => reader.close());
   const start = () =>
     startDevice({
       relay: relay.url.replace('http', 'ws'),
@@ -57,7 +54,7 @@ async function restartInMidTalk(signal: 'SIGTERM' | 'SIGKILL') {
   first.kill(signal);
   await first.exit;
   const second = start();
-  cleanup.push(() => second.stop());
+  later(() => second.stop());
   await new Promise((resolve) => player.once('exit', resolve));
   await until(() => numbers().includes(199) || undefined, { timeoutMs: 30_000, what: 'n199' });
   await until(
@@ -73,11 +70,12 @@ async function restartInMidTalk(signal: 'SIGTERM' | 'SIGKILL') {
   };
 }
 
-test.each(['SIGTERM', 'SIGKILL'] as const)(
+test.concurrent.for(['SIGTERM', 'SIGKILL'] as const)(
   'a device ended by %s in mid-talk and started again loses only what it could not hear',
   { timeout: 120_000 },
-  async (signal) => {
-    const { heard, shown, killedMs, captions } = await restartInMidTalk(signal);
+  async (signal, { expect, onTestFinished }) => {
+    const later: Later = (step) => onTestFinished(async () => void (await step()));
+    const { heard, shown, killedMs, captions } = await restartInMidTalk(signal, later);
     const { lost, repeated, backwards } = judge(shown, 200);
     expect(repeated).toEqual([]);
     expect(backwards).toEqual([]);

@@ -1,30 +1,33 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type OpenPage, TestBrowser } from './harness/browser.ts';
 import { judge, Talk } from './harness/talk.ts';
 import { until } from './harness/until.ts';
 
 const clean = { lost: [], repeated: [], backwards: [] };
 let browser: TestBrowser;
-let talk: Talk;
-let page: OpenPage;
+const talks: Talk[] = [];
 
 beforeAll(async () => {
   browser = await TestBrowser.launch();
 });
 
-afterAll(() => browser.close());
-
-afterEach(() => talk.stop());
+afterAll(async () => {
+  await Promise.all(talks.map((talk) => talk.stop()));
+  await browser.close();
+});
 
 /** Starts a talk and opens its page with the reader's token in the fragment, so small that the whole talk stays on it. */
-async function begin(numbers: number): Promise<void> {
-  talk = await new Talk({ numbers }).start();
-  page = await browser.openPage(`${talk.parts.relay.url}/rooms/hall?late=true&size=0.25#token=${talk.parts.read}`);
+async function begin(numbers: number): Promise<{ talk: Talk; page: OpenPage }> {
+  const talk = new Talk({ numbers });
+  talks.push(talk);
+  await talk.start();
+  const address = `${talk.parts.relay.url}/rooms/hall?late=true&size=0.25#token=${talk.parts.read}`;
+  return { talk, page: await browser.openPage(address) };
 }
 
 /** Numbers as they stand on the page, from top to bottom. */
-async function onThePage(): Promise<number[]> {
-  const rows = await page.page.locator('.row > .final').allTextContents();
+async function onThePage({ page }: OpenPage): Promise<number[]> {
+  const rows = await page.locator('.row > .final').allTextContents();
   return rows
     .join(' ')
     .trim()
@@ -33,21 +36,22 @@ async function onThePage(): Promise<number[]> {
 }
 
 /** Plays the talk to its end; everything that was captured must be at the engine, in the log and on the page. */
-async function expectNothingLost(): Promise<void> {
+async function expectNothingLost({ talk, page }: { talk: Talk; page: OpenPage }): Promise<void> {
   expect(await talk.played(60_000)).toBe(0);
   await talk.captioned();
   expect(judge(talk.shown(), talk.numbers)).toEqual(clean);
   expect(judge(talk.heard(), talk.numbers).lost).toEqual([]);
-  await until(async () => (await onThePage()).length >= talk.numbers || undefined, { what: 'the page' }).catch(
+  await until(async () => (await onThePage(page)).length >= talk.numbers || undefined, { what: 'the page' }).catch(
     () => {},
   );
-  expect(judge(await onThePage(), talk.numbers)).toEqual(clean);
+  expect(judge(await onThePage(page), talk.numbers)).toEqual(clean);
 }
 
-describe('a talk through device, relay, SDK and the stand-in for the service', { timeout: 120_000 }, () => {
+// They wait for most of their time: all at once.
+describe.concurrent('a talk through device, relay, SDK and the stand-in for the service', { timeout: 120_000 }, () => {
   test('is captioned whole, once, in order, and at the right times', async () => {
-    await begin(150);
-    await expectNothingLost();
+    const { talk, page } = await begin(150);
+    await expectNothingLost({ talk, page });
     const captions = talk.parts.reader.captions();
     expect(captions.every(({ late }) => !late)).toBe(true);
     // Ten numbers a second: each caption's time against the first one's tells whether positions became times.
@@ -64,19 +68,19 @@ describe('a talk through device, relay, SDK and the stand-in for the service', {
   test.each(['SIGKILL', 'SIGTERM'] as const)(
     'loses nothing when the relay is ended by %s and comes back',
     async (signal) => {
-      await begin(200);
-      await talk.said(40);
-      await talk.restartRelay(signal);
-      await expectNothingLost();
+      const begun = await begin(200);
+      await begun.talk.said(40);
+      await begun.talk.restartRelay(signal);
+      await expectNothingLost(begun);
     },
   );
 
   test('loses nothing when the network is gone for three seconds', async () => {
-    await begin(200);
-    await talk.said(40);
-    await talk.parts.proxy.refuse(true);
+    const begun = await begin(200);
+    await begun.talk.said(40);
+    await begun.talk.parts.proxy.refuse(true);
     await new Promise((resolve) => setTimeout(resolve, 3000)); // the fault's own length
-    await talk.parts.proxy.refuse(false);
-    await expectNothingLost();
+    await begun.talk.parts.proxy.refuse(false);
+    await expectNothingLost(begun);
   });
 });

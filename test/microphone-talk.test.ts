@@ -1,17 +1,22 @@
 import type { Page } from 'playwright-core';
-import { afterEach, expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { numbersOf } from './harness/lag.ts';
 import { MicrophoneRoom } from './harness/microphone-room.ts';
 import { inOrderSpoken } from './harness/talk.ts';
 import { until } from './harness/until.ts';
 
-let room: MicrophoneRoom;
-afterEach(() => room.stop());
+const rooms: MicrophoneRoom[] = [];
+afterAll(() => Promise.all(rooms.map((room) => room.stop())));
+const newRoom = (numbers: number) => {
+  const room = new MicrophoneRoom(numbers);
+  rooms.push(room);
+  return room.start();
+};
 
 const press = (page: Page, name: string) => page.getByRole('button', { name, exact: true }).click();
 const says = (page: Page, words: string | RegExp, timeoutMs = 30_000) =>
   page.locator('#message').getByText(words).waitFor({ timeout: timeoutMs });
-const inCharge = (device: RegExp, timeoutMs: number) =>
+const inCharge = (room: MicrophoneRoom, device: RegExp, timeoutMs: number) =>
   until(async () => device.test((await room.inCharge()) ?? '') || undefined, {
     timeoutMs,
     what: `${device} in charge`,
@@ -19,9 +24,9 @@ const inCharge = (device: RegExp, timeoutMs: number) =>
 
 const whole = { lost: [], repeated: [], backwards: [] };
 
-test('a phone captions a room through a link cut and a relay restart: nothing is lost, nothing said twice', async () => {
+test.concurrent('a phone captions a room through a link cut and a relay restart: nothing is lost, nothing said twice', async () => {
   const numbers = 250;
-  room = await new MicrophoneRoom(numbers).start();
+  const room = await newRoom(numbers);
   const { page } = await room.open();
   await page.getByText('Sala Verdi').waitFor();
   await press(page, 'Start');
@@ -51,10 +56,10 @@ test('a phone captions a room through a link cut and a relay restart: nothing is
   );
 }, 120_000);
 
-test('a kit that is back takes over again, and a person may overrule it: each moment is captioned once', async () => {
-  room = await new MicrophoneRoom(900).start();
+test.concurrent('a kit that is back takes over again, and a person may overrule it: each moment is captioned once', async () => {
+  const room = await newRoom(900);
   const first = room.startKit(2000, 900);
-  await inCharge(/^(?!microphone-)./, 20_000);
+  await inCharge(room, /^(?!microphone-)./, 20_000);
   const { page } = await room.open();
   await press(page, 'Start');
   await says(page, /Another source \(.+\) is in charge/);
@@ -62,13 +67,13 @@ test('a kit that is back takes over again, and a person may overrule it: each mo
 
   // The kit dies: the phone takes over by itself, and has what was said meanwhile.
   await first.stop(0);
-  await inCharge(/^microphone-/, 30_000);
+  await inCharge(room, /^microphone-/, 30_000);
   await says(page, 'This device is the room’s microphone');
   await until(() => room.shown().some((number) => number < 2000) || undefined, { what: 'words from the phone' });
 
   // It is back: it goes before the phone within seconds.
   const second = room.startKit(3000, 900);
-  await inCharge(/^(?!microphone-)./, 20_000);
+  await inCharge(room, /^(?!microphone-)./, 20_000);
   await says(page, 'the room’s kit is back');
   // What the phone recorded until then is handed in, although the room is the kit's.
   await room.parts.relay.program.event('source-delivers');
@@ -78,7 +83,7 @@ test('a kit that is back takes over again, and a person may overrule it: each mo
 
   // A person knows better, and the kit keeps out although it asks.
   await press(page, 'Take over now');
-  await inCharge(/^microphone-/, 5000);
+  await inCharge(room, /^microphone-/, 5000);
   const refusals = () => room.parts.relay.program.entries({ event: 'source-closed', code: 4409 }).length;
   const before = refusals();
   await until(() => refusals() > before + 1 || undefined, { timeoutMs: 30_000, what: 'the kit asks again, twice' });
@@ -89,7 +94,7 @@ test('a kit that is back takes over again, and a person may overrule it: each mo
   // The phone leaves: the kit need not wait.
   await press(page, 'Stop');
   await says(page, 'All that was said has arrived');
-  await inCharge(/^(?!microphone-)./, 8000);
+  await inCharge(room, /^(?!microphone-)./, 8000);
   await kitSays(Math.max(...room.shown()) + 5);
   await room.settled();
   await second.stop();
