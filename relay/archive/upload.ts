@@ -24,7 +24,7 @@ export interface UploadSizes {
 
 export const defaultUploadSizes: UploadSizes = { maxSingleBytes: 16 * 1_048_576, partBytes: 8 * 1_048_576 };
 
-const readBytes = 1_048_576;
+const readBytes = 262_144;
 
 export interface UploadParts extends UploadSizes {
   readonly store: ObjectStore;

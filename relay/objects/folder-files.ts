@@ -8,6 +8,20 @@ import { sha256Of } from './local-file.ts';
 /** Conditions are asked of small objects: pointers, transcripts. */
 const maxHashedBytes = 1_048_576;
 
+const chunkBytes = 262_144;
+
+/** A file from its beginning on. All of it comes in the same memory: a chunk is good until the next one is asked for. */
+export async function* chunksOf(handle: FileHandle, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  const buffer = new Uint8Array(chunkBytes);
+  for (let at = 0; ; ) {
+    signal?.throwIfAborted();
+    const { bytesRead } = await handle.read(buffer, 0, chunkBytes, at);
+    if (bytesRead === 0) return;
+    yield buffer.subarray(0, bytesRead);
+    at += bytesRead;
+  }
+}
+
 /** Hexadecimal SHA-256. */
 export async function hashOf(chunks: AsyncIterable<Uint8Array>): Promise<string> {
   const hash = createHash('sha256');

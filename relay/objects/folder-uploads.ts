@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf } from '../../systemd/errors.ts';
-import { syncFolder, writeSynced } from './folder-files.ts';
+import { chunksOf, syncFolder, writeSynced } from './folder-files.ts';
 import { sha256Of } from './local-file.ts';
 import type { UploadedPart } from './object-store.ts';
 import { storeError } from './store-errors.ts';
@@ -66,9 +65,14 @@ export class FolderUploads {
     const folder = this.#folder(id);
     const whole = join(folder, `.${randomUUID()}`);
     await writeSynced(whole, async (handle) => {
-      for (const part of parts)
-        for await (const chunk of createReadStream(join(folder, nameOf(part)), { signal }))
-          await handle.writeFile(chunk);
+      for (const part of parts) {
+        const from = await open(join(folder, nameOf(part)), 'r');
+        try {
+          for await (const chunk of chunksOf(from, signal)) await handle.writeFile(chunk);
+        } finally {
+          await from.close();
+        }
+      }
     });
     return whole;
   }

@@ -4,6 +4,7 @@ import { link, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf, messageOf, SalaError } from '../../systemd/errors.ts';
 import {
+  chunksOf,
   filesIn,
   hashOf,
   lookAt,
@@ -77,7 +78,7 @@ export class FolderStore implements ObjectStore {
   async download(key: string, file: string, signal = never): Promise<{ bytes: number; sha256: string }> {
     return this.#try(async () => {
       const got = await lookAt(join(this.#root, checkedKey(key)), (handle) =>
-        writeNew(file, () => handle.createReadStream({ start: 0, autoClose: false, signal })),
+        writeNew(file, () => chunksOf(handle, signal)),
       );
       return got ?? (await this.#missing(key));
     }, signal);
@@ -98,7 +99,7 @@ export class FolderStore implements ObjectStore {
   async verify(key: string, content: Content, signal = never): Promise<void> {
     return this.#try(async () => {
       const sha256 = await lookAt(join(this.#root, checkedKey(key)), async (handle, { bytes }) =>
-        bytes === content.bytes ? hashOf(handle.createReadStream({ start: 0, autoClose: false, signal })) : '',
+        bytes === content.bytes ? hashOf(chunksOf(handle, signal)) : '',
       );
       if (sha256 === null) await this.#missing(key);
       if (sha256 !== content.sha256)

@@ -1,5 +1,6 @@
-import { createHash, webcrypto } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { type FileHandle, open, rm } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
 import { messageOf } from '../../systemd/errors.ts';
 
 /** A fault of this machine's disk, not of the store. */
@@ -37,9 +38,17 @@ async function write(handle: FileHandle, chunks: AsyncIterable<Uint8Array>) {
   return { bytes, sha256: hash.digest('hex') };
 }
 
-/** Hexadecimal; made beside the event loop, which has rooms to serve. */
+/** Hashed between two turns of the event loop, which has rooms to serve. */
+const turnBytes = 262_144;
+
+/** Hexadecimal; turn by turn, as a hash beside the event loop wants a copy of all of it. */
 export async function sha256Of(body: Uint8Array): Promise<string> {
-  return Buffer.from(await webcrypto.subtle.digest('SHA-256', new Uint8Array(body))).toString('hex');
+  const hash = createHash('sha256');
+  for (let at = 0; at < body.length; at += turnBytes) {
+    hash.update(body.subarray(at, at + turnBytes));
+    await setImmediate();
+  }
+  return hash.digest('hex');
 }
 
 async function local<T>(work: Promise<T>): Promise<T> {
