@@ -36,9 +36,9 @@ export class Segments {
     return this.#inTurn(() => this.#store(pieces));
   }
 
-  /** The bytes of `[from, to)`, zeros where nothing was written. */
-  read(from: number, to: number): Promise<Buffer> {
-    return this.#inTurn(() => this.#read(from, to));
+  /** Fills `out` with the bytes from `from` on, zeros where nothing was written. */
+  read(from: number, out: Uint8Array): Promise<void> {
+    return this.#inTurn(() => this.#read(from, out));
   }
 
   close(): Promise<void> {
@@ -88,14 +88,13 @@ export class Segments {
     for (const index of touched) await this.#open.get(index)?.datasync();
   }
 
-  async #read(from: number, to: number): Promise<Buffer> {
-    const out = Buffer.alloc((to - from) * this.#bytesPerFrame);
+  async #read(from: number, out: Uint8Array): Promise<void> {
+    out.fill(0);
     for (const { index, offset, audio } of this.#split([{ position: from, audio: out }])) {
       const file = this.#open.get(index) ?? (await this.#existing(index));
       await file?.read(audio, 0, audio.length, offset);
     }
     await this.#closeOldest();
-    return out;
   }
 
   async #close(): Promise<void> {

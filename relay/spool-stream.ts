@@ -1,4 +1,4 @@
-import { bytesPerSample, type Hole, type Range, type RangeSet, subtract, union } from './protocol.js';
+import { bytesPerSample, type Hole, type Range, type RangeSet, runEnd, subtract, union } from './protocol.js';
 import { type Piece, Segments } from './segments.ts';
 
 /** A stream as the database has it. */
@@ -65,6 +65,13 @@ export class SpoolStream {
     return subtract(subtract(this.stored, this.holeRanges), this.removed);
   }
 
+  /** Whether all of `[from, to)` is on disk, without the sets that `audio` makes of hours. */
+  hasAudio(from: number, to: number): boolean {
+    const touches = (begin: number, end: number) => begin < to && from < end;
+    if (runEnd(this.stored, from) < to || this.removed.some(([begin, end]) => touches(begin, end))) return false;
+    return !this.holes.some((hole) => touches(hole.from, hole.to));
+  }
+
   /** Nothing of it ever came here: whoever has it can tell of it anew. */
   get isEmpty(): boolean {
     if (this.pending.length > 0 || this.removed.length > 0) return false;
@@ -91,8 +98,16 @@ export class SpoolStream {
 
   /** The audio of `[from, to)` as stored, interleaved; zeros in holes. */
   async read(from: number, to: number): Promise<Buffer> {
+    const out = Buffer.allocUnsafeSlow((to - from) * this.bytesPerFrame);
+    await this.readInto(out, from);
+    return out;
+  }
+
+  /** The same from `from` on, into memory that the caller has already: all of it is filled. */
+  async readInto(out: Uint8Array, from: number): Promise<void> {
+    const to = from + out.length / this.bytesPerFrame;
     const pending = this.pending; // pieces that a sync takes meanwhile are on disk by the time it is read
-    const out = await this.segments.read(from, to);
+    await this.segments.read(from, out);
     for (const { position, audio } of pending) {
       const begin = Math.max(position, from);
       const end = Math.min(position + audio.length / this.bytesPerFrame, to);
@@ -102,6 +117,5 @@ export class SpoolStream {
         (begin - from) * this.bytesPerFrame,
       );
     }
-    return out;
   }
 }

@@ -39,6 +39,28 @@ test.each([1, 2] as const)('%i channels come back bit by bit, with the hash of t
   expect(made).toEqual({ file, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') });
 });
 
+test('a source may use its memory again: no piece is asked for before the encoder has the one before', async () => {
+  const audio = noise(3, 640_000);
+  const file = join(folder(), 'part-0001.flac');
+  const slow = inPlace('sleep 0.1; exec flac "$@"');
+  // Small pieces that wait in a row, and such as are larger than what the kernel takes at once.
+  const inTheSameMemory = async function* () {
+    const buffer = new Uint8Array(320_000);
+    for (const [from, to] of [
+      ...Array.from({ length: 100 }, (_, i) => [i * 1000, i * 1000 + 1000]),
+      [100_000, 400_000],
+      [400_000, 640_000],
+    ]) {
+      const piece = audio.subarray(from, to);
+      buffer.set(piece);
+      yield buffer.subarray(0, piece.length);
+      buffer.fill(0);
+    }
+  };
+  await encodeFlac(inTheSameMemory(), { file, channels: 1, program: slow, signal: never });
+  expect(decoded(file).equals(audio)).toBe(true);
+});
+
 test('what a failed run left is no obstacle, and nothing stands under the name before all is good', async () => {
   const file = join(folder(), 'part-0001.flac');
   writeFileSync(`${file}.making`, 'half of it');

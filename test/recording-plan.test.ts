@@ -1,6 +1,7 @@
 /** What a recording is made of, sample by sample: pure arithmetic, under a second. */
 import { expect, test } from 'vitest';
 import { type CutPlan, type CutStream, planOf, sampleAt, sampleOf } from '../relay/archive/cut.ts';
+import { audioOf, type ReadPiece } from '../relay/archive/cut-audio.ts';
 import { intersect, type RangeSet, size, subtract, union } from '../relay/protocol.js';
 import { seeded } from './harness/random.ts';
 
@@ -157,6 +158,45 @@ test('places in the recording are found by position, and by room time', () => {
   expect(sampleOf(plan, 'c', 0)).toBeNull();
   expect([0, 3000, 12_000, 16_000, 99_000].map((ms) => sampleAt(plan, ms) / second)).toEqual([0, 2, 11, 15, 29]);
 });
+
+test.each([1, 2] as const)(
+  'its audio of %i channels: pieces, silence in holes, in memory that is used again',
+  async (channels) => {
+    const plan = planOf(0, 60_000, [
+      stream('a', { channels, audio: [[0, 12 * second]] }),
+      stream('b', { ms: 20_000, audio: [[0, 33 * second]] }),
+    ]);
+    // Each sample says where it is of; the second channel says the opposite.
+    const read: ReadPiece = async (piece, position, out) => {
+      const samples = new Int16Array(out.buffer, out.byteOffset, out.length / 2);
+      for (const i of samples.keys()) {
+        const at = position + Math.floor(i / piece.channels);
+        samples[i] = i % piece.channels === 0 ? at % 32_000 : -(at % 32_000);
+      }
+    };
+    const sampleIn = (at: number, channel: number) => {
+      const piece = plan.pieces.find((each) => each.at <= at && at < each.at + each.samples);
+      const number = piece ? (piece.position + at - piece.at) % 32_000 : 0;
+      return piece?.channels === 2 && channel === 1 ? -number : number;
+    };
+    for (const [from, to] of [
+      [0, plan.samples],
+      [7 * second + 1, 31 * second],
+    ] as const) {
+      const buffers = new Set<ArrayBufferLike>();
+      let at = from;
+      let wrong = 0;
+      for await (const chunk of audioOf(plan, from, to, read)) {
+        buffers.add(chunk.buffer);
+        const samples = new Int16Array(chunk.buffer, chunk.byteOffset, chunk.length / 2);
+        for (const [i, sample] of samples.entries())
+          if (sample !== sampleIn(at + Math.floor(i / channels), i % channels)) wrong++;
+        at += samples.length / channels;
+      }
+      expect({ at, wrong, buffers: buffers.size }).toEqual({ at: to, wrong: 0, buffers: 1 });
+    }
+  },
+);
 
 test.each(Array.from({ length: 200 }, (_, seed) => seed))(
   'every sample is in one piece or one hole, whatever comes (%i)',

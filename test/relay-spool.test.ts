@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Database, openDatabase } from '../relay/database.ts';
-import type { RangeSet } from '../relay/protocol.js';
+import { type RangeSet, size, subtract } from '../relay/protocol.js';
 import { Retention } from '../relay/retention.ts';
 import { Rooms } from '../relay/rooms.ts';
 import { segmentSamples } from '../relay/segments.ts';
@@ -71,6 +71,15 @@ describe('the spool', () => {
     const again = spool.get(stream.id);
     expect(again?.stored).toEqual([[at, at + 3200]]);
     expect((await again?.read(at, at + 3200))?.equals(audio(at, 3200))).toBe(true);
+  });
+
+  test('gives zeros where nothing was written, whatever was in the memory that it fills', async () => {
+    const stream = open();
+    spool.write(stream, 1600, audio(1600, 1600));
+    await stored(stream, [[1600, 3200]]);
+    const out = Buffer.alloc(3 * 3200, 1);
+    await stream.readInto(out, 0);
+    expect(out.equals(Buffer.concat([Buffer.alloc(3200), audio(1600, 1600), Buffer.alloc(3200)]))).toBe(true);
   });
 
   test('keeps the first of what arrives twice', async () => {
@@ -156,6 +165,8 @@ describe('the spool', () => {
             const is = stream.received.some(([from, to]) => from <= at && at < to);
             const isHole = stream.holes.some(({ from, to }) => from <= at && at < to);
             expect([is, isHole]).toEqual([picture.has(i), picture.get(i) === 'hole']);
+            const stretch: RangeSet = [[at, at + 160 * (1 + (i % 3))]];
+            expect(stream.hasAudio(at, at + 160 * (1 + (i % 3)))).toBe(size(subtract(stretch, stream.audio)) === 0);
             if (picture.get(i) === 'audio')
               expect(bytes.subarray(at * 2, at * 2 + 320).equals(audio(at, 160))).toBe(true);
           }
@@ -206,6 +217,8 @@ describe('retention', () => {
     const archive = { ...settings, retain: 'archive' } as const;
     await new Retention(spool, { ...archive, maxSpoolBytes: 6500 }, log, () => Date.now() + 100 * hourMs).run();
     expect(files(stream)).toEqual(['000001.pcm', '000002.pcm']);
+    const at = segmentSamples;
+    expect([stream.hasAudio(at, at + 1600), stream.hasAudio(0, 1)]).toEqual([true, false]);
     expect(spool.isFull).toBe(false);
     await new Retention(spool, { ...archive, maxSpoolBytes: 1000 }, log).run();
     expect(files(stream)).toHaveLength(2);

@@ -1,11 +1,10 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { constants, setPriority } from 'node:os';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import type { Writable } from 'node:stream';
 import { codeOf, messageOf, SalaError } from '../../systemd/errors.ts';
+import { chunksOf, hashOf } from '../objects/folder-files.ts';
 import { sampleRate } from '../protocol.js';
 
 /** A file that is complete and synced. */
@@ -54,20 +53,14 @@ export async function encodeFlac(
 }
 
 /** Length and SHA-256 of a file, and its content on the disk. */
-export async function syncedFile(file: string): Promise<MadeFile> {
+async function syncedFile(file: string): Promise<MadeFile> {
   const handle = await open(file, 'r+');
   try {
     await handle.sync();
+    return { file, bytes: (await handle.stat()).size, sha256: await hashOf(chunksOf(handle)) };
   } finally {
     await handle.close();
   }
-  const hash = createHash('sha256');
-  let bytes = 0;
-  for await (const piece of createReadStream(file)) {
-    hash.update(piece);
-    bytes += piece.length;
-  }
-  return { file, bytes, sha256: hash.digest('hex') };
 }
 
 async function md5In(file: string): Promise<string> {
@@ -97,11 +90,21 @@ async function run(
     child.once('error', reject);
     child.once('close', (code) => (code === 0 ? resolve() : reject(failed(words.trim() || `it ended with ${code}`))));
   });
-  const [end, feed] = await Promise.allSettled([ended, pipeline(Readable.from(input ?? []), child.stdin)]);
-  // A program that ends early says why; a source that fails does so itself, and the program knows of nothing.
-  if (feed.status === 'rejected' && !/^(EPIPE|ERR_STREAM_PREMATURE_CLOSE)$/.test(codeOf(feed.reason)))
-    throw feed.reason;
+  const [end, fed] = await Promise.allSettled([ended, feed(child.stdin, input)]);
+  // A source that fails says why, and the program knows of nothing.
+  if (fed.status === 'rejected') throw fed.reason;
   if (end.status === 'rejected') throw told(end.reason);
+}
+
+/** Asks for the next piece only once the kernel has all of the one before: both may come in the same memory. */
+async function feed(stdin: Writable, input: AsyncIterable<Uint8Array> | undefined): Promise<void> {
+  stdin.on('error', () => {}); // the program has ended early: it says why
+  try {
+    for await (const piece of input ?? [])
+      if (!(await new Promise((resolve) => stdin.write(piece, (error) => resolve(!error))))) return;
+  } finally {
+    stdin.destroy();
+  }
 }
 
 function tryPriority(pid: number): void {
