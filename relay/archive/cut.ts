@@ -1,4 +1,4 @@
-import { type Range, type RangeSet, sampleRate, subtract } from '../protocol.js';
+import { intersect, type Range, type RangeSet, sampleRate, subtract, union } from '../protocol.js';
 
 /** A stream as far as a cut needs to know it. */
 export interface CutStream {
@@ -111,15 +111,17 @@ function holesOf(
   streams: readonly CutStream[],
 ): CutHole[] {
   const ends = [{ at: samples, stream: '', position: 0, ms: fromMs + samples / samplesPerMs }];
+  const silences = new Map(streams.map((stream) => [stream, silencesOf(stream)]));
   let from = 0;
   let before: CutPiece | null = null;
   const holes: CutHole[] = [];
   for (const next of [...pieces, ...ends]) {
     if (from < next.at) {
       const stream = streams.find(({ id }) => id === before?.stream);
-      if (stream && before && next.stream === stream.id) holes.push(...ownHoles(stream, before, next));
+      if (stream && before && next.stream === stream.id)
+        holes.push(...ownHoles(silences.get(stream) ?? [], before, next));
       else
-        holes.push(...otherHoles(from, next.at, before ? before.ms + before.samples / samplesPerMs : fromMs, streams));
+        holes.push(...otherHoles(from, next.at, before ? before.ms + before.samples / samplesPerMs : fromMs, silences));
     }
     before = 'samples' in next ? next : null;
     from = before ? before.at + before.samples : next.at;
@@ -128,10 +130,10 @@ function holesOf(
 }
 
 /** Between two pieces of one stream. */
-function ownHoles(stream: CutStream, before: CutPiece, next: Pick<CutPiece, 'at' | 'position'>): CutHole[] {
+function ownHoles(silences: readonly CutHole[], before: CutPiece, next: Pick<CutPiece, 'at' | 'position'>): CutHole[] {
   const first = before.position + before.samples;
   const shift = before.at - before.position;
-  return told(stream, first, next.position).map((hole) => ({
+  return between(silences, first, next.position).map((hole) => ({
     ...hole,
     from: hole.from + shift,
     to: hole.to + shift,
@@ -139,14 +141,19 @@ function ownHoles(stream: CutStream, before: CutPiece, next: Pick<CutPiece, 'at'
 }
 
 /** Between two streams, or before the first and after the last: what any of them says of that time. */
-function otherHoles(from: number, to: number, ms: number, streams: readonly CutStream[]): CutHole[] {
+function otherHoles(
+  from: number,
+  to: number,
+  ms: number,
+  silences: ReadonlyMap<CutStream, readonly CutHole[]>,
+): CutHole[] {
   const toMs = ms + (to - from) / samplesPerMs;
   let left: RangeSet = [[from, to]];
   const holes: CutHole[] = [];
-  for (const stream of streams) {
+  for (const [stream, its] of silences) {
     const first = Math.max(0, stream.positionAt(ms));
     const end = Math.min(stream.edge, stream.positionAt(toMs));
-    for (const hole of told(stream, first, end)) {
+    for (const hole of between(its, first, end)) {
       // Somebody else was in charge, and yet nothing of it is here.
       if (hole.reason === 'other-source') continue;
       const at = (position: number) => from + Math.round((stream.msAt(position) - ms) * samplesPerMs);
@@ -160,18 +167,34 @@ function otherHoles(from: number, to: number, ms: number, streams: readonly CutS
   return holes.sort((a, b) => a.from - b.from);
 }
 
-/** Why a stream has no audio in `[first, end)`, piece by piece; nothing of what it has. */
-function told(stream: CutStream, first: number, end: number): CutHole[] {
-  if (first >= end) return [];
-  let left = subtract([[first, end]], stream.audio);
-  const holes: CutHole[] = [];
-  for (const { from, to, reason } of stream.holes) {
-    for (const [begin, over] of subtract(left, subtract(left, [[from, to]])))
-      holes.push({ from: begin, to: over, reason });
-    left = subtract(left, [[from, to]]);
+/** Why a stream has no audio, in order; nothing of what it has. Found once: ten hours of a bad source have thousands. */
+function silencesOf({ audio, edge, holes }: CutStream): CutHole[] {
+  let left = subtract([[0, edge]], audio);
+  const silences: CutHole[] = [];
+  const take = (set: RangeSet, reason: string) => {
+    for (const [from, to] of intersect(left, set)) silences.push({ from, to, reason });
+    left = subtract(left, set);
+  };
+  for (const [reason, those] of Map.groupBy(holes, (hole) => hole.reason)) {
+    const ranges = those.map(({ from, to }): Range => [from, to]);
+    take(union(ranges, []), reason);
   }
-  for (const [from, to] of left) holes.push({ from, to, reason: 'not-received' });
-  return holes.sort((a, b) => a.from - b.from);
+  take(left, 'not-received');
+  return silences.sort((a, b) => a.from - b.from);
+}
+
+/** Those in `[first, end)`. */
+function between(silences: readonly CutHole[], first: number, end: number): CutHole[] {
+  let [low, high] = [0, silences.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((silences[middle]?.to ?? 0) <= first) low = middle + 1;
+    else high = middle;
+  }
+  const found: CutHole[] = [];
+  for (let hole = silences[low]; hole && hole.from < end; hole = silences[++low])
+    found.push({ ...hole, from: Math.max(hole.from, first), to: Math.min(hole.to, end) });
+  return found;
 }
 
 /**
