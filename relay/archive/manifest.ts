@@ -54,11 +54,11 @@ export async function liveOf(
     }
     await step();
   }
-  const texts = redact ? await redactInTurns(captions, step) : null;
-  return {
-    ...{ schema: 'sala.live.v1', log: log.id, revision },
-    captions: captions.map((caption, i) => ({ ...caption, text: texts?.[i] ?? caption.text })),
-  };
+  if (redact) {
+    const texts = await redactInTurns(captions, step);
+    for (const [i, caption] of captions.entries()) caption.text = texts[i] ?? '';
+  }
+  return { schema: 'sala.live.v1', log: log.id, revision, captions };
 }
 
 function msOf(plan: CutPlan, stream: string, position: number): number | null {

@@ -27,6 +27,8 @@ export const defaultUploadSizes: UploadSizes = { maxSingleBytes: 16 * 1_048_576,
 const readBytes = 262_144;
 
 export interface UploadParts extends UploadSizes {
+  /** Holds what is under way, at least the larger of the sizes: with one for each file, several would wait for the collector. */
+  readonly buffer: Uint8Array;
   readonly store: ObjectStore;
   readonly signal: AbortSignal;
   /** Of an upload that was begun before. */
@@ -51,7 +53,7 @@ export async function uploadFile(queued: QueuedFile, parts: UploadParts): Promis
     const content = { bytes: queued.bytes, sha256: queued.sha256, parts: pieces };
     if (there?.bytes === queued.bytes && (await isThere(queued.key, content, parts))) return;
     if (queued.bytes <= parts.maxSingleBytes) {
-      const body = await read(handle, queued, 0, new Uint8Array(queued.bytes));
+      const body = await read(handle, queued, 0, parts.buffer.subarray(0, queued.bytes));
       await store.put(queued.key, body, { contentType: queued.contentType, signal });
     } else await inParts(handle, queued, pieces, parts);
     await store.verify(queued.key, content, signal);
@@ -71,7 +73,7 @@ async function isThere(key: string, content: Parameters<ObjectStore['verify']>[1
 }
 
 async function inParts(handle: FileHandle, queued: QueuedFile, hashes: readonly string[], parts: UploadParts) {
-  const { store, signal, partBytes } = parts;
+  const { store, signal, partBytes, buffer } = parts;
   const { key, contentType } = queued;
   let known = parts.uploadId === null ? null : await store.uploadedParts(key, parts.uploadId, signal);
   let id = parts.uploadId;
@@ -82,8 +84,6 @@ async function inParts(handle: FileHandle, queued: QueuedFile, hashes: readonly 
   }
   try {
     const done: UploadedPart[] = [];
-    // One for all of them: the memory of each would stand until the next collection of garbage.
-    const buffer = new Uint8Array(partBytes);
     for (const [i, sha256] of hashes.entries()) {
       const there = known.find((part) => part.number === i + 1 && part.sha256 === sha256);
       if (there) {
@@ -92,7 +92,7 @@ async function inParts(handle: FileHandle, queued: QueuedFile, hashes: readonly 
         continue;
       }
       const from = i * partBytes;
-      const body = await read(handle, queued, from, buffer.subarray(0, queued.bytes - from));
+      const body = await read(handle, queued, from, buffer.subarray(0, Math.min(partBytes, queued.bytes - from)));
       done.push(await store.uploadPart(key, id, i + 1, body, signal));
     }
     await store.completeUpload(key, id, done, signal);
@@ -111,18 +111,18 @@ async function inParts(handle: FileHandle, queued: QueuedFile, hashes: readonly 
 async function hashesOf(
   handle: FileHandle,
   queued: QueuedFile,
-  { maxSingleBytes, partBytes, signal }: UploadSizes & { signal: AbortSignal },
+  { maxSingleBytes, partBytes, buffer, signal }: UploadParts,
 ) {
   const { bytes } = queued;
   const whole = createHash('sha256');
   const pieces: string[] = [];
-  const buffer = new Uint8Array(Math.min(readBytes, partBytes, bytes));
   for (let from = 0; from < bytes; from += partBytes) {
     const piece = createHash('sha256');
     // Between the pieces the relay has other things to do.
     for (let at = from; at < Math.min(from + partBytes, bytes); at += readBytes) {
       signal.throwIfAborted();
-      const chunk = await read(handle, queued, at, buffer.subarray(0, Math.min(from + partBytes, bytes) - at));
+      const most = Math.min(readBytes, from + partBytes - at, bytes - at);
+      const chunk = await read(handle, queued, at, buffer.subarray(0, most));
       for (const hash of [whole, piece] satisfies Hash[]) hash.update(chunk);
     }
     pieces.push(piece.digest('hex'));

@@ -90,6 +90,8 @@ export class UploadQueue {
   readonly #pause = new Pause();
   readonly #storeSetback = new Setback();
   readonly #groups = new Map<string, Setback>();
+  /** While anything waits. */
+  #buffer: Uint8Array | null = null;
   #error: Explained | null = null;
   #turn = 0;
   #current: { readonly key: string; readonly group: string; readonly abort: AbortController } | null = null;
@@ -200,7 +202,10 @@ export class UploadQueue {
     if (row) {
       this.#idle = this.#attempt(row);
       await this.#idle;
-    } else await this.#pause.wait(waitMs || this.#limits.maxRetryMs, this.#clock, signal);
+      return;
+    }
+    this.#buffer = null;
+    await this.#pause.wait(waitMs || this.#limits.maxRetryMs, this.#clock, signal);
   }
 
   /** Until anything may be tried; 0: something may be tried now, if it is there. */
@@ -258,8 +263,10 @@ export class UploadQueue {
     const { db, store } = this.#parts;
     const begun = db.prepare('UPDATE uploads SET upload = ? WHERE id = ?');
     const queued = { ...row, group: row.grp, contentType: row.content_type };
+    this.#buffer ??= new Uint8Array(Math.max(this.#limits.maxSingleBytes, this.#limits.partBytes));
     await uploadFile(queued, {
       ...this.#limits,
+      buffer: this.#buffer,
       store,
       signal,
       uploadId: row.upload,

@@ -38,6 +38,7 @@ export interface Content {
  * Errors are `SalaError`s: `store-unreachable` (no or a broken answer, 5xx, too slow), `store-refused` (credentials, rights),
  * `store-full`, `store-missing` (no such key or bucket), `store-exists` and `store-changed` (a condition does not hold),
  * `store-damaged` (what came back is not what was sent), `store-key` (not a key: see keys.ts). A signal's own reason is thrown as it is. What is written is there whole or not at all.
+ * A body is its caller's again when the call has ended: it may change then.
  */
 export interface ObjectStore {
   /** In words: `bucket my-talks at https://…`. Without secrets. */
