@@ -7,6 +7,7 @@ import { type EngineCall, EngineProcess, traceOf } from '../relay/canonical/engi
 import { exits } from '../relay/canonical/job-fault.ts';
 import { createLog } from '../systemd/log.ts';
 import { heard } from './harness/canonical-recording.ts';
+import { engineFile } from './harness/engine-file.ts';
 import { temporaryFolder } from './harness/programs.ts';
 import { until } from './harness/until.ts';
 
@@ -33,11 +34,17 @@ const call = (fields: Partial<EngineCall> = {}): EngineCall => ({
   ...fields,
 });
 const never = new AbortController().signal;
-const result = JSON.stringify(heard('hello world'));
+const { schema: _, segments, ...rest } = heard('hello world');
+const said = Array.from({ length: 3 }, (_, i) =>
+  segments.map((segment) => ({ ...segment, text: `${i}\u2028` })),
+).flat();
+const result = [...engineFile(said, () => rest)].join('');
 
 test('its result is read', async () => {
   const python = program(`echo '{"progress":{"done_ms":1,"of_ms":2}}'\necho noise\nprintf %s '${result}' > "$out"`);
-  expect(await engine(python).run(call(), never)).toEqual(heard('hello world'));
+  const { segments: heardSegments, ...told } = await engine(python).run(call(), never);
+  expect(told).toEqual({ schema: 'sala.engine.v1', ...rest });
+  expect(Array.from({ length: heardSegments.length }, (_, i) => heardSegments.at(i))).toEqual(said);
 });
 
 test('it is told everything, and no secret of AWS', async () => {
@@ -68,6 +75,9 @@ test.each([
   { script: 'kill -9 $$', fault: { exit: exits.again, code: 'engine-ended' } },
   { script: 'exit 0', fault: { exit: exits.mistake, code: 'engine-result' } },
   { script: `printf %s '${result.slice(0, 80)}' > "$out"`, fault: { exit: exits.mistake, code: 'engine-result' } },
+  { script: `printf %s '${result.replace('0\u2028"', '0"!')}' > "$out"`, fault: { code: 'engine-result' } },
+  { script: `printf %s '${result.replaceAll('\n', '')}' > "$out"`, fault: { code: 'engine-result' } },
+  { script: `printf %s '${result.trimEnd().slice(0, -1)}' > "$out"`, fault: { code: 'engine-result' } },
   { script: `printf '{"schema":"sala.engine.v2"}' > "$out"`, fault: { exit: exits.mistake, code: 'engine-result' } },
 ])('$script is $fault.code', async ({ script, fault }) => {
   await expect(engine(program(script)).run(call(), never)).rejects.toMatchObject({

@@ -37,8 +37,11 @@ describe('a transcript', () => {
     await publishing.publish(identity(), product(identity(), 'first'));
     const before = new Map(store.objects);
     const second = await publishing.publish(identity(), product(identity(), 'second'));
-    expect(second).toMatchObject({ pointer: 'there', transcript: { segments: [{ text: 'first' }] } });
-    expect(readTalk(read)).toMatchObject({ vtt: expect.stringContaining('first'), pointer: { generation: 1 } });
+    expect(second.pointer).toBe('there');
+    expect(readTalk(read)).toMatchObject({
+      ...{ vtt: expect.stringContaining('first'), transcript: { segments: [{ text: 'first' }] } },
+      pointer: { generation: 1 },
+    });
     for (const [key, body] of before) expect(store.objects.get(key)).toBe(body);
   });
 

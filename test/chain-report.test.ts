@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { captionFilesOf } from '../relay/canonical/chain/cues.ts';
 import { report } from '../relay/canonical/chain/report.ts';
 import { type ComparedWord, wordErrorOf } from '../relay/canonical/chain/word-error.ts';
 import { aLiveCaption, aSegment, chained } from './harness/chain-input.ts';
@@ -171,7 +170,7 @@ test('captions name the speakers and stand in order; what is withheld is not amo
 });
 
 test('a transcript without segments is a file of no cues', () => {
-  const { vtt, srt } = captionFilesOf(chained([]).transcript);
+  const { vtt, srt } = chained([]);
   expect(parseVtt(vtt)).toEqual([]);
   expect(srt).toBe('');
 });

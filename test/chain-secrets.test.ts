@@ -53,7 +53,7 @@ test.each(['en', 'it', 'de', 'fr', 'es'])('no secret of the corpus comes out of 
     const cut = Math.floor(random() * words.length);
     say(words.slice(0, cut).join(' ') || 'so', 'A');
     if (random() < 0.3) say('okay', 'B');
-    else at += random() * 1400;
+    else at += Math.round(random() * 1400);
     say(words.slice(cut).join(' '), 'A');
     at += 20_000;
   }

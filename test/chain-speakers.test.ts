@@ -5,8 +5,9 @@ import { maxSpeakers, type Turn, withSpeakers } from '../relay/canonical/chain/s
 import { aLiveCaption, aSentence, someHeard } from './harness/chain-input.ts';
 
 const turn = (speaker: string, start_ms: number, end_ms: number): Turn => ({ speaker, start_ms, end_ms });
+const told = (...given: Parameters<typeof withSpeakers>) => [...withSpeakers(...given)];
 const speakers = (heard: ReturnType<typeof someHeard>, turns: readonly Turn[]) =>
-  withSpeakers([heard], turns).flatMap(({ words }) => words.map(({ speaker }) => speaker));
+  told([heard], turns).flatMap(({ words }) => words.map(({ speaker }) => speaker));
 
 test('a word is of who speaks most of it', () => {
   const heard = someHeard('one two three', 0, 1000);
@@ -18,7 +19,7 @@ test('pieces of turns count together', () => {
   const pieces = [turn('B', 0, 400), turn('A', 400, 700), turn('B', 500, 650), turn('A', 700, 1000)];
   expect(speakers(someHeard('word', 0, 1000), pieces)).toEqual(['0']);
   const heard = [someHeard('word', 0, 1000), someHeard('other', 2000, 1000)];
-  const named = withSpeakers(heard, [...pieces, turn('B', 2000, 3000)]);
+  const named = told(heard, [...pieces, turn('B', 2000, 3000)]);
   expect(named.map(({ words }) => words[0]?.speaker)).toEqual(['0', '1']);
 });
 
@@ -46,7 +47,7 @@ test('a word of no length is of who speaks then', () => {
   const heard = someHeard('now', 500, 0);
   expect(speakers(heard, [turn('A', 0, 500), turn('B', 500, 900)])).toEqual(['0']);
   expect(
-    withSpeakers([someHeard('first', 0, 400), heard], [turn('A', 0, 500), turn('B', 500, 900)])[1]?.words[0]?.speaker,
+    told([someHeard('first', 0, 400), heard], [turn('A', 0, 500), turn('B', 500, 900)])[1]?.words[0]?.speaker,
   ).toBe('1');
 });
 
@@ -60,9 +61,9 @@ test('who speaks least is left out where there are too many', () => {
   const crowd = Array.from({ length: maxSpeakers + 50 }, (_, i) => turn(`S${i}`, i * 1000, (i + 1) * 1000));
   const lead = turn('lead', 200_000, 400_000);
   const heard = someHeard('last', 300_000, 400);
-  expect(withSpeakers([heard], [...crowd, lead])[0]?.words[0]?.speaker).toBe('0');
+  expect(told([heard], [...crowd, lead])[0]?.words[0]?.speaker).toBe('0');
   const many = Array.from({ length: maxSpeakers + 50 }, (_, i) => someHeard('x', i * 1000, 1000));
-  const found = new Set(withSpeakers(many, [...crowd, lead]).map(({ words }) => words[0]?.speaker));
+  const found = new Set(told(many, [...crowd, lead]).map(({ words }) => words[0]?.speaker));
   found.delete(null);
   expect(found.size).toBe(maxSpeakers - 1);
 });
@@ -76,7 +77,7 @@ test('every word is of the speaker of largest overlap, as counted millisecond by
   fc.assert(
     fc.property(turns, spans, (all, words) => {
       const heard = words.map(([start, length]) => someHeard('w', start, length));
-      const given = withSpeakers(heard, all).map(({ words: [word] }) => word?.speaker ?? null);
+      const given = told(heard, all).map(({ words: [word] }) => word?.speaker ?? null);
       const labels = new Map<string, string>();
       words.forEach(([start, length], i) => {
         const counts = ['A', 'B', 'C'].map((speaker) => {

@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest';
 import { inMs, withoutPauses } from '../relay/canonical/chain/pauses.ts';
 import { sentencesOf } from '../relay/canonical/chain/segments.ts';
+import type { Interval } from '../relay/canonical/chain/stretches.ts';
 import { heardOf } from '../relay/canonical/chain/word-times.ts';
-import { textOf, type Word } from '../relay/canonical/chain/words.ts';
+import { type Heard, textOf, type Word } from '../relay/canonical/chain/words.ts';
 import { aSegment, someHeard } from './harness/chain-input.ts';
 
 const english = () => 'en-US';
-const heard = (...segments: Parameters<typeof heardOf>[0]) => heardOf(segments, 60_000, english);
+const heard = (...segments: ReturnType<typeof aSegment>[]) => [...heardOf(segments, 60_000, english)];
 const timed = (words: readonly Word[]) => words.map(({ w, start_ms, end_ms }) => [w, start_ms, end_ms]);
 const word = (w: string, start_ms: number | null, end_ms: number | null, conf: number | null = null) => ({
   ...{ w, start_ms, end_ms, conf },
@@ -167,11 +168,15 @@ test('a word of an engine that is several of the text gives them its time', () =
   ]);
 });
 
-const words = (of: readonly { readonly words: readonly Word[] }[]) => of.map((each) => textOf(each.words));
+const words = (of: Iterable<{ readonly words: readonly Word[] }>) => Array.from(of, (each) => textOf(each.words));
+const without = (all: Iterable<Heard>, pauses: readonly Interval[], holes: readonly Interval[]) => {
+  const taken = { inPauses: 0, inHoles: 0 };
+  return { heard: [...withoutPauses(all, pauses, holes, taken)], ...taken };
+};
 
 test('what was said while captions were paused is taken out, and what may have been', () => {
   const all = [someHeard('before secret words after', 0, 1000)];
-  const paused = withoutPauses(all, [{ start_ms: 1500, end_ms: 2700 }], []);
+  const paused = without(all, [{ start_ms: 1500, end_ms: 2700 }], []);
   expect(words(paused.heard)).toEqual(['before after']);
   expect(paused).toMatchObject({ inPauses: 2, inHoles: 0 });
 
@@ -180,14 +185,14 @@ test('what was said while captions were paused is taken out, and what may have b
     60_000,
     english,
   );
-  const guess = withoutPauses(given ? [given] : [], [{ start_ms: 100, end_ms: 101 }], []);
+  const guess = without(given ? [given] : [], [{ start_ms: 100, end_ms: 101 }], []);
   expect(guess).toEqual({ heard: [], inPauses: 4, inHoles: 0 });
 });
 
 test('a guessed time reaches from the last known word to the next, and no further', () => {
   const known = [word('start', 0, 400), word('forty', null, null), word('two', null, null), word('end', 9000, 9400)];
   const all = heard({ ...aSegment('start forty two end', 0), end_ms: 9400, words: known });
-  const at = (start_ms: number) => words(withoutPauses(all, [{ start_ms, end_ms: start_ms + 10 }], []).heard);
+  const at = (start_ms: number) => words(without(all, [{ start_ms, end_ms: start_ms + 10 }], []).heard);
   expect(at(8000)).toEqual(['start end']);
   expect(at(700)).toEqual(['start end']);
   expect(at(200)).toEqual(['end']); // so near to a guess that it may have been said there
@@ -196,20 +201,20 @@ test('a guessed time reaches from the last known word to the next, and no furthe
 
 test('a pause of no length takes nothing, and one at the edge of a word takes it', () => {
   const all = [someHeard('one two', 1000, 1000)];
-  expect(words(withoutPauses(all, [{ start_ms: 900, end_ms: 900 }], []).heard)).toEqual(['one two']);
-  expect(words(withoutPauses(all, [{ start_ms: 3150, end_ms: 4000 }], []).heard)).toEqual(['one']);
-  expect(words(withoutPauses(all, [{ start_ms: 3250, end_ms: 4000 }], []).heard)).toEqual(['one two']);
+  expect(words(without(all, [{ start_ms: 900, end_ms: 900 }], []).heard)).toEqual(['one two']);
+  expect(words(without(all, [{ start_ms: 3150, end_ms: 4000 }], []).heard)).toEqual(['one']);
+  expect(words(without(all, [{ start_ms: 3250, end_ms: 4000 }], []).heard)).toEqual(['one two']);
 });
 
 test('what an engine heard where no audio is goes; a word that only reaches into it stays', () => {
   const all = [someHeard('real edge made up', 0, 1000)];
-  const { heard: left, inHoles, inPauses } = withoutPauses(all, [], [{ start_ms: 1600, end_ms: 5000 }]);
+  const { heard: left, inHoles, inPauses } = without(all, [], [{ start_ms: 1600, end_ms: 5000 }]);
   expect(words(left)).toEqual(['real edge']);
   expect([inHoles, inPauses]).toEqual([2, 0]);
 });
 
-const sentences = (...all: Parameters<typeof sentencesOf>[0]) => sentencesOf(all, english);
-const texts = (...all: Parameters<typeof sentencesOf>[0]) => words(sentences(...all));
+const sentences = (...all: Heard[]) => [...sentencesOf(all, english)];
+const texts = (...all: Heard[]) => words(sentences(...all));
 
 test('a sentence ends where it ends, whatever the engine cut', () => {
   expect(texts(someHeard('This is one. And this', 0), someHeard('is two. Mr. Smith agrees.', 2000))).toEqual([
@@ -244,9 +249,8 @@ test('sentences are cut where the speaker changes', () => {
 });
 
 test('and where the language does', () => {
-  const found = sentencesOf([someHeard('hello all buongiorno a tutti', 0, 1000)], (ms) =>
-    ms < 2000 ? 'en-US' : 'it-IT',
-  );
+  const given = [someHeard('hello all buongiorno a tutti', 0, 1000)];
+  const found = [...sentencesOf(given, (ms) => (ms < 2000 ? 'en-US' : 'it-IT'))];
   expect(found.map(({ language, words: of }) => [language, textOf(of)])).toEqual([
     ['en-US', 'hello all'],
     ['it-IT', 'buongiorno a tutti'],
@@ -287,7 +291,7 @@ test('a speaker without full stops is cut into parts that can be borne, best at 
 test('a script without spaces is cut at its own full stops, and has shorter parts', () => {
   const text = `${'これは長い話の一部です'.repeat(30)}。終わりです。`;
   const all = heardOf([{ ...aSegment('', 0), text, words: [], end_ms: 55_000 }], 60_000, () => 'ja-JP');
-  const found = sentencesOf(all, () => 'ja-JP');
+  const found = [...sentencesOf(all, () => 'ja-JP')];
   expect(words(found).join('')).toBe(text);
   expect(words(found).at(-1)).toBe('終わりです。');
   for (const each of words(found)) expect(each.length).toBeLessThanOrEqual(120);

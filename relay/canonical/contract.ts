@@ -178,7 +178,15 @@ export const jobFailure = z.object({
 export type LiveTranscript = z.infer<typeof liveTranscript>;
 export type Manifest = z.infer<typeof manifest>;
 export type EngineResult = z.infer<typeof engineResult>;
+/** An engine's result whose segments may lie on the disk: each is read when it is asked for. */
+export interface Hearing extends Omit<EngineResult, 'segments'> {
+  readonly segments: {
+    readonly length: number;
+    at(index: number): EngineResult['segments'][number] | undefined;
+  };
+}
 export type CanonicalTranscript = z.infer<typeof canonicalTranscript>;
+export type CanonicalSegment = CanonicalTranscript['segments'][number];
 export type CanonicalPointer = z.infer<typeof canonicalPointer>;
 export type JobFailure = z.infer<typeof jobFailure>;
 

@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { ConfigurationError, codeOf, messageOf } from '../../systemd/errors.ts';
 import type { Logger } from '../../systemd/log.ts';
-import { type EngineResult, engineResult } from './contract.ts';
+import type { Hearing } from './contract.ts';
 import { type Exit, exits, JobFault } from './job-fault.ts';
+import { readResult } from './result-file.ts';
 
 /** What an engine is asked for. */
 export interface EngineCall {
@@ -70,8 +71,11 @@ export class EngineProcess {
     this.#options = options;
   }
 
-  /** @throws {JobFault} what kept it from hearing the recording; the reason of `signal` */
-  async run(call: EngineCall, signal: AbortSignal): Promise<EngineResult> {
+  /**
+   * @returns what it heard, which is read from `call.out` as it is asked for
+   * @throws {JobFault} what kept it from hearing the recording; the reason of `signal`
+   */
+  async run(call: EngineCall, signal: AbortSignal): Promise<Hearing> {
     const timeout = AbortSignal.timeout(call.timeoutMs);
     const ended = await this.#ended(call, AbortSignal.any([signal, timeout]));
     signal.throwIfAborted();
@@ -133,11 +137,13 @@ export class EngineProcess {
     }
   }
 
-  async #result(file: string): Promise<EngineResult> {
+  async #result(file: string): Promise<Hearing> {
     const { size } = await stat(file).catch(() => ({ size: 0 }));
-    const text = size > 0 && size <= maxResultBytes ? await readFile(file, 'utf8') : '';
-    const result = parsed(engineResult, text);
-    if (result) return result;
+    try {
+      if (size > 0 && size <= maxResultBytes) return await readResult(file);
+    } catch (error) {
+      if (codeOf(error) !== '') throw error;
+    }
     const hint = 'This is a mistake in the engine’s program: report it.';
     throw new JobFault(exits.mistake, 'engine-result', 'What the engine left is no result', hint);
   }

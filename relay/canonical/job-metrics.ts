@@ -1,10 +1,11 @@
-import type { EngineResult, JobIdentity } from './contract.ts';
-import type { Publication } from './publishing.ts';
+import type { Report } from './chain/report.ts';
+import type { JobIdentity } from './contract.ts';
+import type { PointerState } from './publishing.ts';
 
 export interface JobFigures {
   readonly run: JobIdentity;
-  readonly publication: Publication;
-  readonly result: EngineResult;
+  readonly pointer: PointerState;
+  readonly report: Report;
   readonly steps: readonly { readonly step: string; readonly ms: number }[];
   readonly totalMs: number;
   /** Wall clock time. */
@@ -26,22 +27,17 @@ const units: Readonly<Record<string, string>> = {
 const rounded = (value: number) => Math.round(value * 10_000) / 10_000;
 
 /** A job's figures as one line of the log, in CloudWatch's embedded metric format: there they become metrics by themselves. */
-export function jobMetrics({ run, publication, result, steps, totalMs, atMs, attempt }: JobFigures): object {
-  const { transcript, pointer } = publication;
-  const { duration_ms: audioMs } = transcript.talk;
-  const words = transcript.segments.flatMap((segment) => segment.words);
-  const confidences = words.flatMap(({ conf }) => (conf === null ? [] : [conf]));
+export function jobMetrics({ run, pointer, report, steps, totalMs, atMs, attempt }: JobFigures): object {
+  const { duration_ms: audioMs, words, speech_ms: speechMs, confidence, dropped } = report;
   const engineMs = steps.find(({ step }) => step === 'engine')?.ms ?? 0;
   const figures: Record<string, number> = {
     AudioSeconds: audioMs / 1000,
     EngineSeconds: engineMs / 1000,
     TotalSeconds: totalMs / 1000,
-    Words: words.length,
+    Words: words,
     Attempt: attempt,
-    ...(audioMs > 0 && { RealTimeFactor: engineMs / audioMs, SpeechRatio: transcript.stats.vad_speech_ms / audioMs }),
-    ...(confidences.length > 0 && {
-      MeanConfidence: confidences.reduce((sum, each) => sum + each, 0) / confidences.length,
-    }),
+    ...(audioMs > 0 && { RealTimeFactor: engineMs / audioMs, SpeechRatio: speechMs / audioMs }),
+    ...(confidence.mean !== null && { MeanConfidence: confidence.mean }),
   };
   const Metrics = Object.keys(figures).map((Name) => ({ Name, Unit: units[Name] ?? 'None' }));
   return {
@@ -52,7 +48,7 @@ export function jobMetrics({ run, publication, result, steps, totalMs, atMs, att
     talk: `${run.event}/${run.room}/${run.talk}`,
     revision: run.revision,
     pointer,
-    dropped: result.dropped.length,
+    dropped: dropped.count,
     steps: Object.fromEntries(steps.map(({ step, ms }) => [step, Math.round(ms)])),
   };
 }

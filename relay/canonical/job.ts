@@ -8,6 +8,7 @@ import { fetchAudio } from './audio.ts';
 import { canonicalOf } from './chain/chain.ts';
 import {
   type EngineResult,
+  type Hearing,
   type JobIdentity,
   type LiveTranscript,
   liveTranscript,
@@ -55,7 +56,7 @@ export interface JobOptions {
 
 export interface JobParts {
   readonly store: ObjectStore;
-  readonly engines: { run(call: EngineCall, signal: AbortSignal): Promise<EngineResult> };
+  readonly engines: { run(call: EngineCall, signal: AbortSignal): Promise<Hearing> };
   readonly options: JobOptions;
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -149,10 +150,12 @@ export class Job {
     const product = canonicalOf({ manifest, manifestSha256, live, result, voice, paramsHash, now: clock, durationsMs });
     const publishStartMs = clock();
     const publication = await this.#publishing.publish(run, product, options.replace);
-    const steps = [...product.transcript.stats.steps, { step: 'publish', ms: clock() - publishStartMs }];
+    const { report } = product;
+    const steps = [...report.steps, { step: 'publish', ms: clock() - publishStartMs }];
     const attempt = options.attempt?.number ?? 1;
+    const { pointer } = publication;
     log.info(
-      jobMetrics({ run, publication, result, steps, totalMs: clock() - startMs, atMs: now(), attempt }),
+      jobMetrics({ run, pointer, report, steps, totalMs: clock() - startMs, atMs: now(), attempt }),
       'A recording was transcribed',
     );
     return publication;
@@ -163,7 +166,7 @@ export class Job {
     run: JobIdentity,
     folder: string,
     { files, voice }: Awaited<ReturnType<typeof fetchAudio>>,
-  ): Promise<EngineResult> {
+  ): Promise<Hearing> {
     const { engines, signal } = this.#parts;
     return manifest.samples === 0
       ? Promise.resolve(nothingHeard(run))

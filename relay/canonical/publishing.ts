@@ -3,7 +3,6 @@ import { codeOf, type Explained, SalaError } from '../../systemd/errors.ts';
 import type { ObjectStore } from '../objects/object-store.ts';
 import {
   type CanonicalPointer,
-  type CanonicalTranscript,
   canonicalPointer,
   canonicalTranscript,
   companionKeys,
@@ -18,10 +17,16 @@ import {
 
 /** What a run has to give to readers. */
 export interface Product {
-  readonly transcript: CanonicalTranscript;
-  readonly vtt: string;
-  readonly srt: string;
-  readonly report: unknown;
+  readonly transcript: Uint8Array;
+  readonly vtt: Uint8Array;
+  readonly srt: Uint8Array;
+  readonly report: Told;
+}
+
+/** What of a transcript decides where the pointer goes. */
+export interface Told {
+  readonly engine: { readonly name: string };
+  readonly canonical: boolean;
 }
 
 /**
@@ -32,7 +37,6 @@ export type PointerState = 'moved' | 'there' | 'kept' | 'withheld' | 'withdrawn'
 
 export interface Publication {
   readonly pointer: PointerState;
-  readonly transcript: CanonicalTranscript;
 }
 
 /** What earlier runs came to. */
@@ -48,7 +52,7 @@ interface StoredFile {
 
 /** A transcript with all that belongs to it. */
 interface Whole {
-  readonly transcript: CanonicalTranscript;
+  readonly told: Told;
   readonly files: Pick<CanonicalPointer, 'transcript' | 'captions_vtt' | 'captions_srt' | 'report'>;
 }
 
@@ -61,9 +65,11 @@ const maxPointerMoves = 20;
 /** By what they may be trusted with: an engine that hears better takes the place of one that hears worse. */
 const ranks = ['pocketsphinx', 'whisper', 'parakeet'];
 
-const hashOf = (body: Uint8Array): string => createHash('sha256').update(body).digest('hex');
-const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
-const jsonBytes = (value: unknown): Uint8Array => bytesOf(`${JSON.stringify(value)}\n`);
+const fileOf = (key: string, body: Uint8Array): StoredFile => ({
+  ...{ key, sha256: createHash('sha256').update(body).digest('hex') },
+  bytes: body.length,
+});
+const jsonBytes = (value: unknown): Uint8Array => new TextEncoder().encode(`${JSON.stringify(value)}\n`);
 
 function jsonOf(body: Uint8Array): unknown {
   try {
@@ -102,7 +108,7 @@ export class Publishing {
   async outcome(run: JobIdentity, replace = false): Promise<Outcome | null> {
     const folder = jobFolder(run);
     const whole = await this.#whole(folder);
-    if (whole && 'transcript' in whole) return { state: 'published', ...(await this.#finish(run, whole, replace)) };
+    if (whole && 'told' in whole) return { state: 'published', ...(await this.#finish(run, whole, replace)) };
     const body = await this.#get(`${folder}failed.json`, maxSmallBytes);
     const failure = jobFailure.safeParse(body && jsonOf(body.body));
     return failure.success ? { state: 'failed', failure: failure.data } : null;
@@ -114,15 +120,19 @@ export class Publishing {
    */
   async publish(run: JobIdentity, product: Product, replace = false): Promise<Publication> {
     const folder = jobFolder(run);
-    const body = jsonBytes(product.transcript);
-    const keys = companionKeys(folder, hashOf(body));
-    await this.#putCompanion(keys.vtt, bytesOf(product.vtt), 'text/vtt; charset=utf-8');
-    await this.#putCompanion(keys.srt, bytesOf(product.srt), 'application/x-subrip; charset=utf-8');
-    await this.#putCompanion(keys.report, jsonBytes(product.report), 'application/json');
+    const { transcript, report, vtt, srt } = product;
+    const own = fileOf(`${folder}transcript.json`, transcript);
+    const keys = companionKeys(folder, own.sha256);
+    const files = {
+      transcript: own,
+      captions_vtt: await this.#putCompanion(keys.vtt, vtt, 'text/vtt; charset=utf-8'),
+      captions_srt: await this.#putCompanion(keys.srt, srt, 'application/x-subrip; charset=utf-8'),
+      report: await this.#putCompanion(keys.report, jsonBytes(report), 'application/json'),
+    };
     const there = await this.#whole(folder);
-    if (!there || 'void' in there)
-      await this.#putOnce(`${folder}transcript.json`, body, 'application/json', there?.void);
-    const whole = await this.#whole(folder);
+    if (!there || 'void' in there) await this.#putOnce(own.key, transcript, 'application/json', there?.void);
+    // Its own is not read again: it may be large.
+    const whole = (await this.#isThere(own)) ? { told: report, files } : await this.#whole(folder);
     if (!whole || 'void' in whole)
       throw new SalaError(`What was written to ${folder} is not what lies there`, {
         code: 'store-damaged',
@@ -143,23 +153,22 @@ export class Publishing {
     const failure: JobFailure = { schema: 'sala.failure.v1', code, message, hint, engine: run.engine, at };
     await this.#store.put(`${folder}failed.json`, jsonBytes(failure), this.#options('application/json'));
     const whole = await this.#whole(folder);
-    if (whole && 'transcript' in whole) await this.#clearFailure(folder);
+    if (whole && 'told' in whole) await this.#clearFailure(folder);
     if (await this.#isDeleted(run)) await this.#withdraw(run);
   }
 
   async #finish(run: JobIdentity, whole: Whole, replace: boolean): Promise<Publication> {
-    const { transcript } = whole;
     await this.#clearFailure(jobFolder(run));
-    if (await this.#isDeleted(run)) return { transcript, pointer: await this.#withdraw(run) };
-    const pointer = transcript.canonical ? await this.#movePointer(run, whole, replace) : 'withheld';
+    if (await this.#isDeleted(run)) return { pointer: await this.#withdraw(run) };
+    const pointer = whole.told.canonical ? await this.#movePointer(run, whole, replace) : 'withheld';
     // Once more: it may have been deleted while the pointer moved.
-    return { transcript, pointer: (await this.#isDeleted(run)) ? await this.#withdraw(run) : pointer };
+    return { pointer: (await this.#isDeleted(run)) ? await this.#withdraw(run) : pointer };
   }
 
-  async #movePointer(run: JobIdentity, { transcript, files }: Whole, replace: boolean): Promise<PointerState> {
+  async #movePointer(run: JobIdentity, { told, files }: Whole, replace: boolean): Promise<PointerState> {
     const { event, room, talk, revision } = run;
     const folder = jobFolder(run);
-    const engine = transcript.engine.name;
+    const engine = told.engine.name;
     for (let moves = 0; moves < maxPointerMoves; moves++) {
       const current = await this.#pointer(run);
       if (current?.pointer?.folder === folder) return 'there';
@@ -187,18 +196,17 @@ export class Publishing {
     const key = `${folder}transcript.json`;
     const found = await this.#get(key, maxTranscriptBytes);
     if (!found) return null;
-    const { data: transcript } = canonicalTranscript.safeParse(jsonOf(found.body));
-    const sha256 = hashOf(found.body);
-    const keys = companionKeys(folder, sha256);
+    const { data: told } = canonicalTranscript.safeParse(jsonOf(found.body));
+    const transcript = fileOf(key, found.body);
+    const keys = companionKeys(folder, transcript.sha256);
     const [vtt, srt, report] = await Promise.all([keys.vtt, keys.srt, keys.report].map((each) => this.#file(each)));
-    if (!transcript || !vtt || !srt || !report) return { void: found.etag };
-    const own = { key, sha256, bytes: found.body.length };
-    return { transcript, files: { transcript: own, captions_vtt: vtt, captions_srt: srt, report } };
+    if (!told || !vtt || !srt || !report) return { void: found.etag };
+    return { told, files: { transcript, captions_vtt: vtt, captions_srt: srt, report } };
   }
 
   async #file(key: string): Promise<StoredFile | null> {
     const found = await this.#get(key, maxTranscriptBytes);
-    return found && { key, sha256: hashOf(found.body), bytes: found.body.length };
+    return found && fileOf(key, found.body);
   }
 
   async #isDeleted(run: JobIdentity): Promise<boolean> {
@@ -233,9 +241,25 @@ export class Publishing {
   }
 
   /** What a transcript leans on is known to be there before the transcript is. */
-  async #putCompanion(key: string, body: Uint8Array, contentType: string): Promise<void> {
+  async #putCompanion(key: string, body: Uint8Array, contentType: string): Promise<StoredFile> {
+    const file = fileOf(key, body);
     await this.#putOnce(key, body, contentType);
-    await this.#store.verify(key, { bytes: body.length, sha256: hashOf(body), parts: [] }, this.#signal);
+    await this.#verify(file);
+    return file;
+  }
+
+  async #isThere(file: StoredFile): Promise<boolean> {
+    try {
+      await this.#verify(file);
+      return true;
+    } catch (error) {
+      if (codeOf(error) !== 'store-damaged' && codeOf(error) !== 'store-missing') throw error;
+      return false;
+    }
+  }
+
+  #verify({ key, ...content }: StoredFile): Promise<void> {
+    return this.#store.verify(key, { ...content, parts: [] }, this.#signal);
   }
 
   /** @param ifMatch what is to be replaced; without it nothing may be there. @returns false where another was faster */

@@ -4,17 +4,17 @@ import { Recordings } from '../../relay/archive/recordings.ts';
 import type { CanonicalTranscript, JobIdentity } from '../../relay/canonical/contract.ts';
 import { FetchedTranscripts } from '../../relay/canonical/fetched.ts';
 import { type FetchingParts, TranscriptFetching } from '../../relay/canonical/fetching.ts';
-import { type Product, Publishing } from '../../relay/canonical/publishing.ts';
+import { Publishing } from '../../relay/canonical/publishing.ts';
 import { CanonicalServing } from '../../relay/canonical/serving.ts';
 import type { ObjectStore } from '../../relay/objects/object-store.ts';
 import { TextRuleBook } from '../../relay/text-rule-book.ts';
 import { TestApi } from './api.ts';
-import { identity, manifestKey, product } from './canonical-run.ts';
+import { identity, type Made, madeBy, manifestKey, productOf } from './canonical-run.ts';
 import { captureLog } from './doors.ts';
 import { type FakeRoom, FakeRooms } from './fake-rooms.ts';
 import { MemoryStore } from './memory-store.ts';
 
-/** Room time of the first sample, and the length of the talk, of `identity()` and `product()`. */
+/** Room time of the first sample, and the length of the talk, of `identity()` and `madeBy()`. */
 export const startMs = Date.UTC(2026, 10, 20, 9);
 export const hourMs = 3_600_000;
 
@@ -30,8 +30,8 @@ export function talkOf(
   run: JobIdentity,
   segments: readonly Segment[],
   fields: Partial<CanonicalTranscript> = {},
-): Product {
-  const made = product(run);
+): Made {
+  const made = madeBy(run);
   const talk = { ...made.transcript.talk, duration_ms: 60_000 };
   return { ...made, transcript: { ...made.transcript, talk, segments: [...segments], ...fields } };
 }
@@ -87,9 +87,9 @@ export class CanonicalRelay {
   }
 
   /** What a job does when it is done. */
-  async publish(run: JobIdentity, made: Product, replace = false): Promise<void> {
+  async publish(run: JobIdentity, made: Made, replace = false): Promise<void> {
     await this.store.put(manifestKey(run), new Uint8Array(1));
-    await new Publishing({ store: this.store, now: () => startMs }).publish(run, made, replace);
+    await new Publishing({ store: this.store, now: () => startMs }).publish(run, productOf(made), replace);
   }
 
   /** The transcript of the talk as a reader gets it, without anything that is no word of it. */

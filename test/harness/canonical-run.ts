@@ -31,7 +31,23 @@ export function identity(fields: Partial<JobIdentity> = {}): JobIdentity {
 export const manifestKey = (run: JobIdentity): string => `${recordingFolder(run, run.revision)}manifest.json`;
 
 /** What a run gives; `text` tells attempts apart. */
-export function product(run: JobIdentity, text = 'hello', canonical = run.engine !== 'whisper'): Product {
+export const product = (run: JobIdentity, text = 'hello'): Product => productOf(madeBy(run, text));
+
+/** The same before it is written. */
+export interface Made {
+  readonly transcript: CanonicalTranscript;
+  readonly vtt: string;
+  readonly srt: string;
+}
+
+export function productOf({ transcript, vtt, srt }: Made): Product {
+  const bytes = (text: string) => new TextEncoder().encode(text);
+  const { engine, canonical, segments } = transcript;
+  const report = { engine, canonical, text: segments[0]?.text };
+  return { transcript: bytes(`${JSON.stringify(transcript)}\n`), vtt: bytes(vtt), srt: bytes(srt), report };
+}
+
+export function madeBy(run: JobIdentity, text = 'hello'): Made {
   const { event, room, talk: talkId, revision } = run;
   const transcript: CanonicalTranscript = {
     schema: 'sala.transcript.v1',
@@ -40,7 +56,7 @@ export function product(run: JobIdentity, text = 'hello', canonical = run.engine
     audio: { sha256: [hash('a')], sample_rate: 16_000, channels: 1 },
     engine: { name: run.engine, model: run.model, version: '1', params_hash: run.paramsHash },
     language: 'en-US',
-    canonical,
+    canonical: run.engine !== 'whisper',
     revision: 1,
     segments: [
       { id: 0, start_ms: 0, end_ms: 900, speaker: null, text, text_redacted: null, language: 'en-US', words: [] },
@@ -51,7 +67,7 @@ export function product(run: JobIdentity, text = 'hello', canonical = run.engine
     withheld: [],
     stats: { rtf: null, vad_speech_ms: 900, steps: [] },
   };
-  return { transcript, vtt: `WEBVTT\n\n${text}\n`, srt: `1\n${text}\n`, report: { text } };
+  return { transcript, vtt: `WEBVTT\n\n${text}\n`, srt: `1\n${text}\n` };
 }
 
 /** What a reader finds of a talk: one transcript with all its files alike, or null. @throws where it is not whole */

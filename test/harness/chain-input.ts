@@ -1,6 +1,13 @@
-import { type ChainInput, type ChainOutput, canonicalOf } from '../../relay/canonical/chain/chain.ts';
+import { type ChainInput, canonicalOf } from '../../relay/canonical/chain/chain.ts';
+import type { Report } from '../../relay/canonical/chain/report.ts';
 import type { Heard, Sentence, Word } from '../../relay/canonical/chain/words.ts';
-import type { EngineResult, LiveTranscript, Manifest } from '../../relay/canonical/contract.ts';
+import {
+  type CanonicalTranscript,
+  canonicalTranscript,
+  type EngineResult,
+  type LiveTranscript,
+  type Manifest,
+} from '../../relay/canonical/contract.ts';
 
 type Segment = EngineResult['segments'][number];
 type LiveCaption = LiveTranscript['captions'][number];
@@ -96,16 +103,27 @@ export interface ChainFields {
   readonly durationsMs?: ChainInput['durationsMs'];
 }
 
+/** What a reader of its files has of the chain. */
+export interface Chained {
+  readonly transcript: CanonicalTranscript;
+  readonly vtt: string;
+  readonly srt: string;
+  readonly report: Report;
+}
+
 /** The whole chain over an engine's segments. */
-export function chained(segments: readonly Segment[], fields: ChainFields = {}): ChainOutput {
+export function chained(segments: readonly Segment[], fields: ChainFields = {}): Chained {
   const manifest = aManifest(fields.manifest);
-  return canonicalOf({
+  const { report, ...files } = canonicalOf({
     ...{ manifest, manifestSha256: sha256, paramsHash: sha256, now: () => 0 },
     live: { schema: 'sala.live.v1', log: 'log-1', revision: 0, captions: [...(fields.live ?? [])] },
     result: aResult(segments, { duration_ms: manifest.duration_ms, ...fields.result }),
     voice: fields.voice ?? { speech: [], speech_ms: 0, duration_ms: manifest.duration_ms },
     durationsMs: fields.durationsMs ?? {},
   });
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  const transcript = canonicalTranscript.strict().parse(JSON.parse(text(files.transcript)));
+  return { transcript, vtt: text(files.vtt), srt: text(files.srt), report };
 }
 
 /** Words between steps, each with a space before it. */

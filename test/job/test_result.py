@@ -51,6 +51,14 @@ class Result(JobTest):
         read = self.write(Segment(0, 1, "a", [Word("a", 0, 1, each) for each in given]))
         self.assertEqual([word["conf"] for word in read["segments"][0]["words"]], [None, 1.0, 0.0, 1.0])
 
+    def test_has_a_line_for_each_segment(self) -> None:
+        one, other = Segment(0, 1, "a\n\u2028b"), Segment(1, 2, "b", [Word("b", 1, 2, 1)])
+        for segments in ([], [one], [one, other, one]):
+            self.write(*segments, dropped=(other,))
+            first, *lines, last = (self.folder / "r.json").read_bytes().decode().removesuffix("\n").split("\n")
+            self.assertEqual([json.loads(line.removesuffix(","))["text"] for line in lines], [s.text for s in segments])
+            self.assertEqual(json.loads(first + last)["segments"], [])
+
     def test_lists_what_was_dropped(self) -> None:
         read = self.write(dropped=(Segment(5, 9, "thanks for watching", (), 0.1, 0.9),))
         self.assertEqual(

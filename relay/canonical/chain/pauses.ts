@@ -4,44 +4,43 @@ import { type Heard, isWord } from './words.ts';
 /** Engines place a word's ends to about this. */
 const marginMs = 200;
 
-export interface Remaining {
-  readonly heard: readonly Heard[];
-  /** Words that were taken out because captions were paused, and because no audio is there. */
-  readonly inPauses: number;
-  readonly inHoles: number;
+/** Words that were taken out because captions were paused, and because no audio is there. */
+export interface TakenOut {
+  inPauses: number;
+  inHoles: number;
 }
 
 /**
  * Without the words that nobody is to read, since an organizer had paused captions, and those that an engine heard where no
  * audio is. A word goes that may have been said in a pause: one whose time is a guess has the whole time around it. In a hole
  * lies a word whose middle does.
+ * @param taken counts them
  */
-export function withoutPauses(
-  heard: readonly Heard[],
+export function* withoutPauses(
+  heard: Iterable<Heard>,
   pauses: readonly Interval[],
   holes: readonly Interval[],
-): Remaining {
+  taken: TakenOut,
+): Generator<Heard, void> {
   const wide = merged(pauses).map(({ start_ms, end_ms }) => ({
     start_ms: start_ms - marginMs,
     end_ms: end_ms + marginMs,
   }));
   const [paused, silent] = [new Stretches(wide), new Stretches(holes)];
-  let [inPauses, inHoles] = [0, 0];
-  const left = heard.flatMap((each) => {
+  for (const each of heard) {
     const times = possibleTimes(each);
     const words = each.words.filter((word, i) => {
       const middle = Math.floor((word.start_ms + word.end_ms) / 2);
       const isPaused = paused.coveredMs(times[i] ?? each) > 0;
       const isHole = !isPaused && silent.coveredMs({ start_ms: middle, end_ms: middle }) > 0;
       if (isWord(word)) {
-        inPauses += isPaused ? 1 : 0;
-        inHoles += isHole ? 1 : 0;
+        taken.inPauses += isPaused ? 1 : 0;
+        taken.inHoles += isHole ? 1 : 0;
       }
       return !isPaused && !isHole;
     });
-    return words.length === 0 ? [] : words.length === each.words.length ? each : { ...each, words };
-  });
-  return { heard: left, inPauses, inHoles };
+    if (words.length > 0) yield { ...each, words };
+  }
 }
 
 /** When each word may have been said: a guess has the time from the last to the next that is none. */

@@ -1,6 +1,6 @@
 import type { CanonicalTranscript } from '../contract.ts';
 import type { Finding } from '../redaction/finding.ts';
-import { findPrivate } from '../redaction/recognition.ts';
+import { findInTexts } from '../redaction/in-windows.ts';
 import { type Sentence, textOf, type Word } from './words.ts';
 
 type Redaction = Omit<CanonicalTranscript['redactions'][number], 'segment'>;
@@ -11,10 +11,19 @@ export interface Redacted {
   readonly found: readonly Redaction[];
 }
 
-/** Sentences without private data: a label stands for it, in the text and among the words. */
-export function redacted(sentences: readonly Sentence[]): Redacted[] {
-  const findings = findingsIn(sentences.map((sentence) => ({ ...sentence, text: textOf(sentence.words) })));
-  return sentences.map((sentence, i) => without(sentence, findings[i] ?? []));
+/**
+ * Sentences without private data: a label stands for it, in the text and among the words.
+ * @param sentences asked for twice: what is private shows in all of them together
+ */
+export function* redacted(sentences: () => Iterable<Sentence>): Generator<Redacted, void> {
+  const said = Array.from(sentences(), ({ words, language, speaker }) => ({ text: textOf(words), language, speaker }));
+  const findings = findingsIn(said);
+  let next = 0;
+  for (const sentence of sentences()) {
+    // By its place alone it is known what is private in it.
+    if (textOf(sentence.words) !== said[next]?.text) throw new Error('The same words became other sentences');
+    yield without(sentence, findings[next++] ?? []);
+  }
 }
 
 /** The same of texts without words; they come in the order of time. */
@@ -22,8 +31,10 @@ export function redactedTexts<T extends SaidText & { readonly start_ms: number }
   const ordered = texts.toSorted((a, b) => a.start_ms - b.start_ms);
   const findings = findingsIn(ordered);
   return ordered.map((each, i) => {
+    const own = findings[i] ?? [];
+    if (own.length === 0) return each;
     let [text, at] = ['', 0];
-    for (const { start, end, type } of findings[i] ?? []) {
+    for (const { start, end, type } of own) {
       text += `${each.text.slice(at, start)}${labelOf(type)}`;
       at = end;
     }
@@ -49,38 +60,19 @@ function findingsIn(said: readonly SaidText[]): Finding[][] {
   for (const of of sequences(said)) {
     const texts = of.map((i) => said[i]?.text ?? '');
     const language = said[of[0] ?? 0]?.language ?? '';
-    for (const [i, finding] of placed(texts, findPrivate(texts.join('\n'), language)))
-      findings[of[i] ?? 0]?.push(finding);
+    for (const [i, finding] of findInTexts(texts, language)) findings[of[i] ?? 0]?.push(finding);
   }
   return findings.map(apart);
 }
 
 /** Which texts are looked through together. */
-function sequences(said: readonly SaidText[]): number[][] {
-  const languages = [...Map.groupBy(said.keys(), (i) => said[i]?.language).values()];
-  return languages.flatMap((all) => {
-    const own = [...Map.groupBy(all, (i) => said[i]?.speaker).values()];
-    return [...all.map((i) => [i]), all, ...(own.length > 1 ? own : [])];
-  });
-}
-
-/** Findings in texts that were joined by a letter each, by the texts they are in. */
-function placed(texts: readonly string[], findings: readonly Finding[]): [text: number, Finding][] {
-  const out: [number, Finding][] = [];
-  let next = 0;
-  let offset = 0;
-  texts.forEach((text, i) => {
-    const end = offset + text.length;
-    while ((findings[next]?.end ?? Number.POSITIVE_INFINITY) <= offset) next++;
-    for (let at = next; (findings[at]?.start ?? Number.POSITIVE_INFINITY) < end; at++) {
-      const finding = findings[at];
-      if (!finding) break;
-      const within = { start: Math.max(0, finding.start - offset), end: Math.min(text.length, finding.end - offset) };
-      if (within.end > within.start) out.push([i, { ...finding, ...within }]);
-    }
-    offset = end + 1;
-  });
-  return out;
+function* sequences(said: readonly SaidText[]): Generator<readonly number[], void> {
+  for (const all of Map.groupBy(said.keys(), (i) => said[i]?.language).values()) {
+    for (const i of all) yield [i];
+    yield all;
+    const own = Map.groupBy(all, (i) => said[i]?.speaker);
+    if (own.size > 1) yield* own.values();
+  }
 }
 
 /** In order; those that overlap are one, with the name of the longer. */

@@ -26,7 +26,7 @@ const manifestRules = z.union([z.object({ room: rules, event: rules }), rules, z
  * The spelling of the vocabulary, and the organizers' rules as they stand in a manifest.
  * @throws {ChainError} of text rules that are none: what was to be hidden would be shown
  */
-export function rulesOf(textRules: unknown, vocabulary: readonly string[], texts: readonly string[]): RuleSets {
+export function rulesOf(textRules: unknown, vocabulary: readonly string[], texts: Iterable<string>): RuleSets {
   const parsed = manifestRules.safeParse(textRules ?? null);
   if (!parsed.success)
     throw new ChainError(
@@ -62,9 +62,14 @@ const wordPattern = /[\p{L}\p{N}\p{M}]+/gu;
  * A phrase is written as in the vocabulary, whether the engine heard it with capitals, hyphens or spaces. A name that has no
  * other capital than its first may be a word like any other ("May"): it is left alone where the engine writes capitals.
  */
-function spellings(vocabulary: readonly string[], texts: readonly string[]): Replacement[] {
-  const said = new Set(texts.flatMap((text) => text.toLowerCase().match(wordPattern) ?? []));
-  const hasCapitals = texts.some((text) => /\p{Lu}/u.test(text));
+function spellings(vocabulary: readonly string[], texts: Iterable<string>): Replacement[] {
+  if (vocabulary.length === 0) return [];
+  const said = new Set<string>();
+  let hasCapitals = false;
+  for (const text of texts) {
+    for (const word of text.toLowerCase().match(wordPattern) ?? []) said.add(word);
+    hasCapitals ||= /\p{Lu}/u.test(text);
+  }
   return [...new Set(vocabulary)].flatMap((phrase): Replacement[] => {
     const words = phrase.match(wordPattern) ?? [];
     const isPlain = words.length === 1 && !/\p{Lu}/u.test(phrase.slice(1));
@@ -76,23 +81,26 @@ function spellings(vocabulary: readonly string[], texts: readonly string[]): Rep
   });
 }
 
-export interface Replaced {
-  readonly sentences: readonly Sentence[];
+/** What rules did. */
+export interface RuleTally {
   /** How many sentences each rule changed. */
-  readonly acted: ReadonlyMap<string, number>;
+  readonly acted: Map<string, number>;
   /** How often a rule was left out: it would have made a text too long, or matched too often. */
-  readonly leftOut: ReadonlyMap<string, number>;
+  readonly leftOut: Map<string, number>;
   /** Sentences of which nothing is left. */
-  readonly removed: number;
+  removedByRules: number;
 }
 
 /** Sentences in the vocabulary's spelling and after the rules, which have the last word; what replaces words has their time. */
-export function replaced(sentences: readonly Sentence[], { sets, spelling }: RuleSets): Replaced {
-  const [acted, leftOut] = [new Map<string, number>(), new Map<string, number>()];
+export function* replaced(
+  sentences: Iterable<Sentence>,
+  { sets, spelling }: RuleSets,
+  tally: RuleTally,
+): Generator<Sentence, void> {
   const count = (counts: Map<string, number>, notes: readonly RuleNote[]) => {
     for (const name of new Set(notes.map(nameOf))) counts.set(name, (counts.get(name) ?? 0) + 1);
   };
-  const out = sentences.flatMap((sentence) => {
+  for (const sentence of sentences) {
     const text = textOf(sentence.words);
     const said = {
       text,
@@ -100,15 +108,16 @@ export function replaced(sentences: readonly Sentence[], { sets, spelling }: Rul
     };
     const spelled = applyRules([spelling], said, sentence.language);
     const ruled = applyRules(sets, spelled, sentence.language);
-    count(acted, ruled.acted);
-    count(leftOut, ruled.leftOut);
-    if (ruled.text === text) return [sentence];
+    count(tally.acted, ruled.acted);
+    count(tally.leftOut, ruled.leftOut);
+    if (ruled.text === text) {
+      yield sentence;
+      continue;
+    }
     const words = wordsIn(ruled.text, sentence.language, sentence, origins(ruled.words, sentence.words));
-    return words.length === 0
-      ? []
-      : [{ ...sentence, words: words.map((word) => ({ ...word, speaker: sentence.speaker })) }];
-  });
-  return { sentences: out, acted, leftOut, removed: sentences.length - out.length };
+    if (words.length === 0) tally.removedByRules++;
+    else yield { ...sentence, words: words.map((word) => ({ ...word, speaker: sentence.speaker })) };
+  }
 }
 
 const nameOf = ({ scope, rule }: RuleNote) => `${scope} ${rule}`;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { keyOf, tokensOf } from '../../cue-words.ts';
-import type { CanonicalTranscript, LiveTranscript } from '../contract.ts';
-import { between, type Interval, Stretches } from './stretches.ts';
+import type { CanonicalSegment, CanonicalTranscript, LiveTranscript } from '../contract.ts';
+import { between, type Interval, merged, Stretches } from './stretches.ts';
 import type { VoiceMap } from './voice-map.ts';
 import { type Change, type ComparedWord, wordErrorOf } from './word-error.ts';
 
@@ -83,6 +83,8 @@ export interface Tally {
   readonly isRedacted: boolean;
 }
 
+type Reported = Pick<CanonicalTranscript, 'talk' | 'engine' | 'canonical' | 'speakers' | 'redactions' | 'withheld'>;
+
 /** Voice without words that is worth a look. */
 const unheardMs = 15_000;
 /** Either side of a word. */
@@ -91,40 +93,36 @@ const nearWordMs = 1000;
 const maxHarmlessWords = 3;
 const maxListed = 100;
 const maxDoubtful = 20;
-const doubtful = 0.5;
+const sure = 0.5;
 
-export function reportOf(transcript: CanonicalTranscript, voice: VoiceMap, tally: Tally): Report {
-  const { segments, talk, engine, canonical, stats, speakers, redactions, withheld } = transcript;
-  const bySegment = segments.map(wordsIn);
-  const canonicalWords = bySegment.flat();
-  const liveWords = tally.live.toSorted((a, b) => a.start_ms - b.start_ms || a.seq - b.seq).flatMap(wordsLive);
-  const { same, changed, missing, extra, changes } = wordErrorOf(liveWords, canonicalWords);
-  const confidences = segments.map(({ id, words }) => {
-    const known = words.flatMap(({ conf }) => conf ?? []);
-    const sum = known.reduce((total, conf) => total + conf, 0);
-    return { segment: id, sum, known: known.length, confidence: known.length > 0 ? sum / known.length : 1 };
-  });
-  const known = confidences.reduce((total, each) => total + each.known, 0);
-  const unheard = unheardIn(segments, voice);
-  const words = canonicalWords.length;
+/**
+ * @param segments gone through twice
+ * @param transcript what else is in it
+ */
+export function reportOf(
+  segments: Iterable<CanonicalSegment>,
+  { talk, engine, canonical, speakers, redactions, withheld }: Reported,
+  voice: VoiceMap,
+  tally: Tally,
+): Omit<Report, 'rtf' | 'steps'> {
+  const { same, changed, missing, extra, changes } = wordErrorOf(wordsLive(tally.live), wordsIn(segments));
+  const words = same + changed + missing;
+  const { bySpeaker, heard, doubtful, ...counted } = countsOf(segments);
+  const unheard = unheardIn(heard, voice);
   return {
     schema: 'sala.report.v1',
     engine: { name: engine.name, model: engine.model, version: engine.version },
-    ...{ canonical, duration_ms: talk.duration_ms, words, segments: segments.length },
+    ...{ canonical, duration_ms: talk.duration_ms, words, segments: counted.segments },
     speech_ms: voice.speech_ms,
     speech_ratio: voice.duration_ms === 0 ? null : Math.min(1, voice.speech_ms / voice.duration_ms),
     unheard: { count: unheard.length, first: unheard.slice(0, maxListed) },
     confidence: {
-      mean: known === 0 ? null : confidences.reduce((total, { sum }) => total + sum, 0) / known,
-      doubtful: confidences
-        .filter(({ confidence }) => confidence < doubtful)
-        .toSorted((a, b) => a.confidence - b.confidence)
-        .slice(0, maxDoubtful)
-        .map(({ segment, confidence }) => ({ segment, confidence })),
+      mean: counted.known === 0 ? null : counted.sum / counted.known,
+      doubtful: doubtful.sort((a, b) => a.confidence - b.confidence).slice(0, maxDoubtful),
     },
     live: {
       captions: tally.live.length,
-      words: liveWords.length,
+      words: same + changed + extra,
       word_error_rate: words === 0 ? null : (changed + missing + extra) / words,
       ...{ same, changed, missing, extra },
       changes: changes.filter((change) => !tally.isRedacted || isHarmless(change)).map((change) => ({ ...change })),
@@ -148,15 +146,13 @@ export function reportOf(transcript: CanonicalTranscript, voice: VoiceMap, tally
     guessed_times: tally.guessedTimes,
     speakers: Object.entries(speakers).map(([speaker, { name }]) => ({
       ...{ speaker, name },
-      words: segments.reduce((sum, each, i) => sum + (each.speaker === speaker ? (bySegment[i]?.length ?? 0) : 0), 0),
+      words: bySpeaker.get(speaker) ?? 0,
     })),
     rules: {
       acted: listed(tally.acted, (times) => times),
       left_out: listed(tally.leftOut, (times) => times),
       unusable: [...tally.unusable],
     },
-    rtf: stats.rtf,
-    steps: stats.steps,
   };
 }
 
@@ -166,31 +162,60 @@ const isHarmless = ({ live, canonical }: Change) =>
 const listed = <T>(counted: ReadonlyMap<string, T>, countOf: (of: T) => number) =>
   [...counted].map(([name, of]) => ({ name, count: countOf(of) })).toSorted((a, b) => b.count - a.count);
 
-/** The words of a segment as they are compared. */
-const wordsIn = ({ words }: CanonicalTranscript['segments'][number]): ComparedWord[] =>
-  words.flatMap(({ w, start_ms, end_ms }) => {
-    const key = keyOf(w);
-    return key === '' ? [] : { key, startMs: start_ms ?? 0, endMs: end_ms ?? 0 };
-  });
+/** What the segments come to. */
+function countsOf(all: Iterable<CanonicalSegment>) {
+  let [segments, known, sum] = [0, 0, 0];
+  const doubtful: Report['confidence']['doubtful'] = [];
+  const bySpeaker = new Map<string, number>();
+  /** Where words are, and as much around them as belongs to them. */
+  const heard: Interval[] = [];
+  for (const segment of all) {
+    const { id, speaker, words } = segment;
+    segments++;
+    const own = words.flatMap(({ conf }) => conf ?? []);
+    const ownSum = own.reduce((total, conf) => total + conf, 0);
+    known += own.length;
+    sum += ownSum;
+    const confidence = own.length > 0 ? ownSum / own.length : 1;
+    if (confidence < sure) doubtful.push({ segment: id, confidence });
+    if (speaker !== null) bySpeaker.set(speaker, (bySpeaker.get(speaker) ?? 0) + [...wordsIn([segment])].length);
+    heard.push(
+      ...merged(
+        words.flatMap(({ start_ms, end_ms }) =>
+          start_ms === null || end_ms === null ? [] : { start_ms: start_ms - nearWordMs, end_ms: end_ms + nearWordMs },
+        ),
+      ),
+    );
+  }
+  return { segments, known, sum, doubtful, bySpeaker, heard };
+}
 
-/** The same of a live caption, whose words have no times but a share of its own. */
-const wordsLive = ({ start_ms, end_ms, text, language }: LiveTranscript['captions'][number]): ComparedWord[] => {
-  const caption = {
-    ...{ type: 'caption' as const, seq: 0, final: true as const, text, language, start: start_ms, end: end_ms },
-    ...{ speaker: null, late: false, stream: '', from: 0, to: 0 },
-  };
-  return tokensOf({ caption, words: [], isAmended: false }).flatMap(({ text: shown, startMs, endMs }) => {
-    const key = keyOf(shown);
-    return key === '' ? [] : { key, startMs, endMs };
-  });
-};
+/** Words as they are compared. */
+function* wordsIn(segments: Iterable<CanonicalSegment>): Generator<ComparedWord, void> {
+  for (const { words } of segments)
+    for (const { w, start_ms, end_ms } of words) {
+      const key = keyOf(w);
+      if (key !== '') yield { key, startMs: start_ms ?? 0, endMs: end_ms ?? 0 };
+    }
+}
 
-function unheardIn(segments: CanonicalTranscript['segments'], voice: VoiceMap): Interval[] {
-  const heard = segments.flatMap(({ words }) =>
-    words.flatMap(({ start_ms, end_ms }) =>
-      start_ms === null || end_ms === null ? [] : { start_ms: start_ms - nearWordMs, end_ms: end_ms + nearWordMs },
-    ),
-  );
+/** The same of live captions, whose words have no times but a share of their own. */
+function* wordsLive(captions: LiveTranscript['captions']): Generator<ComparedWord, void> {
+  for (const { start_ms, end_ms, text, language } of captions.toSorted(
+    (a, b) => a.start_ms - b.start_ms || a.seq - b.seq,
+  )) {
+    const caption = {
+      ...{ type: 'caption' as const, seq: 0, final: true as const, text, language, start: start_ms, end: end_ms },
+      ...{ speaker: null, late: false, stream: '', from: 0, to: 0 },
+    };
+    for (const { text: shown, startMs, endMs } of tokensOf({ caption, words: [], isAmended: false })) {
+      const key = keyOf(shown);
+      if (key !== '') yield { key, startMs, endMs };
+    }
+  }
+}
+
+function unheardIn(heard: readonly Interval[], voice: VoiceMap): Interval[] {
   const speech = new Stretches(voice.speech);
   return between(heard, voice.duration_ms).filter((gap) => speech.coveredMs(gap) >= unheardMs);
 }

@@ -11,20 +11,22 @@ const maxMs = 20_000;
 const maxLetters = { narrow: 300, wide: 110 };
 
 /** Words to sentences of a bearable length, cut where the speaker or the language changes; in the order of their begin. */
-export function sentencesOf(heard: readonly Heard[], languageAt: (ms: number) => string): Sentence[] {
-  const sentences: Sentence[] = [];
+export function* sentencesOf(heard: Iterable<Heard>, languageAt: (ms: number) => string): Generator<Sentence, void> {
+  /** Those before which another may still come. */
+  const held: Sentence[] = [];
   let run: Word[] = [];
   let language = '';
+  const hold = (words: readonly Word[]) => {
+    const [first, last] = [words[0], words.at(-1)];
+    if (!first || !last) return;
+    const { start_ms, speaker } = first;
+    held.push({ start_ms, end_ms: Math.max(start_ms, last.end_ms), words, speaker, language });
+  };
   const end = () => {
-    for (const words of bearable(run, language)) {
-      const [first, last] = [words[0], words.at(-1)];
-      if (!first || !last) continue;
-      const { start_ms, speaker } = first;
-      sentences.push({ start_ms, end_ms: Math.max(start_ms, last.end_ms), words, speaker, language });
-    }
+    hold(bearable(run, language, hold));
     run = [];
   };
-  for (const { words } of heard)
+  for (const { start_ms, words } of heard) {
     words.forEach((word, i) => {
       const last = run.at(-1);
       const spoken = languageAt(word.start_ms);
@@ -35,8 +37,15 @@ export function sentencesOf(heard: readonly Heard[], languageAt: (ms: number) =>
       if (before && before.end_ms > word.start_ms) run[run.length - 1] = { ...before, end_ms: word.start_ms };
       run.push(before && i === 0 ? { ...word, hasSpaceBefore: isSpaced(before.w, word.w) } : word);
     });
+    // The end of the last word is not sure yet.
+    run = [...bearable(run.slice(0, -1), language, hold), ...run.slice(-1)];
+    held.sort((a, b) => a.start_ms - b.start_ms);
+    const next = Math.min(start_ms, run[0]?.start_ms ?? start_ms);
+    const first = held.findIndex((sentence) => sentence.start_ms > next);
+    yield* held.splice(0, first < 0 ? held.length : first);
+  }
   end();
-  return sentences.toSorted((a, b) => a.start_ms - b.start_ms);
+  yield* held.sort((a, b) => a.start_ms - b.start_ms);
 }
 
 function isApart(last: Word, word: Word, language: string, isSeam: boolean): boolean {
@@ -50,8 +59,11 @@ function isApart(last: Word, word: Word, language: string, isSeam: boolean): boo
   );
 }
 
-/** A sentence in as many parts as it takes, each cut at the cheapest place of its second half. */
-function* bearable(words: Word[], language: string): Generator<Word[]> {
+/**
+ * A sentence in as many parts as it takes, each cut at the cheapest place of its second half.
+ * @returns the last one, which may still go on
+ */
+function bearable(words: readonly Word[], language: string, part: (words: readonly Word[]) => void): readonly Word[] {
   let from = 0;
   for (;;) {
     const to = reach(words, from);
@@ -64,10 +76,10 @@ function* bearable(words: Word[], language: string): Generator<Word[]> {
       const eased = cost - Math.min(1, Math.max(0, next.start_ms - last.end_ms) / 500);
       if (eased <= least) [at, least] = [i, eased];
     }
-    yield words.slice(from, at);
+    part(words.slice(from, at));
     from = at;
   }
-  yield words.slice(from);
+  return words.slice(from);
 }
 
 /** How far a part may go that begins there: at least a word. */

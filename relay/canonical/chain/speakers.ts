@@ -14,7 +14,7 @@ const nearMs = 1000;
  * Every word gets the speaker whose turns overlap it longest; of two that do so equally the one of the word before. Speakers
  * are numbered from "0" in the order of their first words.
  */
-export function withSpeakers(heard: readonly Heard[], turns: readonly Turn[]): Heard[] {
+export function* withSpeakers(heard: Iterable<Heard>, turns: readonly Turn[]): Generator<Heard, void> {
   const voices = [...Map.groupBy(turns, ({ speaker }) => speaker)]
     .map(([label, own]) => ({ label, stretches: new Stretches(own) }))
     .toSorted((a, b) => b.stretches.totalMs - a.stretches.totalMs)
@@ -29,10 +29,7 @@ export function withSpeakers(heard: readonly Heard[], turns: readonly Turn[]): H
     ids.set(label, id);
     return id;
   };
-  return heard.map((each) => ({
-    ...each,
-    words: each.words.map((word) => ({ ...word, speaker: idOf(word) })),
-  }));
+  for (const each of heard) yield { ...each, words: each.words.map((word) => ({ ...word, speaker: idOf(word) })) };
 }
 
 interface Voice {

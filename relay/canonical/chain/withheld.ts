@@ -15,7 +15,7 @@ export const mayInvent = (engine: string): boolean => inventive.has(engine);
  * decided. Of engines that cannot invent nothing is withheld.
  */
 export function withheldOf(
-  segments: readonly (Interval & { readonly id: number })[],
+  segments: Iterable<Interval & { readonly id: number }>,
   engine: string,
   live: LiveTranscript['captions'],
 ): CanonicalTranscript['withheld'] {
@@ -28,5 +28,7 @@ export function withheldOf(
         end_ms: Math.max(start_ms, end_ms) + marginMs,
       })),
   );
-  return segments.filter((segment) => said.coveredMs(segment) === 0).map(({ id }) => ({ segment: id, reason }));
+  const withheld: CanonicalTranscript['withheld'] = [];
+  for (const segment of segments) if (said.coveredMs(segment) === 0) withheld.push({ segment: segment.id, reason });
+  return withheld;
 }

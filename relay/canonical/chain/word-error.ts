@@ -39,29 +39,42 @@ interface Placed {
 }
 
 /** Both in one order of time; the words of each stay in their own order, whatever their times are. */
-function together(live: readonly ComparedWord[], canonical: readonly ComparedWord[]): Placed[] {
-  const placed = (words: readonly ComparedWord[], isLive: boolean) => {
-    let latestMs = Number.NEGATIVE_INFINITY;
-    return words.flatMap(({ key, startMs, endMs }) => {
-      latestMs = Math.max(latestMs, startMs);
-      return key === '' ? [] : { key, startMs: latestMs, endMs, isLive };
-    });
-  };
-  return [...placed(live, true), ...placed(canonical, false)].sort((a, b) => a.startMs - b.startMs);
+function* together(live: Iterable<ComparedWord>, canonical: Iterable<ComparedWord>): Generator<Placed, void> {
+  const [ours, theirs] = [placed(live, true), placed(canonical, false)];
+  let [mine, other] = [ours.next(), theirs.next()];
+  while (!mine.done || !other.done)
+    if (!mine.done && (other.done || mine.value.startMs <= other.value.startMs)) {
+      yield mine.value;
+      mine = ours.next();
+    } else if (!other.done) {
+      yield other.value;
+      other = theirs.next();
+    }
+}
+
+function* placed(words: Iterable<ComparedWord>, isLive: boolean): Generator<Placed, void> {
+  let latestMs = Number.NEGATIVE_INFINITY;
+  for (const { key, startMs, endMs } of words) {
+    latestMs = Math.max(latestMs, startMs);
+    if (key !== '') yield { key, startMs: latestMs, endMs, isLive };
+  }
 }
 
 /**
  * The least substitutions, omissions and additions that lead from the live words to the canonical ones (Levenshtein), block by
  * block: each ends in the longest silence of both, so ten hours take ten times as long as one.
  */
-export function wordErrorOf(live: readonly ComparedWord[], canonical: readonly ComparedWord[]): WordError {
-  const all = together(live, canonical);
+export function wordErrorOf(live: Iterable<ComparedWord>, canonical: Iterable<ComparedWord>): WordError {
+  const words = together(live, canonical);
+  const held: Placed[] = [];
   const work = new Uint8Array((maxBlock / 2 + 1) ** 2);
   const counts = { same: 0, changed: 0, missing: 0, extra: 0 };
   const changes = new Map<string, { live: string; canonical: string; count: number }>();
-  for (let from = 0; from < all.length; ) {
-    const to = blockEnd(all, from);
-    const block = all.slice(from, to);
+  for (;;) {
+    // One more than a block, for the silence behind it.
+    for (let next = words.next(); !next.done; next = words.next()) if (held.push(next.value) > maxBlock) break;
+    if (held.length === 0) break;
+    const block = held.splice(0, blockEnd(held));
     const keysOf = (isLive: boolean) => block.filter((word) => word.isLive === isLive).map(({ key }) => key);
     let open = { live: [] as string[], canonical: [] as string[] };
     const close = () => {
@@ -81,20 +94,19 @@ export function wordErrorOf(live: readonly ComparedWord[], canonical: readonly C
       if (theirs !== null) open.canonical.push(theirs);
     }
     close();
-    from = to;
   }
   const frequent = [...changes.values()].toSorted((a, b) => b.count - a.count).slice(0, maxChanges);
   return { ...counts, changes: frequent };
 }
 
 /** Of the second half of what may be compared at once, the end that has the longest silence behind it. */
-function blockEnd(all: readonly Placed[], from: number): number {
-  if (all.length - from <= maxBlock) return all.length;
-  let [best, longest, spokenMs] = [from + maxBlock, Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (let i = from; i < from + maxBlock; i++) {
-    spokenMs = Math.max(spokenMs, all[i]?.endMs ?? 0);
-    const silence = (all[i + 1]?.startMs ?? 0) - spokenMs;
-    if (i >= from + maxBlock / 2 && silence >= longest) [best, longest] = [i + 1, silence];
+function blockEnd(words: readonly Placed[]): number {
+  if (words.length <= maxBlock) return words.length;
+  let [best, longest, spokenMs] = [maxBlock, Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (let i = 0; i < maxBlock; i++) {
+    spokenMs = Math.max(spokenMs, words[i]?.endMs ?? 0);
+    const silence = (words[i + 1]?.startMs ?? 0) - spokenMs;
+    if (i >= maxBlock / 2 && silence >= longest) [best, longest] = [i + 1, silence];
   }
   return best;
 }
@@ -131,8 +143,8 @@ function aligned(
   const width = theirs.length + 1;
   const numbers = new Map([...mine, ...theirs].map((word, i) => [word, i]));
   const wanted = Int32Array.from(theirs, (word) => numbers.get(word) ?? -1);
-  let row = Float64Array.from({ length: width }, (_, k) => k * error);
-  let next = new Float64Array(width);
+  let row = Int32Array.from({ length: width }, (_, k) => k * error);
+  let next = new Int32Array(width);
   steps.fill(step.theirs, 0, width);
   mine.forEach((word, before) => {
     const number = numbers.get(word);

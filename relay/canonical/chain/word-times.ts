@@ -1,6 +1,6 @@
 import { cleaned, isSpaced } from '../../cue-text.ts';
 import { keyOf } from '../../cue-words.ts';
-import type { EngineResult } from '../contract.ts';
+import type { EngineResult, Hearing } from '../contract.ts';
 import type { Interval } from './stretches.ts';
 import { type Heard, type Said, wordsIn } from './words.ts';
 
@@ -10,16 +10,28 @@ type Segment = EngineResult['segments'][number];
  * Every word of an engine's text with its place and time, segments in the order of time. What has no time of its own (engines
  * give none to numbers) gets its share of the time between the words around it, by letters.
  */
-export function heardOf(segments: readonly Segment[], durationMs: number, languageAt: (ms: number) => string): Heard[] {
-  return segments
-    .map((segment): Heard => {
-      const time = timeOf(segment, durationMs);
-      const language = languageAt(time.start_ms);
-      const text = cleaned(segment.text) || joined(segment.words.map(({ w }) => cleaned(w)));
-      return { ...time, language, words: wordsIn(text, language, time, saidIn(segment, time)) };
-    })
-    .filter(({ words }) => words.length > 0)
-    .toSorted((a, b) => a.start_ms - b.start_ms || a.end_ms - b.end_ms);
+export function* heardOf(
+  segments: Hearing['segments'],
+  durationMs: number,
+  languageAt: (ms: number) => string,
+): Generator<Heard, void> {
+  const times = Array.from(each(segments), (segment, i) => ({ i, ...timeOf(segment, durationMs) }));
+  for (const { i, ...time } of times.sort((a, b) => a.start_ms - b.start_ms || a.end_ms - b.end_ms)) {
+    const segment = segments.at(i);
+    if (!segment) continue;
+    const language = languageAt(time.start_ms);
+    const text = cleaned(segment.text) || joined(segment.words.map(({ w }) => cleaned(w)));
+    const words = wordsIn(text, language, time, saidIn(segment, time));
+    if (words.length > 0) yield { ...time, language, words };
+  }
+}
+
+/** One after the other, none of them kept. */
+export function* each(segments: Hearing['segments']): Generator<Segment, void> {
+  for (let i = 0; i < segments.length; i++) {
+    const segment = segments.at(i);
+    if (segment) yield segment;
+  }
 }
 
 const joined = (texts: readonly string[]) =>

@@ -35,7 +35,7 @@ export const textOf = (words: readonly Word[]): string =>
   words.map(({ w, hasSpaceBefore }, i) => (hasSpaceBefore && i > 0 ? ` ${w}` : w)).join('');
 
 /** Something to read, and not marks alone. */
-export const isWord = ({ w }: Word): boolean => /[\p{L}\p{N}]/u.test(w);
+export const isWord = ({ w }: { readonly w: string }): boolean => /[\p{L}\p{N}]/u.test(w);
 
 export const countWords = (of: readonly { readonly words: readonly Word[] }[]): number =>
   of.reduce((sum, { words }) => sum + words.filter(isWord).length, 0);

@@ -104,7 +104,8 @@ export class Context {
     // What redaction itself has put there says nothing of what follows.
     if (this.#tokens[at - 1]?.text === '[' && this.#tokens[at + 1]?.text === ']') return null;
     if (number.test(token.text)) return this.#isOwn(at) ? 'call' : null;
-    return cueWords.find(([, pattern]) => pattern.test(token.text))?.[0] ?? null;
+    for (const cue of cueWords) if (cue[1].test(token.text)) return cue[0];
+    return null;
   }
 
   /** `my number`, `il mio numero`: that of a telephone. */

@@ -46,8 +46,8 @@ const numbers: readonly NationalNumber[] = [
   { rule: 'uk-nino', length: 9, holds: isUkNino, alone: 'written', languages: ['en'] },
   { rule: 'us-ssn', length: 9, holds: isUsSsn, alone: 'written', languages: ['en'] },
 ];
-const minLength = 9;
-const maxLength = 16;
+const lengths = new Set(numbers.map(({ length }) => length));
+const maxLength = Math.max(...lengths);
 const cues: ReadonlySet<Cue> = new Set<Cue>(['id', 'other', 'version', 'phone', 'call', 'iban']);
 
 /** Numbers that states give to people, each by its own check digit. */
@@ -68,26 +68,35 @@ export function nationalNumbersIn(pieces: readonly Piece[], context: Context, la
 function numberFrom(pieces: readonly Piece[], from: number, context: Context, tongue: string): [number, string] | null {
   const head = pieces[from];
   if (head === undefined || (from > 0 && isStuck(head))) return null;
-  let text = '';
+  let [letters, hasDigits] = [0, false];
   let longest: [number, string] | null = null;
   for (let to = from; to < pieces.length; to += 1) {
     const piece = pieces[to];
     if (piece === undefined || (to > from && !isJoined(piece))) break;
-    text += piece.value;
-    if (text.length > maxLength) break;
+    letters += piece.value.length;
+    hasDigits ||= piece.isDigits;
+    if (letters > maxLength) break;
+    // All but the longest have digits: common words are passed over without another look.
+    if (!lengths.has(letters) || (!hasDigits && letters < maxLength)) continue;
     const next = pieces[to + 1];
-    if (text.length < minLength || (next !== undefined && isStuck(next))) continue;
-    const isAll = isWhole(pieces, from, to);
-    const number = numbers.find(
-      ({ length, holds, alone }) => length === text.length && (isAll || alone === 'certain') && holds(text),
-    );
+    if (next !== undefined && isStuck(next)) continue;
+    const number = numberOf(valueIn(pieces, from, to), isWhole(pieces, from, to));
     if (number !== undefined && isTaken(number, pieces, from, to, context, tongue)) longest = [to, number.rule];
   }
   return longest;
 }
 
+const numberOf = (text: string, isAll: boolean): NationalNumber | undefined =>
+  numbers.find(({ length, holds, alone }) => length === text.length && (isAll || alone === 'certain') && holds(text));
+
+function valueIn(pieces: readonly Piece[], from: number, to: number): string {
+  let text = '';
+  for (let at = from; at <= to; at += 1) text += pieces[at]?.value ?? '';
+  return text;
+}
+
 /** Nothing is between it and the piece before. */
-const isStuck = ({ between, isTight }: Piece) => isTight && /^['_]?$/.test(between ?? ' ');
+const isStuck = ({ between, isTight }: Piece) => isTight && (between === '' || between === "'" || between === '_');
 
 function isTaken(
   { alone, languages }: NationalNumber,

@@ -82,6 +82,8 @@ function isPrivate(groups: readonly number[], cue: Cue | null): boolean {
   return cue !== 'version' && groups.some((group) => group > 9);
 }
 
+const hexadecimal = /^[0-9A-F]{1,12}$/;
+
 /** Twelve hexadecimal digits in pairs that were said, with or without the colons. */
 export function saidMacsIn(pieces: readonly Piece[], context: Context): Finding[] {
   const findings: Finding[] = [];
@@ -102,7 +104,7 @@ function macFrom(pieces: readonly Piece[], from: number, context: Context): numb
   let isSaid = head.isSpoken;
   for (let to = from; to < pieces.length; to += 1) {
     const piece = pieces[to];
-    if (piece === undefined || !/^[0-9A-F]{1,12}$/.test(piece.value)) return null;
+    if (piece === undefined || !hexadecimal.test(piece.value)) return null;
     if (to > from && (piece.between === null || !/^[:.,-]?$/.test(piece.between))) return null;
     if (piece.between === ':' && to > from) {
       if (text.length % 2 !== 0) return null;

@@ -69,6 +69,7 @@ export function isJoined({ between, isTight, isSpoken, value }: Piece): boolean 
   return !(isTight && !isSpoken && value.length > 4 && /^[.,]$/.test(between));
 }
 
+const plainWord = /^[a-z]{1,34}$/;
 /** More marks or words between two pieces keep them apart. */
 const maxMarks = 4;
 const maxFillers = 3;
@@ -132,7 +133,7 @@ class PieceBuilder {
       if (this.#fillers > maxFillers) this.#between = null;
       return at + 1;
     }
-    if (/^[a-z]{1,34}$/.test(token.text)) return this.#add(token.text.toUpperCase(), false, false, at, at + 1);
+    if (plainWord.test(token.text)) return this.#add(token.text.toUpperCase(), false, false, at, at + 1);
     this.#between = null;
     return at + 1;
   }

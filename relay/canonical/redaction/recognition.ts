@@ -17,8 +17,9 @@ const ranks: readonly FindingType[] = ['iban', 'mail', 'ip', 'id', 'card', 'mac'
 /**
  * All that is private in a text, in order and apart. In linear time whatever the text is: every recogniser looks at no more
  * than a bounded stretch from each place.
+ * @param letters of all that the text is a part of: by them it is bounded how much is tried
  */
-export function findPrivate(text: string, language: string): Finding[] {
+export function findPrivate(text: string, language: string, letters = text.length): Finding[] {
   const tokens = tokensOf(text);
   const findings = [...writtenMailsIn(text), ...writtenAddressesIn(text)];
   for (const [index, reading] of readingsOf(language).entries()) {
@@ -31,7 +32,7 @@ export function findPrivate(text: string, language: string): Finding[] {
     );
     findings.push(...saidMacsIn(pieces, context));
     if (reading.letters !== null || reading.isApart) continue;
-    findings.push(...ipv4In(pieces, context), ...phonesIn(pieces, context, language, text.length));
+    findings.push(...ipv4In(pieces, context), ...phonesIn(pieces, context, language, letters));
     if (index === 0) findings.push(...saidMailsIn(tokens, context));
   }
   return merged(findings);

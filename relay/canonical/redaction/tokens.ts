@@ -9,32 +9,38 @@ export interface Token {
 }
 
 /** What no one sees counts as a space: a number is not hidden by what stands invisibly in it. */
-const pattern = /(?<digits>\p{Nd}+)|(?<word>[\p{L}\p{M}]+)|(?<space>[\s\p{Cf}\p{Cc}]+)|./gsu;
+const pattern = /\p{Nd}+|[\p{L}\p{M}]+|[\s\p{Cf}\p{Cc}]+|./gsu;
 /** The longest word that anything here is made of; longer ones are nothing but words. */
 const maxWordLength = 64;
 /** Zeros of digits that are in use in Unicode beside ASCII's, and that recognisers write. */
 const zeros = [0x30, 0x660, 0x6f0, 0x966, 0xff10];
 
 export function tokensOf(text: string): Token[] {
-  const tokens: Token[] = [];
-  for (const match of text.matchAll(pattern)) {
-    const [found] = match;
-    const { digits, word, space } = match.groups ?? {};
-    const kind = digits !== undefined ? 'digits' : word !== undefined ? 'word' : space !== undefined ? 'space' : 'mark';
-    tokens.push({
+  let end = 0;
+  return (text.match(pattern) ?? []).map((found) => {
+    const start = end;
+    end += found.length;
+    const kind = kindOf(found);
+    return {
       kind,
-      text: digits !== undefined ? asciiDigits(digits) : word !== undefined ? folded(word) : found,
-      isCapital: word !== undefined && /^\p{Lu}/u.test(word),
-      start: match.index,
-      end: match.index + found.length,
-    });
-  }
-  return tokens;
+      text: kind === 'digits' ? asciiDigits(found) : kind === 'word' ? folded(found) : found,
+      isCapital: kind === 'word' && /^\p{Lu}/u.test(found),
+      start,
+      end,
+    };
+  });
+}
+
+function kindOf(found: string): Token['kind'] {
+  if (/^[\p{L}\p{M}]/u.test(found)) return 'word';
+  if (/^[\s\p{Cf}\p{Cc}]/u.test(found)) return 'space';
+  return /^\p{Nd}/u.test(found) ? 'digits' : 'mark';
 }
 
 /** In small letters, without accents: `più` is `piu`, `dreißig` is `dreissig`. */
 export function folded(word: string): string {
   if (word.length > maxWordLength) return '';
+  if (/^[a-z]+$/.test(word)) return word;
   return word.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase().replaceAll('ß', 'ss').replaceAll('œ', 'oe');
 }
 

@@ -53,7 +53,11 @@ class Turn:
 
 @dataclass
 class ResultFile:
-    """The file, there only once it is whole: written beside its place, synced, then put there."""
+    """The file, there only once it is whole: written beside its place, synced, then put there.
+
+    Each segment has a line of its own, the segments' brackets end the line before and begin the line behind them: who reads
+    it (`result-file.ts`) never has more than a line in memory.
+    """
 
     path: Path
     engine: EngineInfo
