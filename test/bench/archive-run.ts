@@ -5,7 +5,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, createWriteStream, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, createWriteStream, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -23,6 +23,7 @@ import { Rooms } from '../../relay/rooms.ts';
 import { Spool } from '../../relay/spool.ts';
 import { noRules } from '../../relay/text-rules.ts';
 import { seeded } from '../harness/random.ts';
+import { peakMiB, resetPeak } from './usage.ts';
 
 const [, , length, form, folder = ''] = process.argv;
 const minutes = Number(length);
@@ -133,15 +134,13 @@ async function measure(): Promise<void> {
   const stops = monitorEventLoopDelay({ resolution: 1 });
   execFileSync('sync'); // the other form's files: the first sync of this one would wait for them
   globalThis.gc?.();
-  // From here on; and `maxRSS` would tell what the parent of this process once had.
-  writeFileSync('/proc/self/clear_refs', '5');
+  resetPeak();
   stops.enable();
   const begun = performance.now();
   await work();
   const ms = performance.now() - begun;
   stops.disable();
-  const peakMiB = Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) / 1024;
-  process.stdout.write(JSON.stringify({ ms, peakMiB, stopMs: form === 'flac' ? 0 : stops.max / 1e6 - 1 }));
+  process.stdout.write(JSON.stringify({ ms, peakMiB: peakMiB(), stopMs: form === 'flac' ? 0 : stops.max / 1e6 - 1 }));
   process.exit();
 }
 

@@ -12,6 +12,7 @@ import { aLiveCaption, aManifest, aResult, aSegment } from '../harness/chain-inp
 import { engineFile } from '../harness/engine-file.ts';
 import { temporaryFolder } from '../harness/programs.ts';
 import { seeded } from '../harness/random.ts';
+import { peakMiB } from './usage.ts';
 
 const minutes = Number(process.argv[2]);
 const durationMs = minutes * 60_000;
@@ -54,13 +55,12 @@ function voice() {
   return mapper.end();
 }
 
-const rssMiB = () => process.resourceUsage().maxRSS / 1024;
 const now = () => performance.now();
-const before = rssMiB();
+const before = peakMiB();
 let begun = now();
 const map = voice();
 const voiceMs = now() - begun;
-const voiceMiB = rssMiB() - before;
+const voiceMiB = peakMiB() - before;
 appendFileSync(liveFile, '{"schema":"sala.live.v1","log":"log","revision":0,"captions":[');
 const { engine, dropped } = aResult([]);
 for (const text of engineFile(talk(), () => ({ engine, duration_ms: durationMs, dropped, turns })))
@@ -82,5 +82,5 @@ folder.remove();
 const publishedMiB = (transcript.length + vtt.length + srt.length) / 1024 / 1024;
 const { words: said, steps } = report;
 process.stdout.write(
-  `${JSON.stringify({ voiceMs, voiceMiB, chainMs, peakMiB: rssMiB(), words: said, publishedMiB, steps })}\n`,
+  `${JSON.stringify({ voiceMs, voiceMiB, chainMs, peakMiB: peakMiB(), words: said, publishedMiB, steps })}\n`,
 );

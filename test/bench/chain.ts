@@ -50,7 +50,7 @@ async function run({ rounds, tell }: BenchSettings) {
     (name: string) =>
     ({ steps: of }: Told) =>
       of.find(({ step }) => step === name)?.ms ?? 0;
-  const growth = median(600, ({ peakMiB }) => peakMiB) - median(10, ({ peakMiB }) => peakMiB);
+  const growth = median(600, ({ peakMiB }) => peakMiB) / median(10, ({ peakMiB }) => peakMiB);
   return {
     tables: [
       {
@@ -78,7 +78,8 @@ async function run({ rounds, tell }: BenchSettings) {
         below: 32,
         unit: 'MiB',
       },
-      { what: 'chain: growth of peak RSS, 10 min to 10 h', figure: growth, below: 20, unit: 'MiB' },
+      // Sixty times as many words; a third of what is more are the files that are published.
+      { what: 'chain: memory of 10 h against 10 min', figure: growth, below: 1.3, unit: 'times' },
     ],
   };
 }

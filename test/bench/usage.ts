@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 export interface Usage {
   /** utime + stime of the process and its descendants, in ms; the kernel counts ticks of 10 ms. */
@@ -44,6 +44,15 @@ export function usageOf(pid: number): Usage {
     processes: tree.length,
   };
 }
+
+/**
+ * The most memory (RSS) that this process had since `resetPeak`, or since its start, in MiB. `maxRSS` would tell what its parent
+ * once had.
+ */
+export const peakMiB = (): number =>
+  Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? Number.NaN) / 1024;
+
+export const resetPeak = (): void => writeFileSync('/proc/self/clear_refs', '5');
 
 export interface Stretch {
   /** Percent of one core. */
