@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { type Database, tryWrite } from './database.ts';
 import type { Statement } from './database-handle.ts';
-import { type Anchor, sampleRate } from './protocol.js';
+import { type Anchor, type Caption, sampleRate } from './protocol.js';
 
 /** Two readings of two clocks at one moment; `x` increases. */
 interface Pair {
@@ -132,6 +132,7 @@ export class RoomTime {
       stream.knots.push({ x: position, y: room_ms });
       stream.savedKnot = position;
     }
+    this.#goOn();
     const placed = this.#db.prepare<[], PlacedRow>(
       'SELECT id, placed_ms, time_uncertain FROM streams WHERE placed_ms IS NOT NULL',
     );
@@ -193,6 +194,19 @@ export class RoomTime {
         uncertain: true,
       }
     );
+  }
+
+  /** Knots are on the disk every 10 s alone; the newest captions hold the times of their streams' ends, too. */
+  #goOn(): void {
+    const newest = this.#db.prepare<[string], { message: string }>(
+      "SELECT message FROM log WHERE room = ? AND type = 'caption' ORDER BY start_ms DESC, seq DESC LIMIT 50",
+    );
+    for (const { name } of this.#db.prepare<[], { name: string }>('SELECT name FROM rooms').all())
+      for (const { message } of newest.all(name).reverse()) {
+        const { stream: id, to, end }: Caption = JSON.parse(message);
+        const knots = this.#streams.get(id)?.knots ?? [];
+        if (to > (knots.at(-1)?.x ?? Number.POSITIVE_INFINITY)) knots.push({ x: to, y: end });
+      }
   }
 
   /**

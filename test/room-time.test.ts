@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { CaptionLog } from '../relay/captions.ts';
 import { type Database, openDatabase } from '../relay/database.ts';
 import { anchorLimits, RoomTime } from '../relay/room-time.ts';
 import { Rooms } from '../relay/rooms.ts';
@@ -145,6 +146,24 @@ describe('room time', () => {
     const restarted = new RoomTime(db, () => nowMs);
     restarted.start();
     expect(restarted.at(id, edge / 2, unknown).ms).toBeCloseTo(before[2] ?? 0, 0);
+  });
+
+  test('goes on from the last caption after a restart, whatever was learned since', () => {
+    const id = stream();
+    anchor(id, 0, { delayMs: 400 });
+    time.commit(id, 16_000);
+    const to = 9 * 16_000; // too soon for another knot on the disk
+    const end = Math.round(time.at(id, to, unknown).ms);
+    const told = { text: 'so far', language: 'en-US', speaker: null, late: false, stream: id, start: end - 500, end };
+    new CaptionLog(db, 'hall', 'log').append({ ...told, from: to - 8000, to });
+    time.commit(id, to);
+    anchor(id, 9);
+    const restarted = new RoomTime(db, () => nowMs);
+    restarted.start();
+    for (const each of [time, restarted]) {
+      expect(Math.abs(each.at(id, to, unknown).ms - end)).toBeLessThan(1);
+      expect(each.at(id, to + 1600, unknown).ms).toBeGreaterThan(end);
+    }
   });
 
   test('places a stream that never connected by another one of the same boot', () => {
