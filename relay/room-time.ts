@@ -1,13 +1,8 @@
 import { LRUCache } from 'lru-cache';
+import { interpolate, nearest, type Pair } from './clock-pairs.ts';
 import { type Database, tryWrite } from './database.ts';
 import type { Statement } from './database-handle.ts';
 import { type Anchor, type Caption, sampleRate } from './protocol.js';
-
-/** Two readings of two clocks at one moment; `x` increases. */
-interface Pair {
-  readonly x: number;
-  readonly y: number;
-}
 
 /** A connection, as far as stamps made over it go: they are late by half of its least round trip, or more. */
 export interface Way {
@@ -381,23 +376,4 @@ function insertBest(pairs: Pair[], made: Pair): boolean {
   if ((pairs[index]?.y ?? 0) <= made.y) return false;
   pairs[index] = made;
   return true;
-}
-
-/** The last of them where `x` lies behind it, else the first. */
-function nearest(knots: readonly Pair[], x: number): Pair | undefined {
-  const last = knots.at(-1);
-  return last && x > last.x ? last : knots[0];
-}
-
-/** `y` at `x`, piecewise linear between pairs; beyond them the nearest one goes on with `slope`. */
-function interpolate(pairs: readonly Pair[], x: number, slope: number): number {
-  const after = pairs.findIndex((pair) => pair.x >= x);
-  const first = pairs[0];
-  const last = pairs.at(-1);
-  if (!first || !last) return 0;
-  if (after === 0) return first.y + (x - first.x) * slope;
-  const left = pairs[after - 1];
-  const right = pairs[after];
-  if (!left || !right) return last.y + (x - last.x) * slope;
-  return left.y + ((right.y - left.y) * (x - left.x)) / (right.x - left.x);
 }

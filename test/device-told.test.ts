@@ -49,6 +49,13 @@ class Rig {
     return this.#device;
   }
 
+  /** A device whose sound arrives. */
+  async startCapture(dataDir?: string): Promise<RunningProgram> {
+    const program = this.startDevice(dataDir);
+    await this.relay.until(() => this.relay.frames.length > 5);
+    return program;
+  }
+
   /** Whether the relay has all of the only stream so far. */
   hasAll(): boolean {
     const { received = [] } = [...this.relay.streams.values()][0] ?? {};
@@ -104,8 +111,7 @@ describe.concurrent('what is wrong', () => {
       execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=600k', 'tmpfs', disk]);
       mounts.push(disk);
       relay.stores = false;
-      const program = rig.startDevice(disk);
-      await relay.until(() => relay.frames.length > 5);
+      const program = await rig.startCapture(disk);
       writeFileSync(join(disk, 'filler'), noise(1, 300_000), { flag: 'w' });
       const { hint } = await shown(program, 'disk-full');
       expect(hint).toMatch(/space/);
@@ -125,8 +131,7 @@ describe.concurrent('what is wrong', () => {
   }, async () => {
     const rig = await newRig();
     const { relay, proxy } = rig;
-    const program = rig.startDevice();
-    await relay.until(() => relay.frames.length > 5);
+    const program = await rig.startCapture();
     await proxy.refuse(true);
     const { hint } = await shown(program, 'relay-unreachable');
     expect(hint).toMatch(/relay|network/);
@@ -141,8 +146,7 @@ describe.concurrent('what is wrong', () => {
   }, async () => {
     const rig = await newRig();
     const { relay, proxy } = rig;
-    const program = rig.startDevice();
-    await relay.until(() => relay.frames.length > 5);
+    const program = await rig.startCapture();
     proxy.blackHole(true);
     const deadMs = performance.now();
     await shown(program, 'relay-unreachable');
@@ -185,8 +189,7 @@ describe.concurrent('what is wrong', () => {
   test('another source in charge is told on the page and in the journal', async () => {
     const rig = await newRig();
     const { relay } = rig;
-    const program = rig.startDevice();
-    await relay.until(() => relay.frames.length > 5);
+    const program = await rig.startCapture();
     relay.refuseHello = { code: 4409 };
     relay.close(4409);
     const { hint } = await shown(program, 'other-source');

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
-import { Framer } from '../device/framer.ts';
+import { type FrameListener, Framer } from '../device/framer.ts';
 import { createSource } from '../device/sources/index.ts';
 import { matchMixer } from '../device/sources/mixer-match.ts';
 import { PaceGuard } from '../device/sources/pace-guard.ts';
@@ -56,6 +56,16 @@ const newRig = () => {
   rigs.push(rig);
   return rig;
 };
+
+/** A framer that has started, of what is captured on all channels together. */
+async function framerTo(listener: Pick<FrameListener, 'frame' | 'hole'>): Promise<Framer> {
+  const framer = new Framer({
+    ...{ take: 'mix', channels: 1, onState: () => {} },
+    listener: { ...listener, anchor: () => {} },
+  });
+  await framer.start();
+  return framer;
+}
 
 // They wait for most of their time: five at once.
 describe.concurrent('a capture process', () => {
@@ -122,18 +132,11 @@ describe.concurrent('a capture process', () => {
     const rig = newRig();
     const framed: { position: number; value: number; samples: number }[] = [];
     const holes: { from: number; to: number }[] = [];
-    const framer = new Framer({
-      take: 'mix',
-      channels: 1,
-      onState: () => {},
-      listener: {
-        frame: (position, audio) =>
-          framed.push({ position, samples: audio.length / 2, value: audio.readInt16LE(audio.length / 2) }),
-        hole: (from, to) => holes.push({ from, to }),
-        anchor: () => {},
-      },
+    const framer = await framerTo({
+      frame: (position, audio) =>
+        framed.push({ position, samples: audio.length / 2, value: audio.readInt16LE(audio.length / 2) }),
+      hole: (from, to) => holes.push({ from, to }),
     });
-    await framer.start();
     rig.mixer('changes').start(framer);
     const heardOf = (level: number) => framed.filter(({ value }) => Math.abs(value - level) < 20);
     await until(() => heardOf(3000).length >= 10 || undefined, { timeoutMs: 30_000, what: 'the third card' });
@@ -159,24 +162,17 @@ describe.concurrent('a capture process', () => {
       const frames: { atMs: number; originMs: number }[] = [];
       const pieces: { from: number; to: number }[] = [];
       const holes: { from: number; to: number }[] = [];
-      const framer = new Framer({
-        take: 'mix',
-        channels: 1,
-        onState: () => {},
-        listener: {
-          frame: (position, audio) => {
-            const atMs = performance.now();
-            frames.push({ atMs, originMs: frameOriginMs(position, audio, sharedMonotonicMs()) });
-            pieces.push({ from: position, to: position + audio.length / 2 });
-          },
-          hole: (from, to) => {
-            holes.push({ from, to });
-            pieces.push({ from, to });
-          },
-          anchor: () => {},
+      const framer = await framerTo({
+        frame: (position, audio) => {
+          const atMs = performance.now();
+          frames.push({ atMs, originMs: frameOriginMs(position, audio, sharedMonotonicMs()) });
+          pieces.push({ from: position, to: position + audio.length / 2 });
+        },
+        hole: (from, to) => {
+          holes.push({ from, to });
+          pieces.push({ from, to });
         },
       });
-      await framer.start();
       rig.mixer(`leaves ${away} ${rateHz} ${channels}`).start(framer);
       await until(() => holes.length > 0 || undefined, { what: 'the hole' });
       const before = frames.length;
