@@ -19,6 +19,7 @@ const maxUnsaved = 20_000;
 export class CaptionLog {
   readonly #db: Database;
   readonly #room: string;
+  readonly #before: () => boolean;
   /** Names this log: another id means that all a reader knows is void. */
   readonly id: string;
   /** The captions in the order spoken. */
@@ -33,9 +34,11 @@ export class CaptionLog {
   /** Captions that found no place even in memory. */
   dropped = 0;
 
-  constructor(db: Database, room: string, id: string) {
+  /** @param before saves what must be on the disk no later than the log; false while the disk takes nothing */
+  constructor(db: Database, room: string, id: string, before: () => boolean = () => true) {
     this.#db = db;
     this.#room = room;
+    this.#before = before;
     this.id = id;
     this.#generation = db.generation;
     this.#seq = newestSeq(db, room);
@@ -94,6 +97,7 @@ export class CaptionLog {
   flush(alongside: () => void = () => {}): boolean {
     this.#keepUp();
     if (this.#unsaved.length === 0) return true;
+    if (!this.#before()) return false;
     const saved = tryWrite(() =>
       this.#db.transaction(() => {
         this.#keepUp();

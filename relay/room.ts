@@ -20,7 +20,7 @@ import { type Partial as PartialCaption, sampleRate } from './protocol.js';
 import type { EngineQuota } from './quota.ts';
 import { withoutEffect } from './recognition.ts';
 import type { RoomMoment, RoomTime } from './room-time.ts';
-import type { RoomRecord } from './rooms.ts';
+import type { RoomRecord, Rooms } from './rooms.ts';
 import { maxSpans, SaidWords } from './said.ts';
 import type { Spool } from './spool.ts';
 import type { SpoolStream } from './spool-stream.ts';
@@ -32,6 +32,7 @@ import { roomRules } from './vocabulary.ts';
 
 export interface RoomParts {
   readonly db: Database;
+  readonly rooms: Rooms;
   readonly spool: Spool;
   readonly time: RoomTime;
   readonly governing: Governing;
@@ -86,7 +87,8 @@ export class Room implements LiveRoom, BackfillRoom {
     this.#textRules = this.#compileTextRules();
     this.#talk = parts.talks.at(record.name, Date.now());
     this.charge.pin(record.settings.source);
-    this.log = new CaptionLog(parts.db, record.name, record.logId);
+    // What is said off the record is told by assignments alone, so they are on the disk before the log speaks of them.
+    this.log = new CaptionLog(parts.db, record.name, record.logId, () => parts.rooms.savePauses());
     // The relay may have ended between the act and its note.
     if (this.log.history.isPaused() !== record.paused)
       this.log.pause(record.paused, parts.governing.present(record.name)?.fromMs ?? Date.now());

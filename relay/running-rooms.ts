@@ -3,7 +3,7 @@ import type { CaptionLatency } from './latency.ts';
 import type { LiveRooms } from './live.ts';
 import { explainConflicts, promisesBroken } from './recognition.ts';
 import { Room, type RoomParts } from './room.ts';
-import type { RoomChange, RoomRecord, Rooms } from './rooms.ts';
+import type { RoomChange, RoomRecord } from './rooms.ts';
 import type { SpoolStream } from './spool-stream.ts';
 import type { UnsavedMark } from './unsaved-mark.ts';
 
@@ -17,7 +17,6 @@ const tickMs = 1000;
 const bookEveryTicks = 60;
 
 export interface RunningRoomsParts extends RoomParts {
-  readonly rooms: Rooms;
   readonly defaultEngine: string;
   readonly unsavedMark: UnsavedMark;
   readonly latency?: CaptionLatency;

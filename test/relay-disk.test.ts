@@ -4,6 +4,7 @@ import { type Database, openDatabase } from '../relay/database.ts';
 import { Rooms } from '../relay/rooms.ts';
 import { UnsavedMark } from '../relay/unsaved-mark.ts';
 import { temporaryFolder } from './harness/programs.ts';
+import { roomsWithoutEngine } from './harness/rooms-without-engine.ts';
 
 let folder: ReturnType<typeof temporaryFolder>;
 let db: Database;
@@ -71,6 +72,25 @@ describe('captions on a full disk', () => {
     expect(texts(log.transcript({}))).not.toContain('saved');
     expect(log.transcript({ limit: 2 })).toHaveLength(2);
   });
+});
+
+test('a pause is on the disk no later than what the log says of it, also where a caption finds the disk first', async () => {
+  const { db, running, stop } = roomsWithoutEngine();
+  try {
+    const hall = running.put('hall', {});
+    db.pragma('query_only = 1'); // a disk that turned read-only
+    for (const paused of [true, false, true]) running.pause('hall', paused);
+    expect(hall.live().storage).not.toBe('');
+    db.pragma('query_only = 0');
+    hall.log.clear(0); // before the rooms' next round
+    expect(hall.live().storage).toBe('');
+    // What a start after SIGKILL finds.
+    const found = new Rooms(db, { language: 'en-US', engine: 'none' });
+    expect(found.assignments('hall').map(({ paused }) => paused)).toEqual([false, true, false, true]);
+    expect(texts(hall.log.after(0, 10))).toEqual(['pause', 'resume', 'pause', 'clear']);
+  } finally {
+    await stop();
+  }
 });
 
 describe('the mark of unsaved captions', () => {

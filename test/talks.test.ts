@@ -1,25 +1,11 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { Backfill } from '../relay/backfill.ts';
-import { DailyBudget } from '../relay/budget.ts';
-import { Costs } from '../relay/costs.ts';
-import { openDatabase } from '../relay/database.ts';
-import type { Engine } from '../relay/engines/engine.ts';
-import { Governing } from '../relay/governing.ts';
 import type { Talk } from '../relay/protocol.js';
-import { EngineQuota } from '../relay/quota.ts';
-import { RoomTime } from '../relay/room-time.ts';
-import { Rooms } from '../relay/rooms.ts';
-import { RunningRooms } from '../relay/running-rooms.ts';
-import { Spool } from '../relay/spool.ts';
-import { maxOverrunMs, maxTalks, type ScheduledTalk, Talks, talkAt } from '../relay/talks.ts';
-import { TextRuleBook } from '../relay/text-rule-book.ts';
-import { UnsavedMark } from '../relay/unsaved-mark.ts';
-import { createLog } from '../systemd/log.ts';
+import { maxOverrunMs, maxTalks, type ScheduledTalk, type Talks, talkAt } from '../relay/talks.ts';
 import { TestApi } from './harness/api.ts';
 import { House, type Reading } from './harness/doors.ts';
 import type { FakeRoom } from './harness/fake-rooms.ts';
-import { temporaryFolder } from './harness/programs.ts';
+import { roomsWithoutEngine } from './harness/rooms-without-engine.ts';
 
 const minute = 60_000;
 const nine = Date.UTC(2026, 11, 1, 9);
@@ -217,42 +203,17 @@ describe('readers', () => {
 });
 
 describe('a running room', () => {
-  let folder: ReturnType<typeof temporaryFolder>;
-  let running: RunningRooms;
+  let running: ReturnType<typeof roomsWithoutEngine>['running'];
   let talks: Talks;
   let stop: () => Promise<void>;
 
   beforeEach(() => {
     vi.useFakeTimers({ now: nine - 60 * minute });
-    folder = temporaryFolder();
-    const log = createLog('silent')('test');
-    const db = openDatabase(folder.path);
-    const rooms = new Rooms(db, { language: 'en-US', engine: 'none' });
-    const spool = new Spool(db, folder.path, log);
-    const time = new RoomTime(db);
-    const governing = new Governing(db, rooms, time);
-    const costs = new Costs(db, { pricePerMinute: 0, alarmPerDay: null, maxPerDay: null, maxPerRoomAndDay: null });
-    const quota = new EngineQuota({ maxSessions: 1, reserve: 0 });
-    const unsavedMark = new UnsavedMark(folder.path);
-    const engine: Engine = {
-      ...{ name: 'none', paid: false, promptPartials: true },
-      check: () => null,
-      open: () => ({ write() {}, end() {}, abort() {} }),
-    };
-    talks = new Talks(db);
-    running = new RunningRooms({
-      ...{ db, rooms, spool, time, governing, quota, costs, unsavedMark, log, restAfterMs: 0, defaultEngine: 'none' },
-      ...{ talks, engineFor: () => engine, textRules: new TextRuleBook(db, log) },
-      backfill: new Backfill({ spool, governing, quota, budget: new DailyBudget(db, 'backfill', 0), log }),
-    });
-    running.start();
-    stop = async () => {
-      await running.stop(0);
+    const parts = roomsWithoutEngine();
+    ({ talks, running } = parts);
+    stop = () => {
       vi.useRealTimers();
-      await spool.stop();
-      db.close();
-      unsavedMark.close();
-      folder.remove();
+      return parts.stop();
     };
   });
   afterEach(() => stop());
