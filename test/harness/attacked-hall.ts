@@ -41,6 +41,7 @@ export class AttackedHall {
   readonly #folder: { path: string; remove(): void };
   readonly #load: Load;
   readonly #startedMs = performance.now();
+  #attackers = 0;
   #rssMib = 0;
   readonly #watch: NodeJS.Timeout;
 
@@ -91,7 +92,7 @@ export class AttackedHall {
       const attacker = new RunningProgram(
         'test/harness/attackers/main.ts',
         [name, JSON.stringify(prey)],
-        {},
+        { SALA_TEST_ATTACKER: String(++this.#attackers) },
         attackers,
       );
       try {
