@@ -3,7 +3,7 @@ import { MovedKit } from './harness/moved-kit.ts';
 import { judge } from './harness/talk.ts';
 import { until } from './harness/until.ts';
 
-// The real relay, agent and device, and a network between them that is cut: a talk of 6 s, about 7 s in all. Its long form
+// The real relay, agent and device, and a network between them that is cut: a talk of 15 s, of which the moves take about 3. Its long form
 // kills each of them, too.
 
 let moved: MovedKit | null = null;
@@ -16,7 +16,7 @@ test('a kit that is moved back and forth, with its line cut, has each number cap
 }, async () => {
   moved = await MovedKit.start();
   const there = moved;
-  const numbers = 60;
+  const numbers = 150;
   const device = there.kit.startDevice(there.numbers(0, numbers));
   await until(() => device.entries({ ns: 'source', state: 'capturing' })[0], { what: 'the talk' });
   await spoken(800);
