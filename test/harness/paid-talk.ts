@@ -1,5 +1,4 @@
 import type { Caption } from '../../relay/protocol.js';
-import { median } from '../bench/figures.ts';
 import { numbersOf } from './lag.ts';
 import { blockSamples, numberedBlocks } from './numbered-signal.ts';
 import { Talk } from './talk.ts';
@@ -14,9 +13,6 @@ const sampleRate = 16_000;
 const toleranceSamples = 16;
 /** Room time rests on anchors that came over a real line. */
 const toleranceMs = 200;
-/** While all programs start, a kit's first stamps come late; what the next ones tell takes effect little by little. */
-const startingSamples = 30 * sampleRate;
-const startingLateMs = 400;
 /** Of each session: the service's billing minimum. */
 const minBilledSeconds = 15;
 
@@ -79,16 +75,15 @@ export async function paidTalk({ name, parts, relayArgs, cleanUp }: PaidTalkOpti
 }
 
 function misplaced(captions: readonly Caption[], placeOf: readonly number[]): string[] {
-  const offsetOf = ({ start, from }: Caption) => start - from / 16;
-  const zeroMs = median(captions.map(offsetOf));
+  const began = captions.toSorted((a, b) => a.from - b.from)[0];
+  const zeroMs = began ? began.start - began.from / 16 : 0;
   return captions.flatMap(({ text, from, to, start, end }) => {
     const numbers = numbersOf({ text });
     const first = placeOf[numbers[0] ?? -1] ?? Number.NaN;
     const last = (placeOf[numbers.at(-1) ?? -1] ?? Number.NaN) + blockSamples;
     const isInPlace = Math.abs(from - first) <= toleranceSamples && Math.abs(to - last) <= toleranceSamples;
-    const mostLateMs = from < startingSamples ? startingLateMs : toleranceMs;
-    const late = [start - zeroMs - first / 16, end - zeroMs - last / 16];
-    const isInTime = late.every((ms) => -toleranceMs <= ms && ms <= mostLateMs);
+    const isInTime =
+      Math.abs(start - zeroMs - first / 16) <= toleranceMs && Math.abs(end - zeroMs - last / 16) <= toleranceMs;
     return isInPlace && isInTime ? [] : [`${text}: ${from}-${to}, ${Math.round(start - zeroMs)} ms`];
   });
 }
