@@ -343,20 +343,17 @@ export class Room implements LiveRoom, BackfillRoom {
 
   #final(said: Heard | null, done: ReadonlyMap<string, RangeSet>, late: boolean): void {
     const { spool } = this.#parts;
-    const settle = () => {
-      for (const [id, ranges] of done) {
-        const stream = spool.get(id);
-        if (stream && ranges.length > 0) spool.settle(stream, ranges);
-      }
-    };
     const heard = said && this.#corrected(said);
-    if (!heard) {
-      settle();
+    const made = heard && captionOf(heard, late, (position) => this.#timeOf(heard.stream, position));
+    for (const [id, ranges] of done) {
+      const stream = spool.get(id);
+      if (stream && ranges.length > 0) spool.settle(stream, ranges);
+    }
+    if (!heard || !made) {
       if (said && !late) this.#partial(null);
       return;
     }
-    const { caption, words, from } = captionOf(heard, late, (position) => this.#timeOf(heard.stream, position));
-    settle();
+    const { caption, words, from } = made;
     const message = this.log.append(caption, words, () => {
       for (const id of done.keys()) {
         const stream = spool.get(id);
